@@ -1,0 +1,17 @@
+"""GatewayClass (gateway.networking.k8s.io/v1)."""
+
+from xdsserver.objects.meta import KubeObject, ObjectReference, Part
+
+
+class GatewayClassSpec(Part):
+    """GatewayClass.spec."""
+
+    controller_name: str
+    parameters_ref: ObjectReference | None = None
+    description: str | None = None
+
+
+class GatewayClass(KubeObject):
+    """A class of Gateways that one controller implements."""
+
+    spec: GatewayClassSpec

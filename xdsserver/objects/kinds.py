@@ -1,0 +1,35 @@
+"""The kinds that we read, each with its API group, served versions and struct."""
+
+from typing import NamedTuple
+
+from xdsserver.objects.core import ConfigMap, EndpointSlice, Namespace, Secret, Service
+from xdsserver.objects.gateway import Gateway
+from xdsserver.objects.gatewayclass import GatewayClass
+from xdsserver.objects.httproute import HTTPRoute
+from xdsserver.objects.meta import GATEWAY_GROUP, KubeObject
+from xdsserver.objects.referencegrant import ReferenceGrant
+
+
+class Kind(NamedTuple):
+    """One kind: `versions` are those that decode into `struct`, the first is preferred."""
+
+    name: str
+    group: str
+    versions: tuple[str, ...]
+    struct: type[KubeObject]
+    namespaced: bool = True
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind("GatewayClass", GATEWAY_GROUP, ("v1", "v1beta1"), GatewayClass, namespaced=False),
+    Kind("Gateway", GATEWAY_GROUP, ("v1", "v1beta1"), Gateway),
+    Kind("HTTPRoute", GATEWAY_GROUP, ("v1", "v1beta1"), HTTPRoute),
+    Kind("ReferenceGrant", GATEWAY_GROUP, ("v1", "v1beta1"), ReferenceGrant),
+    Kind("Namespace", "", ("v1",), Namespace, namespaced=False),
+    Kind("Service", "", ("v1",), Service),
+    Kind("EndpointSlice", "discovery.k8s.io", ("v1",), EndpointSlice),
+    Kind("Secret", "", ("v1",), Secret),
+    Kind("ConfigMap", "", ("v1",), ConfigMap),
+)
+
+BY_NAME = {kind.name: kind for kind in KINDS}
