@@ -1,0 +1,15 @@
+"""A folder of YAML and JSON as a source of objects.
+
+Belongs here: which files of a folder are read and which are refused, documents and their lines, the last good version of
+what is broken now, and the watch that says when to read again. Does not belong here: what a valid object looks like
+(`xdsserver.objects`) and what it means (`xdsserver.gatewayapi`).
+
+Two ways in. `Folder(path).scan()` reads once and needs no event loop (`xdsserver check`, tests); `scans(folder)` yields
+a `Scan` at the start and after every change. One rule holds both together: *a reading is always of the whole folder*.
+Events only say when, never what, because editors, checkouts and mounted ConfigMaps report changes in ways that cannot
+be told apart. What makes that cheap is that unchanged files are not opened and unchanged documents are not parsed.
+"""
+
+from xdsserver.files.values import Change, FileProblem, Limits, Scan
+
+__all__ = ["Change", "FileProblem", "Limits", "Scan"]
