@@ -1,0 +1,64 @@
+# One way to do each thing, the same here and in CI. `make help` lists the verbs; each sets up what it needs.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check golden live bench e2e rig lock clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/setup.stamp
+# Seconds of load per case: bounded in `make test`, long in `make live`.
+LOAD_S ?= 60
+# The rig is a folder with `up` and `down` that makes a real Kubernetes node; it may stand beside the checkout.
+RIG ?= $(patsubst %/up,%,$(firstword $(wildcard $(if $(XDSSERVER_RIG),$(XDSSERVER_RIG)/up) ../rig/up ../*/rig/up)))
+
+help: ## list the verbs
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 10
+
+setup: $(STAMP) ## make .venv with everything that the other verbs need
+
+# pip alone, so that a plain Python is enough. The last pip line installs the checkout itself; its build backend is
+# among the hashed requirements, so nothing is fetched without a hash.
+$(STAMP): requirements-dev.txt pyproject.toml tools/proto_stubs.py
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation -e .
+	$(BIN)/python tools/proto_stubs.py $(VENV)/stubs
+	touch $@
+
+run: $(STAMP) ## start the quickstart: two demo backends, the gateway and Envoy
+	$(BIN)/python examples/quickstart/run.py
+
+test: check ## check, then every test: golden, properties, protocol, unit, and live in bounded form
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(STAMP) ## lint, format, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+golden: $(STAMP) ## rewrite the golden files; read the diff before committing it
+	$(BIN)/python -m tests.golden.rewrite
+
+live: $(STAMP) ## the tests with a real Envoy, LOAD_S seconds (60) of load per case
+	$(BIN)/python -m pytest -m live --load-s $(LOAD_S) $(ARGS)
+
+bench: $(STAMP) ## measure; ONLY=prefix for some of it
+	$(BIN)/python -m bench $(ONLY)
+
+e2e: ## cluster tests, where the rig stands beside the checkout (or XDSSERVER_RIG names it)
+	@if [ -z "$(RIG)" ]; then echo 'e2e: no rig beside the checkout (set XDSSERVER_RIG): nothing run'; \
+	elif [ ! -d e2e ]; then echo 'e2e: this version has no cluster tests: nothing run'; \
+	else $(MAKE) setup && XDSSERVER_RIG=$(RIG) $(BIN)/python -m pytest e2e $(ARGS); fi
+
+rig: # where the rig was found; empty when it was not
+	@echo $(RIG)
+
+lock: $(STAMP) ## pin and hash the requirements again, from the index that pip is configured with
+	$(BIN)/python tools/lock.py
+
+clean: ## remove what was made, .venv too
+	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

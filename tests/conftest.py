@@ -1,0 +1,16 @@
+"""What every test may ask for: how long a load case lasts."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--load-s", type=float, default=10.0, help="seconds of load per case of a live test (default 10)")
+
+
+@pytest.fixture(scope="session")
+def load_s(request: pytest.FixtureRequest) -> float:
+    """Seconds that one load case lasts: bounded in `make test`, longer in `make live`."""
+    seconds: float = request.config.getoption("--load-s")
+    return seconds
