@@ -41,6 +41,7 @@ check: $(STAMP) ## lint, format, types, layers
 
 golden: $(STAMP) ## rewrite the golden files; read the diff before committing it
 	$(BIN)/python -m tests.golden.rewrite
+	$(BIN)/python -m tests.proxy.rewrite_bootstrap
 
 live: $(STAMP) ## the tests with a real Envoy, LOAD_S seconds (60) of load per case
 	$(BIN)/python -m pytest -m live --load-s $(LOAD_S) $(ARGS)
