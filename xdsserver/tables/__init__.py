@@ -32,16 +32,28 @@ The laws, each with what goes wrong without it (`tests/tables/test_laws.py` has 
        right   derive(gateways, one narrow row per listener), then routes read listeners
        wrong   routes read the Gateway itself: a new label on it computes every route again
 
-4. *`apply` is synchronous and atomic.* Between two calls every table is what computing from nothing would give.
+4. *`apply` is synchronous and atomic.* Between two calls every table is what computing from nothing would give. What
+   belongs together goes into one call.
+
+       right   apply([Change(pods, old, None), Change(pods, new, pod)])
+       wrong   apply([Change(pods, old, None)]), then apply([Change(pods, new, pod)])    # serves a world without pods
 
 5. *No clock, no randomness, no I/O in a derivation.* The same rows give the same rows. What goes wrong in one row is a
-   value in another; a derivation that raises has a bug: its rows are dropped and the exception is in `Delta.failures`.
+   value in another; a derivation that raises has a bug: its rows are dropped and the exception is in `Delta.failures`
+   (likewise the member for which `by` or `order` raises, and the group for which `fold` does).
 
-The oracle (`tests/properties`) holds all of this for random histories: tables after many small steps equal the tables of
-a fresh graph that got everything at once, and after deleting everything every table and every index is empty.
+       right   lambda read, key, lease: {key: Held(lease.holder, valid_until=lease.expires)}    # whoever has a clock asks
+       wrong   lambda read, key, lease: {key: lease.expires > time.time()}                      # stays true for ever
+
+A package that declares a graph says what its rows mean; nothing here may know. Nothing here may read a clock, draw a
+number, write a log or await either, and tables, derivations and deltas never leave the thread that calls `apply`.
+
+The oracle (`tests/properties`) holds all of this for random histories: tables after many small steps equal those of a
+fresh graph that got everything at once, and after deleting everything every table and every index is empty.
 """
 
-from xdsserver.tables.graph import Change, Delta, Graph, Stats
+from xdsserver.tables.graph import Change, Delta, Graph
 from xdsserver.tables.table import Read, Source, Table, TableError
+from xdsserver.tables.work import Stats
 
 __all__ = ["Change", "Delta", "Graph", "Read", "Source", "Stats", "Table", "TableError"]

@@ -3,14 +3,18 @@
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from xdsserver.tables.nodes import By, Counted, Derivation, Derived, Fold, Grouped, Order, United, Work
-from xdsserver.tables.table import Source, Table, TableError
+from xdsserver.tables.derived import Derivation, Derived
+from xdsserver.tables.grouped import By, Counted, Fold, Grouped, Grouping, Indexed, Order, unordered
+from xdsserver.tables.table import Place, Source, Table, TableError
+from xdsserver.tables.united import United
+from xdsserver.tables.work import Work
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 K2 = TypeVar("K2", bound=Hashable)
 V2 = TypeVar("V2")
 G = TypeVar("G", bound=Hashable)
+T = TypeVar("T", bound=Table[Any, Any])
 
 
 class Change(NamedTuple):
@@ -21,20 +25,18 @@ class Change(NamedTuple):
     row: Any | None
 
 
-class Stats(NamedTuple):
-    """What one `apply` did; see `Work` for what is counted."""
-
-    derivations: int
-    rows: int
-    folds: int
-
-
 class Delta:
-    """What one `apply` changed: `delta[table]` maps each key whose row is another now to that row, or to None."""
+    """What one `apply` changed: `delta[table]` maps each key whose row is another now to that row, or to None.
+
+    Attributes:
+        stats: What it cost.
+        failures: What a function raised, by name of the table and the key or group that it was called for. A failure
+            is reported by the `apply` in which it happens, and again whenever the function runs again and fails again.
+    """
 
     def __init__(self, changed: Mapping[Table[Any, Any], Mapping[Any, Any]], work: Work) -> None:
         self._changed = changed
-        self.stats = Stats(work.derivations, work.rows, work.folds)
+        self.stats = work.stats()
         self.failures: Mapping[tuple[str, Any], Exception] = work.failures
 
     def __getitem__(self, table: Table[K, V]) -> Mapping[K, V | None]:
@@ -45,51 +47,58 @@ class Delta:
 
 
 class Graph:
-    """Tables in the order of their declaration."""
+    """Tables in the order of their declaration, all declared before the first `apply`."""
 
     def __init__(self) -> None:
         self.tables: list[Table[Any, Any]] = []
         self._names: set[str] = set()
         self._work = Work()
+        self._begun = False
+        self._whole = True
 
     def source(self, name: str, _row: type[V] | None = None) -> Source[Any, V]:
         """Declare a table that is written from outside; the type of its rows is for the reader and the type checker."""
-        return self._add(Source(**self._place(name)))
+        return self._add(Source(self._place(name)))
 
     def derive(self, name: str, table: Table[K, V], function: Derivation[K, V, K2, V2]) -> Table[K2, V2]:
         """Declare a table whose rows follow one by one from the rows of another, and from what `function` reads."""
-        return self._add(Derived(table, function, self._work, **self._place(name)))
+        return self._add(Derived(table, function, self._place(name, table)))
 
     def group(
-        self,
-        name: str,
-        table: Table[K, V],
-        by: By[K, V, G],
-        *,
-        fold: Fold[G, K, V, V2],
-        order: Order[K, V] = lambda _key, _row: (),
+        self, name: str, table: Table[K, V], by: By[K, V, G], *, fold: Fold[G, K, V, V2], order: Order[K, V] = unordered
     ) -> Table[G, V2]:
-        """Declare a table with one row for all rows of a group: `fold` of its members, sorted by `order`, then by key."""
-        return self._add(Grouped(table, by, order, fold, self._work, **self._place(name)))
+        """Declare a table with one row per group: `fold` of its members, sorted by `order`, then by key."""
+        return self._add(Grouped(table, Grouping(by, order), fold, self._place(name, table)))
 
     def index(self, name: str, table: Table[K, V], by: By[K, V, G]) -> Table[G, tuple[K, ...]]:
-        """Declare a table with the sorted keys of each group."""
-        return self.group(name, table, by, fold=lambda _group, members: tuple(key for key, _ in members))
+        """Declare a table with the sorted keys of each group; new rows of its members change nothing in it."""
+        return self._add(Indexed(table, Grouping(by), self._place(name, table)))
 
     def count(self, name: str, table: Table[K, V], by: By[K, V, G]) -> Table[G, int]:
         """Declare a table with the number of rows of each group, at a cost that does not depend on that number."""
-        return self._add(Counted(table, by, **self._place(name)))
+        return self._add(Counted(table, Grouping(by), self._place(name, table)))
 
     def union(self, name: str, *tables: Table[K, V]) -> Table[K, V]:
         """Declare a table with the rows of several tables, which must have no key in common."""
-        return self._add(United(tables, **self._place(name)))
+        return self._add(United(tables, self._place(name, *tables)))
 
     def apply(self, changes: Iterable[Change]) -> Delta:
         """Write the sources and bring every table up to date, all at once.
 
-        Of several changes of one row the last one counts. Raises TableError where the graph itself is wrong; what is
-        wrong with one row is in `Delta.failures` and costs the rows that come from it.
+        Of several changes of one row the last one counts. What goes wrong with one row is in `Delta.failures` and costs
+        the rows that come from it.
+
+        Raises:
+            TableError: The graph itself is wrong. Its tables may be half updated then, so it refuses every later call.
         """
+        changes = tuple(changes)
+        for source, _key, _row in changes:
+            self._require_own(source)
+        if not self._whole:
+            message = "an earlier apply broke off and left tables that do not agree; build a new graph"
+            raise TableError(message)
+        self._begun = True
+        self._whole = False
         self._work.reset()
         for source, key, row in changes:
             source.put(key, row)
@@ -98,17 +107,27 @@ class Graph:
             table.update()
             if published := table.publish():
                 changed[table] = published
+        self._whole = True
         return Delta(changed, self._work)
 
-    def _place(self, name: str) -> dict[str, Any]:
+    def _place(self, name: str, *sources: Table[Any, Any]) -> Place:
+        """Give a new table its place; what it follows must stand in this graph, and no row may have passed by yet."""
         if name in self._names:
             message = f"two tables are called {name}"
             raise TableError(message)
+        if self._begun:
+            message = f"{name} is declared after the first apply and would miss the rows that are there already"
+            raise TableError(message)
+        for source in sources:
+            self._require_own(source)
         self._names.add(name)
-        return {"name": name, "place": len(self.tables)}
+        return Place(name, len(self.tables), self._work)
 
-    _T = TypeVar("_T", bound=Table[Any, Any])
+    def _require_own(self, table: Table[Any, Any]) -> None:
+        if table.place >= len(self.tables) or self.tables[table.place] is not table:
+            message = f"{table.name} belongs to another graph"
+            raise TableError(message)
 
-    def _add(self, table: _T) -> _T:
+    def _add(self, table: T) -> T:
         self.tables.append(table)
         return table

@@ -1,7 +1,11 @@
 """A table: rows by key, and who read which of them."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+from typing_extensions import override
+
+from xdsserver.tables.work import Work
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -19,28 +23,52 @@ class Waiting(Protocol[K_contra]):
         """Note that the rows of `keys` changed; the work is done when the graph comes by."""
 
 
+class Read(Protocol):
+    """How a derivation looks at other tables: each look is recorded, and a change of what it saw runs it again."""
+
+    def __call__(self, table: "Table[K, V]", key: K) -> V | None:
+        """Return the row of `key`, or None.
+
+        Raises:
+            TableError: The table stands behind the one that reads, so its rows are not up to date yet.
+        """
+
+
+class Place(NamedTuple):
+    """Where a table stands: its name, its position among the tables of its graph, and the account of that graph."""
+
+    name: str
+    position: int
+    work: Work
+
+
 class Table(Generic[K, V]):
     """Rows by key, in the place that its declaration gave it.
 
-    `place` is the position among the tables of the graph; whoever reads a table stands after it, so that one pass in
-    order brings all tables up to date and no row is ever computed from a half-updated world.
+    Whoever reads a table stands after it, so that one pass in order brings all tables up to date and no row is ever
+    computed from a half-updated world.
+
+    Attributes:
+        name: Unique in its graph.
+        place: Position among the tables of its graph, from 0.
+        rows: All rows in no particular order, for whoever stands outside the graph; a derivation reads through `read`.
     """
 
-    def __init__(self, name: str, place: int) -> None:
-        self.name = name
-        self.place = place
+    rows: Mapping[K, V]
+
+    def __init__(self, place: Place) -> None:
+        self.name = place.name
+        self.place = place.position
+        self._work = place.work
         self._rows: dict[K, V] = {}
+        self.rows = self._rows
         self._followers: list[Waiting[K]] = []
         self._readers: dict[K, set[tuple[Waiting[Any], Any]]] = {}
         self._before: dict[K, V | None] = {}
 
+    @override
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}: {len(self._rows)} rows>"
-
-    @property
-    def rows(self) -> Mapping[K, V]:
-        """All rows, for whoever stands outside the graph; a derivation reads through `read`."""
-        return self._rows
 
     @property
     def empty(self) -> bool:
@@ -48,7 +76,7 @@ class Table(Generic[K, V]):
         return not self._rows and not self._readers
 
     def update(self) -> None:
-        """Bring the rows up to date with the tables before this one; most have nothing to do."""
+        """Bring the rows up to date with the tables before this one; a source has nothing to do."""
 
     def follow(self, follower: Waiting[K]) -> None:
         """Wake `follower` with the key of every row that changes."""
@@ -67,9 +95,7 @@ class Table(Generic[K, V]):
 
     def put(self, key: K, row: V | None) -> None:
         """Set or, with None, remove a row; what it was before this round is kept for `publish`."""
-        old = self._rows.get(key)
-        if key not in self._before:
-            self._before[key] = old
+        self._before.setdefault(key, self._rows.get(key))
         if row is None:
             self._rows.pop(key, None)
         else:
@@ -79,27 +105,25 @@ class Table(Generic[K, V]):
         """End the round: tell followers and readers which rows are not equal to what they were, and return those."""
         if not self._before:
             return {}
-        changed = {key: self._rows.get(key) for key, old in self._before.items() if self._rows.get(key) != old}
+        rows = self._rows
+        changed: dict[K, V | None] = {}
+        for key, before in self._before.items():
+            now = rows.get(key)
+            if now is not before and now != before:
+                changed[key] = now
         self._before.clear()
         if changed:
-            for follower in self._followers:
-                follower.wake(changed)
+            self._wake(changed)
+        return changed
+
+    def _wake(self, changed: Iterable[K]) -> None:
+        for follower in self._followers:
+            follower.wake(changed)
+        if self._readers:
             for key in changed:
                 for reader, reader_key in self._readers.get(key, ()):
                     reader.wake((reader_key,))
-        return changed
 
 
 class Source(Table[K, V]):
     """A table that is written from outside."""
-
-
-class Read(Protocol):
-    """How a derivation looks at other tables: each look is recorded, and a change of what it saw runs it again."""
-
-    def __call__(self, table: Table[K, V], key: K) -> V | None:
-        """Return the row of `key`, or None.
-
-        Raises:
-            TableError: the table stands behind the one that reads, so its rows are not up to date yet.
-        """

@@ -1,0 +1,177 @@
+"""Group, index, count: all rows of a table that belong together give one row."""
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from typing_extensions import override
+
+from xdsserver.tables.table import Place, Table, TableError
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+W = TypeVar("W")
+G = TypeVar("G", bound=Hashable)
+
+By = Callable[[K, V], G | None]
+"""The group of a row, or None for a row that is in none."""
+Order = Callable[[K, V], Any]
+"""What the members of a group are sorted by; ties are broken by key."""
+Fold = Callable[[G, Sequence[tuple[K, V]]], W]
+"""All members of a group, in order, give its row."""
+
+
+def unordered(_key: object, _row: object) -> tuple[()]:
+    """Leave the order of members to their keys."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping(Generic[K, V, G]):
+    """Which group a row is in, and where in it."""
+
+    by: By[K, V, G]
+    order: Order[K, V] = unordered
+
+
+class _Spot(NamedTuple, Generic[G]):
+    """The group that a member is in, and what it is sorted by there."""
+
+    group: G
+    order: Any
+
+
+class _Parted(Table[G, W], Generic[K, V, G, W]):
+    """What group, index and count have in common: they know the spot of each member, and see it move."""
+
+    def __init__(self, source: Table[K, V], grouping: Grouping[K, V, G], place: Place) -> None:
+        super().__init__(place)
+        self._source = source
+        self._grouping = grouping
+        self._dirty: set[K] = set()
+        self._spots: dict[K, _Spot[G]] = {}
+        source.follow(self)
+
+    @property
+    @override
+    def empty(self) -> bool:
+        """Whether nothing is kept."""
+        return super().empty and not self._spots
+
+    def wake(self, keys: Iterable[K]) -> None:
+        """Look at these members again."""
+        self._dirty.update(keys)
+
+    def _moves(self) -> Iterator[tuple[K, _Spot[G] | None, _Spot[G] | None]]:
+        """Give each member whose row changed, where it was and where it is; None where it is in no group."""
+        for key in self._dirty:
+            before = self._spots.pop(key, None)
+            after = self._spot(key)
+            if after is not None:
+                self._spots[key] = after
+            yield key, before, after
+        self._dirty.clear()
+
+    def _spot(self, key: K) -> _Spot[G] | None:
+        row = self._source.rows.get(key)
+        if row is None:
+            return None
+        try:
+            group = self._grouping.by(key, row)
+            return None if group is None else _Spot(group, self._grouping.order(key, row))
+        except Exception as error:  # noqa: BLE001  # As in a derivation: the bug costs this member only.
+            self._work.failures[self.name, key] = error
+            return None
+
+
+class Counted(_Parted[K, V, G, int]):
+    """How many members a group has; a group without any has no row. A move costs the same whatever that number is."""
+
+    @override
+    def update(self) -> None:
+        """Move the members that changed."""
+        for _key, before, after in self._moves():
+            if before == after:
+                continue
+            for spot, step in ((before, -1), (after, 1)):
+                if spot is not None:
+                    self.put(spot.group, (self.rows.get(spot.group, 0) + step) or None)
+
+
+class _Sorted(_Parted[K, V, G, W]):
+    """What group and index have in common: they keep the members of each group in order."""
+
+    def __init__(self, source: Table[K, V], grouping: Grouping[K, V, G], place: Place) -> None:
+        super().__init__(source, grouping, place)
+        self._members: dict[G, list[tuple[Any, K]]] = {}
+
+    @property
+    @override
+    def empty(self) -> bool:
+        """Whether nothing is kept."""
+        return super().empty and not self._members
+
+    def _move(self, key: K, before: _Spot[G] | None, after: _Spot[G] | None) -> None:
+        if before is not None:
+            members = self._members[before.group]
+            del members[bisect_left(members, (before.order, key))]
+            if not members:
+                del self._members[before.group]
+        if after is not None:
+            try:
+                insort(self._members.setdefault(after.group, []), (after.order, key))
+            except TypeError as error:
+                message = f"{self.name}: {key!r} cannot be sorted among the members of {after.group!r}: {error}"
+                raise TableError(message) from error
+
+
+class Indexed(_Sorted[K, V, G, tuple[K, ...]]):
+    """The sorted keys of the members of a group: a change of a member that stays where it is changes nothing."""
+
+    @override
+    def update(self) -> None:
+        """Move the members that changed, then write down each group that one of them left or entered."""
+        touched: set[G] = set()
+        for key, before, after in self._moves():
+            if before != after:
+                self._move(key, before, after)
+                touched.update(spot.group for spot in (before, after) if spot is not None)
+        for group in touched:
+            members = self._members.get(group)
+            if members is None:
+                self.put(group, None)
+            else:
+                self._work.folds += 1
+                self.put(group, tuple([key for _, key in members]))
+
+
+class Grouped(_Sorted[K, V, G, W]):
+    """The members of a group, in order, folded into one row; a group without members has none."""
+
+    def __init__(self, source: Table[K, V], grouping: Grouping[K, V, G], fold: Fold[G, K, V, W], place: Place) -> None:
+        super().__init__(source, grouping, place)
+        self._fold = fold
+
+    @override
+    def update(self) -> None:
+        """Move the members that changed, then fold each group that one of them is or was in."""
+        touched: set[G] = set()
+        for key, before, after in self._moves():
+            if before != after:
+                self._move(key, before, after)
+            touched.update(spot.group for spot in (before, after) if spot is not None)
+        for group in touched:
+            self.put(group, self._folded(group))
+
+    def _folded(self, group: G) -> W | None:
+        members = self._members.get(group)
+        if members is None:
+            return None
+        self._work.folds += 1
+        rows = self._source.rows
+        try:
+            return self._fold(group, [(key, rows[key]) for _, key in members])
+        except Exception as error:  # noqa: BLE001  # As in a derivation: the bug costs this group only.
+            self._work.failures[self.name, group] = error
+            return None

@@ -1,0 +1,60 @@
+"""Union: the rows of several tables side by side."""
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Generic, TypeVar
+
+from typing_extensions import override
+
+from xdsserver.tables.table import Place, Table, TableError
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class _Branch(Generic[K, V]):
+    """One table of a union, and which of its rows changed."""
+
+    def __init__(self, source: Table[K, V]) -> None:
+        self.source = source
+        self.dirty: set[K] = set()
+        source.follow(self)
+
+    def wake(self, keys: Iterable[K]) -> None:
+        self.dirty.update(keys)
+
+
+class United(Table[K, V]):
+    """The rows of several tables that have no key in common."""
+
+    def __init__(self, sources: Sequence[Table[K, V]], place: Place) -> None:
+        super().__init__(place)
+        self._branches = tuple(_Branch(source) for source in sources)
+        self._owner: dict[K, _Branch[K, V]] = {}
+
+    @property
+    @override
+    def empty(self) -> bool:
+        """Whether nothing is kept."""
+        return super().empty and not self._owner
+
+    @override
+    def update(self) -> None:
+        """Copy the rows that changed. All old rows leave before new ones enter: a row may move between two tables."""
+        for branch in self._branches:
+            for key in branch.dirty:
+                if key not in branch.source.rows and self._owner.get(key) is branch:
+                    del self._owner[key]
+                    self.put(key, None)
+        for branch in self._branches:
+            for key in branch.dirty:
+                row = branch.source.rows.get(key)
+                if row is not None:
+                    self._enter(branch, key, row)
+            branch.dirty.clear()
+
+    def _enter(self, branch: _Branch[K, V], key: K, row: V) -> None:
+        owner = self._owner.setdefault(key, branch)
+        if owner is not branch:
+            message = f"{self.name}: {key!r} is in both {owner.source} and {branch.source}"
+            raise TableError(message)
+        self.put(key, row)
