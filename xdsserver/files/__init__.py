@@ -1,7 +1,7 @@
 """A folder of YAML and JSON as a source of objects.
 
-Belongs here: which files of a folder are read and which are refused, documents and their lines, the last good version of
-what is broken now, and the watch that says when to read again. Does not belong here: what a valid object looks like
+Belongs here: which files of a folder are read and which are refused, documents and their lines, the last good version
+of what is broken now, and the watch that says when to read again. Does not belong here: what a valid object looks like
 (`xdsserver.objects`) and what it means (`xdsserver.gatewayapi`).
 
 Two ways in. `Folder(path).scan()` reads once and needs no event loop (`xdsserver check`, tests); `scans(folder)` yields

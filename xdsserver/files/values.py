@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from typing_extensions import override
+
 from xdsserver.objects.meta import KubeObject, Name, ObjectKey
 
 MIB = 1024 * 1024
@@ -52,6 +54,7 @@ class FileProblem:
     message: str
     severity: Literal["error", "warning"] = "error"
 
+    @override
     def __str__(self) -> str:
         place = f"{self.file or '.'}:{self.line}" if self.line else self.file or "."
         subject = f" {self.key}" if self.key else ""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import msgspec
+from typing_extensions import override
 
 from xdsserver.objects.meta import KubeObject, Part
 
@@ -81,6 +82,7 @@ class Secret(KubeObject):
     type: str = "Opaque"
     data: Mapping[str, str] = {}
 
+    @override
     def __repr__(self) -> str:
         return f"Secret({self.name}, keys={sorted(self.data)})"
 

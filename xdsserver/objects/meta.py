@@ -1,9 +1,10 @@
 """Names and metadata that every kind shares."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, dataclass_transform
 
 import msgspec
+from typing_extensions import override
 
 GATEWAY_GROUP = "gateway.networking.k8s.io"
 
@@ -14,6 +15,7 @@ class Name(NamedTuple):
     namespace: str
     name: str
 
+    @override
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
@@ -25,10 +27,12 @@ class ObjectKey(NamedTuple):
     namespace: str
     name: str
 
+    @override
     def __str__(self) -> str:
         return f"{self.kind} {Name(self.namespace, self.name)}"
 
 
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
 class Part(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
     """Base of every struct that is part of an object."""
 

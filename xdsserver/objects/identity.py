@@ -1,0 +1,102 @@
+"""Which object a document is about, told before anything else of it is believed."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from xdsserver.objects.explain import describe
+from xdsserver.objects.kinds import BY_NAME
+from xdsserver.objects.meta import GATEWAY_GROUP, ObjectKey
+from xdsserver.objects.paths import FieldError, did_you_mean, quote
+from xdsserver.objects.schema import known_versions
+
+DEFAULT_NAMESPACE = "default"
+XGATEWAY_GROUP = "gateway.networking.x-k8s.io"
+
+NOT_YET = frozenset(
+    {
+        *((GATEWAY_GROUP, kind) for kind in ("BackendTLSPolicy", "GRPCRoute", "ListenerSet")),
+        *((GATEWAY_GROUP, kind) for kind in ("TCPRoute", "TLSRoute", "UDPRoute")),
+        *((XGATEWAY_GROUP, kind) for kind in ("XBackend", "XBackendTrafficPolicy", "XMesh", "XTelemetryPolicy")),
+        ("rustfs.com", "Tenant"),
+    },
+)
+"""Kinds (group, kind) that are known to belong here and are not read yet."""
+
+
+class Support(Enum):
+    """What happens to objects of a kind."""
+
+    READ = "read"
+    NOT_YET = "not supported yet"
+    FOREIGN = "not for a gateway"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Group, version and kind as written, and the object's place."""
+
+    group: str
+    version: str
+    kind: str
+    support: Support
+    key: ObjectKey | None
+    """None where the name is missing or no text."""
+
+    @property
+    def api_version(self) -> str:
+        """`apiVersion` as a document writes it."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+
+def identify(document: Any) -> Identity | FieldError:  # noqa: ANN401  (any JSON)
+    """Tell which object a document is about, or what keeps it from being one.
+
+    A namespaced object without a namespace is in `default`, as with kubectl. The key is as written, so it may be no
+    valid name; `validate` says so.
+    """
+    if not isinstance(document, dict):
+        return FieldError((), f"found {describe(document)}, expected an object with apiVersion, kind and metadata")
+    for field in ("apiVersion", "kind"):
+        value = document.get(field)
+        if value is None:
+            near = did_you_mean(
+                field, [key for key in document if key not in {"apiVersion", "kind", "metadata", "spec"}]
+            )
+            return FieldError((field,), f"is required{near.replace('did you mean', 'is it')}")
+        if not isinstance(value, str) or not value:
+            return FieldError((field,), f"found {describe(value)}, expected text")
+    group, _, version = document["apiVersion"].rpartition("/")
+    kind: str = document["kind"]
+    support = _support(group, kind)
+    if support is not Support.FOREIGN and (wrong := _wrong_version(group, version, kind)):
+        return wrong
+    return Identity(group, version, kind, support, _key(document.get("metadata"), kind))
+
+
+def _support(group: str, kind: str) -> Support:
+    known = BY_NAME.get(kind)
+    if known is not None and known.group == group:
+        return Support.READ
+    return Support.NOT_YET if (group, kind) in NOT_YET else Support.FOREIGN
+
+
+def _wrong_version(group: str, version: str, kind: str) -> FieldError | None:
+    versions = known_versions(group, kind)
+    if not versions or version in versions:
+        return None
+    prefix = f"{group}/" if group else ""
+    served = ", ".join(f"{prefix}{known}" for known in versions)
+    return FieldError(("apiVersion",), f"found {quote(prefix + version)}, expected {served} for kind {kind}")
+
+
+def _key(metadata: Any, kind: str) -> ObjectKey | None:  # noqa: ANN401
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
+        return None
+    known = BY_NAME.get(kind)
+    namespace = metadata.get("namespace")
+    if known is not None and not known.namespaced:
+        return ObjectKey(kind, "", metadata["name"])
+    return ObjectKey(
+        kind, namespace if isinstance(namespace, str) and namespace else DEFAULT_NAMESPACE, metadata["name"]
+    )

@@ -1,0 +1,62 @@
+"""Where in a document something is, and what is wrong there."""
+
+import json
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Path = tuple[str | int, ...]
+"""Keys and list positions from the root of a document, such as ("spec", "rules", 0)."""
+
+SHOWN = 60
+"""Characters of a user's value that a message repeats."""
+PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+
+
+def render(path: Path) -> str:
+    """Write a path as people do, `spec.rules[0].matches`; a key with other characters is quoted in brackets."""
+    out = ""
+    for part in path:
+        if isinstance(part, int):
+            out += f"[{part}]"
+        elif part and PLAIN.issuperset(part):
+            out += f".{part}" if out else part
+        else:
+            out += f"[{quote(part)}]"
+    return out
+
+
+def quote(text: str) -> str:
+    """Quote text of a user for a message: short, on one line, control and direction characters escaped."""
+    return json.dumps(text if len(text) <= SHOWN else text[: SHOWN - 1] + "…").replace("\\u2026", "…")
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """A field that is wrong; `message` says what was found and what was expected, and needs no more context."""
+
+    path: Path
+    message: str
+
+    @property
+    def field(self) -> str:
+        """The path as text; empty for the whole document."""
+        return render(self.path)
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message}" if self.path else self.message
+
+
+def did_you_mean(word: str, candidates: "Iterable[str]") -> str:
+    """Return `; did you mean "hostnames"?`, or nothing where no candidate is near."""
+    near = get_close_matches(word[:SHOWN], [*candidates], n=1)
+    if not near:
+        folded = {candidate.casefold(): candidate for candidate in candidates}
+        near = [folded[word.casefold()]] if word.casefold() in folded else []
+    return f"; did you mean {quote(near[0])}?" if near else ""
