@@ -1,0 +1,87 @@
+"""What crosses a stream, as plain values: requests of both dialects, responses, and the outcome of one step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from xdsserver.xds.ledger import Event
+    from xdsserver.xds.resource import Resource
+
+_NO_VERSIONS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Who is at the other end, in its own words (`envoy.config.core.v3.Node`)."""
+
+    id: str
+    cluster: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaRequest:
+    """One `DeltaDiscoveryRequest`; `error` is the message of `error_detail` and None when there is none."""
+
+    type_url: str
+    node: Node | None = None
+    nonce: str = ""
+    error: str | None = None
+    subscribe: tuple[str, ...] = ()
+    unsubscribe: tuple[str, ...] = ()
+    initial_versions: Mapping[str, str] = field(default=_NO_VERSIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class SotwRequest:
+    """One `DiscoveryRequest` (state of the world); `names` is the whole list, not a difference."""
+
+    type_url: str
+    node: Node | None = None
+    nonce: str = ""
+    error: str | None = None
+    names: tuple[str, ...] = ()
+    version: str = ""
+
+
+Request: TypeAlias = DeltaRequest | SotwRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One response of either dialect: `removed` is used by delta only, `version` by state of the world only."""
+
+    type_url: str
+    nonce: str
+    resources: tuple[Resource, ...] = ()
+    removed: tuple[str, ...] = ()
+    version: str = ""
+
+
+class RefusalCode(Enum):
+    """Why a stream is ended; the values are the names of gRPC's status codes."""
+
+    INVALID_ARGUMENT = "INVALID_ARGUMENT"
+    RESOURCE_EXHAUSTED = "RESOURCE_EXHAUSTED"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The client broke the protocol: the stream ends with this status."""
+
+    code: RefusalCode
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one input leads to: responses to write in this order, events for the ledger, or the end of the stream."""
+
+    responses: tuple[Response, ...] = ()
+    events: tuple[Event, ...] = ()
+    refused: Refused | None = None

@@ -1,0 +1,71 @@
+"""Between the bytes of a stream and the values of a session: parse requests, join responses.
+
+Requests are small and parsed by protobuf. Responses are joined from the fragments that resources keep, so that sending
+ten thousand routes to the hundredth Envoy copies bytes once and serialises nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envoy.service.discovery.v3 import discovery_pb2
+
+from xdsserver.xds.messages import DeltaRequest, Node, Response, SotwRequest
+from xdsserver.xds.protobuf import text_field
+
+if TYPE_CHECKING:
+    from envoy.config.core.v3 import base_pb2
+
+# Numbers of fields in envoy/service/discovery/v3/discovery.proto.
+_SOTW_VERSION, _SOTW_TYPE, _SOTW_NONCE = 1, 4, 5
+_DELTA_TYPE, _DELTA_NONCE, _DELTA_REMOVED = 4, 5, 6
+
+
+def read_delta(message: discovery_pb2.DeltaDiscoveryRequest) -> DeltaRequest:
+    """Make a value of a parsed `DeltaDiscoveryRequest`."""
+    return DeltaRequest(
+        type_url=message.type_url,
+        node=_node(message.node) if message.HasField("node") else None,
+        nonce=message.response_nonce,
+        error=message.error_detail.message if message.HasField("error_detail") else None,
+        subscribe=tuple(message.resource_names_subscribe),
+        unsubscribe=tuple(message.resource_names_unsubscribe),
+        initial_versions=dict(message.initial_resource_versions),
+    )
+
+
+def read_sotw(message: discovery_pb2.DiscoveryRequest) -> SotwRequest:
+    """Make a value of a parsed `DiscoveryRequest`."""
+    return SotwRequest(
+        type_url=message.type_url,
+        node=_node(message.node) if message.HasField("node") else None,
+        nonce=message.response_nonce,
+        error=message.error_detail.message if message.HasField("error_detail") else None,
+        names=tuple(message.resource_names),
+        version=message.version_info,
+    )
+
+
+def write_delta(response: Response) -> bytes:
+    """Join a `DeltaDiscoveryResponse`."""
+    parts = [text_field(_DELTA_TYPE, response.type_url), text_field(_DELTA_NONCE, response.nonce)]
+    for resource in response.resources:
+        parts += (resource.delta_head, resource.body)
+    parts += (text_field(_DELTA_REMOVED, name) for name in response.removed)
+    return b"".join(parts)
+
+
+def write_sotw(response: Response) -> bytes:
+    """Join a `DiscoveryResponse`."""
+    parts = [
+        text_field(_SOTW_VERSION, response.version),
+        text_field(_SOTW_TYPE, response.type_url),
+        text_field(_SOTW_NONCE, response.nonce),
+    ]
+    for resource in response.resources:
+        parts += (resource.any_head, resource.body)
+    return b"".join(parts)
+
+
+def _node(node: base_pb2.Node) -> Node:
+    return Node(node.id, node.cluster)
