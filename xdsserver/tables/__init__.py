@@ -7,7 +7,7 @@ up to date by computing again only what read something that changed.
     graph = Graph()
     pods = graph.source("pods", Pod)                          # key -> Pod, written by `apply`
     ready = graph.derive("ready", pods, lambda read, key, pod: {key: pod.address} if pod.ready else {})
-    by_app = graph.group("by_app", ready, by=lambda key, address: key.app)
+    by_app = graph.index("by_app", ready, by=lambda key, address: key.app)
 
     delta = graph.apply([Change(pods, PodKey("shop", "a"), Pod(...))])
     delta[by_app]                                             # {"shop": (PodKey("shop", "a"),)}
@@ -42,11 +42,11 @@ The laws, each with what goes wrong without it (`tests/tables/test_laws.py` has 
    value in another; a derivation that raises has a bug: its rows are dropped and the exception is in `Delta.failures`
    (likewise the member for which `by` or `order` raises, and the group for which `fold` does).
 
-       right   lambda read, key, lease: {key: Held(lease.holder, valid_until=lease.expires)}    # whoever has a clock asks
-       wrong   lambda read, key, lease: {key: lease.expires > time.time()}                      # stays true for ever
+       right   lambda read, key, lease: {key: Held(lease.holder, until=lease.expires)}    # the reader has a clock
+       wrong   lambda read, key, lease: {key: lease.expires > time.time()}                # stays true for ever
 
-A package that declares a graph says what its rows mean; nothing here may know. Nothing here may read a clock, draw a
-number, write a log or await either, and tables, derivations and deltas never leave the thread that calls `apply`.
+Only what holds for any rows belongs here. What rows mean is for whoever declares the graph; clocks, random numbers,
+logs and threads have no place here at all.
 
 The oracle (`tests/properties`) holds all of this for random histories: tables after many small steps equal those of a
 fresh graph that got everything at once, and after deleting everything every table and every index is empty.
