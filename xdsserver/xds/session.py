@@ -196,9 +196,8 @@ class Session:
             for channel in self._channels.values():
                 channel.mark_changed(self._have(channel.type_url))
         for type_url in TYPE_ORDER:
-            channel = self._channels.get(type_url)
-            if channel is not None and channel.has_work:
-                self._offer(channel, now)
+            if type_url in self._channels and self._channels[type_url].has_work:
+                self._offer(self._channels[type_url], now)
         self._depart(now)
         return self._step()
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envoy.service.discovery.v3 import discovery_pb2
-
-from xdsserver.xds.messages import DeltaRequest, Node, Response, SotwRequest
+from xdsserver.xds.messages import DeltaRequest, Node, SotwRequest
 from xdsserver.xds.protobuf import text_field
 
 if TYPE_CHECKING:
     from envoy.config.core.v3 import base_pb2
+    from envoy.service.discovery.v3 import discovery_pb2
+
+    from xdsserver.xds.messages import Response
 
 # Numbers of fields in envoy/service/discovery/v3/discovery.proto.
 _SOTW_VERSION, _SOTW_TYPE, _SOTW_NONCE = 1, 4, 5
