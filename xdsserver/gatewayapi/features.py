@@ -1,0 +1,20 @@
+"""The features of the Gateway API (pkg/features) that are whole here, and are therefore claimed.
+
+Those of filters come from the registry of `filters`. A core feature (`Gateway`, `HTTPRoute`) is claimed once all that
+its conformance tests ask for is there.
+"""
+
+from __future__ import annotations
+
+FEATURES: tuple[str, ...] = (
+    "GatewayAddressEmpty",
+    "GatewayHTTPListenerIsolation",
+    "GatewayPort8080",
+    "GatewayRouteHostnameIntersectionPrecedence",
+    "HTTPRouteDestinationPortMatching",
+    "HTTPRouteMethodMatching",
+    "HTTPRouteNamedRouteRule",
+    "HTTPRouteParentRefPort",
+    "HTTPRouteQueryParamMatching",
+    "ReferenceGrant",
+)

@@ -1,0 +1,158 @@
+"""Gateways: what they claim, and their status with that of their listeners."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from xdsserver.gatewayapi.conditions import (
+    ACCEPTED,
+    CONFLICTED,
+    PROGRAMMED,
+    RESOLVED_REFS,
+    Condition,
+    Problem,
+    Status,
+    clip,
+    condition,
+)
+from xdsserver.gatewayapi.listeners import listeners
+from xdsserver.gatewayapi.statuses import GatewayStatus, ListenerStatus
+from xdsserver.model.places import Bind, PortClaim, PortKey, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from xdsserver.gatewayapi.listeners import Listener
+    from xdsserver.model.places import Binding, Delivery
+    from xdsserver.objects.gateway import Gateway
+
+
+def gateway_problems(gateway: Gateway) -> tuple[Problem, ...]:
+    """Say what keeps a whole Gateway from being accepted, apart from its listeners."""
+    problems = []
+    infrastructure = gateway.spec.infrastructure
+    if infrastructure is not None and (reference := infrastructure.parameters_ref) is not None:
+        message = f"spec.infrastructure.parametersRef: {reference.group}/{reference.kind} is not a kind of parameters"
+        problems.append(Problem(ACCEPTED, "InvalidParameters", f"{message}; remove it"))
+    for number, address in enumerate(gateway.spec.addresses):
+        if address.type not in ("IPAddress", None):
+            message = f"spec.addresses[{number}].type: {address.type} is not supported; use IPAddress"
+            problems.append(Problem(ACCEPTED, "UnsupportedAddress", message))
+    return tuple(problems)
+
+
+def claims(gateway: Gateway) -> dict[PortKey, PortClaim]:
+    """Give the ports that a Gateway needs opened: those of its accepted listeners, none where it is refused itself."""
+    if gateway_problems(gateway):
+        return {}
+    metadata = gateway.metadata
+    wanted = tuple(address.value for address in gateway.spec.addresses if address.value)
+    claim = PortClaim(metadata.uid, metadata.creation_timestamp, wanted)
+    return {
+        PortKey(gateway.name, listener.port, listener.transport): claim
+        for listener in listeners(gateway)
+        if listener.accepted
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerState:
+    """All that the status of a listener says, but for the generation of its Gateway.
+
+    `delivery` is what the Envoys said of its socket and of the routes behind it; None while none has answered.
+    """
+
+    listener: Listener
+    attached_routes: int
+    binding: Binding | None
+    delivery: Delivery | None
+
+    def programmed(self) -> tuple[Status, str, str]:
+        """Say whether Envoys serve the listener, with reason and words."""
+        if not self.listener.accepted:
+            words = "; ".join(problem.message for problem in self.listener.problems)
+            return Status.FALSE, "Invalid", words
+        match self.binding:
+            case Refusal(reason, message):
+                return Status.FALSE, "Invalid" if reason == "PortUnavailable" else "Pending", message
+            case None:
+                return Status.UNKNOWN, "Pending", "waiting for an address"
+            case Bind():
+                pass
+        if self.delivery is None:
+            return Status.UNKNOWN, "Pending", "waiting for an Envoy to acknowledge it"
+        if self.delivery.rejected:
+            return Status.FALSE, "Invalid", f"Envoy refuses it: {self.delivery.rejected}"
+        if not self.delivery.acknowledged:
+            return Status.UNKNOWN, "Pending", "waiting for an Envoy to acknowledge it"
+        return Status.TRUE, "Programmed", "Envoy serves it"
+
+
+def gateway_status(gateway: Gateway, states: Iterable[ListenerState]) -> GatewayStatus:
+    """Judge a Gateway of ours and its listeners, in the order of the spec (GatewayStatus, ListenerStatus)."""
+    states = tuple(states)
+    generation = gateway.metadata.generation
+    accepted = _accepted(gateway, states, generation)
+    binds = [state.binding for state in states if isinstance(state.binding, Bind)]
+    return GatewayStatus(
+        addresses=tuple(dict.fromkeys(bind.ip for bind in binds)),
+        conditions=(accepted, _programmed(accepted, states, generation)),
+        listeners=tuple(_listener_status(state, generation) for state in states),
+    )
+
+
+def _accepted(gateway: Gateway, states: tuple[ListenerState, ...], generation: int) -> Condition:
+    problems = gateway_problems(gateway)
+    if problems:
+        return condition(ACCEPTED, "Accepted", "", problems, generation)
+    bad = [state.listener for state in states if not state.listener.accepted]
+    if not bad:
+        return Condition(ACCEPTED, Status.TRUE, "Accepted", "all listeners are valid", generation)
+    words = clip("; ".join(problem.message for listener in bad for problem in listener.problems))
+    status = Status.FALSE if len(bad) == len(states) else Status.TRUE
+    return Condition(ACCEPTED, status, "ListenersNotValid", words, generation)
+
+
+def _programmed(accepted: Condition, states: tuple[ListenerState, ...], generation: int) -> Condition:
+    """A Gateway is programmed when every listener that can be served is; one bad listener does not spoil the others."""
+    if accepted.status is not Status.TRUE:
+        return Condition(PROGRAMMED, Status.FALSE, "Invalid", accepted.message, generation)
+    for state in states:
+        if isinstance(state.binding, Refusal) and state.binding.reason != "PortUnavailable":
+            return Condition(PROGRAMMED, Status.FALSE, state.binding.reason, state.binding.message, generation)
+    serving = [state for state in states if state.listener.accepted]
+    for wanted in (Status.FALSE, Status.UNKNOWN):
+        for state in serving:
+            status, reason, message = state.programmed()
+            if status is wanted:
+                words = f"listener {state.listener.key.name}: {message}"
+                return Condition(PROGRAMMED, status, reason, clip(words), generation)
+    return Condition(PROGRAMMED, Status.TRUE, "Programmed", "Envoy serves all valid listeners", generation)
+
+
+def _listener_status(state: ListenerState, generation: int) -> ListenerStatus:
+    listener = state.listener
+    problems = listener.problems
+    if isinstance(state.binding, Refusal) and state.binding.reason == "PortUnavailable":
+        problems += (Problem(ACCEPTED, state.binding.reason, state.binding.message),)
+    conflicts = [problem for problem in problems if problem.condition == CONFLICTED]
+    # A listener in conflict is not accepted, and says so with the reason of the conflict (ListenerConditionConflicted).
+    problems += tuple(Problem(ACCEPTED, problem.reason, problem.message) for problem in conflicts)
+    if conflicts:
+        reason, words = conflicts[0].reason, "; ".join(problem.message for problem in conflicts)
+        conflicted = Condition(CONFLICTED, Status.TRUE, reason, words, generation)
+    else:
+        conflicted = Condition(CONFLICTED, Status.FALSE, "NoConflicts", "no other listener is in its way", generation)
+    status, reason, message = state.programmed()
+    return ListenerStatus(
+        name=listener.key.name,
+        kinds=listener.kinds,
+        attached_routes=state.attached_routes,
+        conditions=(
+            condition(ACCEPTED, "Accepted", "the listener is valid", problems, generation),
+            conflicted,
+            condition(RESOLVED_REFS, "ResolvedRefs", "all references are resolved", problems, generation),
+            Condition(PROGRAMMED, status, reason, clip(message), generation),
+        ),
+    )

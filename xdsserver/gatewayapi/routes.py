@@ -1,0 +1,54 @@
+"""Status of a route: parent by parent, from the same verdicts that decide what Envoy gets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xdsserver.gatewayapi.conditions import (
+    ACCEPTED,
+    PARTIALLY_INVALID,
+    RESOLVED_REFS,
+    Condition,
+    Problem,
+    Status,
+    clip,
+    condition,
+)
+from xdsserver.gatewayapi.statuses import RouteParentStatus, RouteStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from xdsserver.gatewayapi.attachment import Parent
+    from xdsserver.gatewayapi.rules import ResolvedRule
+
+
+def route_status(
+    parents: Iterable[Parent], rules: Iterable[ResolvedRule], *, controller: str, generation: int
+) -> RouteStatus:
+    """Say for each parentRef of ours whether the route is accepted there and its references are resolved.
+
+    Rules that cannot be understood are dropped: some of them make the route PartiallyInvalid, all of them refuse it
+    (RouteConditionPartiallyInvalid). Backends have no say in Accepted (RouteConditionResolvedRefs).
+    """
+    rules = tuple(rules)
+    dropped = [words for rule in rules for words in rule.dropped]
+    whole = [Problem(ACCEPTED, "UnsupportedValue", "; ".join(dropped))] if all(rule.dropped for rule in rules) else []
+    references = condition(
+        RESOLVED_REFS,
+        "ResolvedRefs",
+        "all references are resolved",
+        [problem for rule in rules for problem in rule.problems],
+        generation,
+    )
+    partly = []
+    if dropped and not whole:
+        words = clip("Dropped Rule: " + "; ".join(dropped))
+        partly = [Condition(PARTIALLY_INVALID, Status.TRUE, "UnsupportedValue", words, generation)]
+
+    def entry(parent: Parent) -> RouteParentStatus:
+        problems = [*([parent.problem] if parent.problem else []), *whole]
+        accepted = condition(ACCEPTED, "Accepted", "the route is served", problems, generation)
+        return RouteParentStatus(parent.reference, controller, (accepted, references, *partly))
+
+    return RouteStatus(tuple(entry(parent) for parent in parents))

@@ -1,0 +1,131 @@
+"""Statuses: what is owed to each object, as values and in the form in which the API writes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from xdsserver.objects.meta import GATEWAY_GROUP
+
+if TYPE_CHECKING:
+    from xdsserver.gatewayapi.conditions import Condition
+    from xdsserver.objects.httproute import ParentReference
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayClassStatus:
+    """GatewayClass.status; features are sorted, as their list must be."""
+
+    conditions: tuple[Condition, ...]
+    features: tuple[str, ...]
+
+    def document(self) -> dict[str, Any]:
+        """Give the form of the API, without times."""
+        return {
+            "conditions": _conditions(self.conditions),
+            "supportedFeatures": [{"name": name} for name in self.features],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerStatus:
+    """An entry of Gateway.status.listeners."""
+
+    name: str
+    kinds: tuple[str, ...]
+    attached_routes: int
+    conditions: tuple[Condition, ...]
+
+    def document(self) -> dict[str, Any]:
+        """Give the form of the API, without times."""
+        return {
+            "name": self.name,
+            "supportedKinds": [{"group": GATEWAY_GROUP, "kind": kind} for kind in self.kinds],
+            "attachedRoutes": self.attached_routes,
+            "conditions": _conditions(self.conditions),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayStatus:
+    """Gateway.status."""
+
+    addresses: tuple[str, ...]
+    conditions: tuple[Condition, ...]
+    listeners: tuple[ListenerStatus, ...]
+
+    def document(self) -> dict[str, Any]:
+        """Give the form of the API, without times."""
+        return {
+            "addresses": [{"type": "IPAddress", "value": address} for address in self.addresses],
+            "conditions": _conditions(self.conditions),
+            "listeners": [listener.document() for listener in self.listeners],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RouteParentStatus:
+    """An entry of status.parents of a route: the parentRef as it was written, and how it was judged."""
+
+    reference: ParentReference
+    controller: str
+    conditions: tuple[Condition, ...]
+
+    def document(self) -> dict[str, Any]:
+        """Give the form of the API, without times."""
+        reference = {
+            "group": self.reference.group,
+            "kind": self.reference.kind,
+            "namespace": self.reference.namespace,
+            "name": self.reference.name,
+            "sectionName": self.reference.section_name,
+            "port": self.reference.port,
+        }
+        return {
+            "parentRef": {field: value for field, value in reference.items() if value is not None},
+            "controllerName": self.controller,
+            "conditions": _conditions(self.conditions),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RouteStatus:
+    """Status of a route of any kind: our entries only, in the order of the parentRefs."""
+
+    parents: tuple[RouteParentStatus, ...]
+
+    def document(self) -> dict[str, Any]:
+        """Give the form of the API, without times."""
+        return {"parents": [parent.document() for parent in self.parents]}
+
+
+ObjectStatus = GatewayClassStatus | GatewayStatus | RouteStatus
+
+
+def all_conditions(status: ObjectStatus) -> tuple[tuple[str, Condition], ...]:
+    """Give every condition of a status with the part of the object that it is about (empty for the whole)."""
+    match status:
+        case GatewayClassStatus():
+            return tuple(("", one) for one in status.conditions)
+        case GatewayStatus():
+            whole = tuple(("", one) for one in status.conditions)
+            return whole + tuple(
+                (f"listener {listener.name}", one) for listener in status.listeners for one in listener.conditions
+            )
+        case RouteStatus():
+            return tuple(
+                (f"parent {parent.reference.name}", one) for parent in status.parents for one in parent.conditions
+            )
+
+
+def _conditions(conditions: tuple[Condition, ...]) -> list[dict[str, Any]]:
+    return [
+        {
+            "type": one.type,
+            "status": one.status.value,
+            "reason": one.reason,
+            "message": one.message,
+            "observedGeneration": one.observed_generation,
+        }
+        for one in conditions
+    ]

@@ -1,0 +1,89 @@
+"""Where traffic comes in: listeners as users name them, and the sockets that Envoy opens for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from xdsserver.objects.meta import Name
+
+
+class ListenerKey(NamedTuple):
+    """One listener of one parent; names are scoped by the parent, so that two parents may use the same one."""
+
+    kind: str
+    namespace: str
+    parent: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.parent} listener {self.name}"
+
+
+class Bind(NamedTuple):
+    """A socket that the Envoys of a fleet open: the identity of everything downstream of a listener port.
+
+    Named by what is opened and never by a Gateway, so that handing an address on is an update in place.
+    """
+
+    fleet: str
+    ip: str
+    port: int
+    transport: str
+
+    def __str__(self) -> str:
+        host = f"[{self.ip}]" if ":" in self.ip else self.ip
+        return f"{self.transport.lower()}/{host}:{self.port}"
+
+
+class PortKey(NamedTuple):
+    """A port that a Gateway wants opened."""
+
+    gateway: Name
+    port: int
+    transport: str
+
+
+@dataclass(frozen=True, slots=True)
+class PortClaim:
+    """What is asked of whoever allocates: a bind for one port of a Gateway.
+
+    `addresses` are the values that the user asked for (empty for any); `created` and `uid` decide between two claims of
+    one address: the older keeps it.
+    """
+
+    uid: str
+    created: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why something cannot be had: a reason of the specification, and words with the remedy."""
+
+    reason: str
+    message: str
+
+
+Binding = Bind | Refusal
+"""The written answer to a PortClaim; a claim without an answer is pending."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What the Envoys of a fleet said of one resource. It feeds statuses and nothing else.
+
+    `acknowledged`: some version of it is live; `rejected`: Envoy's words about the newest version, or empty.
+    """
+
+    acknowledged: bool
+    rejected: str = ""
+
+
+class DeliveryKey(NamedTuple):
+    """One resource in one fleet."""
+
+    fleet: str
+    type_url: str
+    name: str

@@ -1,0 +1,137 @@
+"""What a request must look like and what then happens to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from xdsserver.objects.meta import ObjectKey
+
+
+class PathKind(Enum):
+    """How a path is compared; the value is the rank in precedence, lower first (HTTPRouteRule.matches).
+
+    Where a regular expression stands is for the implementation to choose: after exact paths, before prefixes.
+    """
+
+    EXACT = 0
+    REGEX = 1
+    PREFIX = 2
+
+
+@dataclass(frozen=True, slots=True)
+class PathMatch:
+    """A path: whole, by RE2 expression over the whole path, or by elements (`/a` covers `/a/b`, not `/ab`).
+
+    The value of a prefix has no slash at its end, so that of `/` is empty.
+    """
+
+    kind: PathKind
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class ValueMatch:
+    """A named value (header or query parameter), compared exactly or by RE2 expression over the whole value."""
+
+    name: str
+    value: str
+    regex: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RequestMatch:
+    """What a request must look like: all of it."""
+
+    path: PathMatch
+    method: str | None = None
+    headers: tuple[ValueMatch, ...] = ()
+    query: tuple[ValueMatch, ...] = ()
+
+
+class ClusterKey(NamedTuple):
+    """One backend as a fleet reaches it: which one it is, never what is in it and never who names it.
+
+    `protocol` is what is spoken to it: "http1" for now.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    port: int
+    protocol: str
+
+    def __str__(self) -> str:
+        return "/".join((self.kind, self.namespace, self.name, str(self.port), self.protocol))
+
+
+class EndpointsKey(NamedTuple):
+    """The endpoints of one port of one backend, shared by all clusters of it."""
+
+    kind: str
+    namespace: str
+    name: str
+    port: int
+    transport: str
+
+    def __str__(self) -> str:
+        return "/".join((self.kind, self.namespace, self.name, str(self.port), self.transport))
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A filter with its settings as its slice in `filters` parsed them; opaque to everybody else."""
+
+    type: str
+    settings: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A weighted backend of a rule; without a cluster its share is answered with 500."""
+
+    cluster: ClusterKey | None
+    weight: int
+    filters: tuple[Filter, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Send on to one of the backends, by weight; at least one has a cluster and a weight above zero."""
+
+    shares: tuple[Share, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Respond:
+    """Answer at once with this status code."""
+
+    status: int
+
+
+Action = Forward | Respond
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of a route: if any of the matches holds, the filters are applied and the action happens."""
+
+    owner: ObjectKey
+    position: int
+    matches: tuple[RequestMatch, ...]
+    filters: tuple[Filter, ...]
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """A hostname under which a route answers on a listener, and the hostname that the route itself asked for.
+
+    Both may be a wildcard (`*.example.com`) or `*` for any. Precedence goes by `original`
+    (GatewayRouteHostnameIntersectionPrecedence).
+    """
+
+    effective: str
+    original: str

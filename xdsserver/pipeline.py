@@ -1,0 +1,424 @@
+"""THE STORY: every table from what users write to what Envoy gets and what statuses say, top to bottom.
+
+Sources are written by the shell. The functions that decide are in `gatewayapi` and `translation`; what is here only
+looks rows up and hands them over. `Pipeline.apply` brings all of it up to date; a fresh pipeline that gets everything
+at once is what it must equal after any history (tests/properties).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from xdsserver.filters import registry
+from xdsserver.gatewayapi import features, hostnames
+from xdsserver.gatewayapi.attachment import RouteHead, attach, named_gateway
+from xdsserver.gatewayapi.backends import (
+    BackendTables,
+    PortKind,
+    endpoints,
+    service_kind,
+    service_ports,
+)
+from xdsserver.gatewayapi.classes import class_problems, class_status
+from xdsserver.gatewayapi.gateways import ListenerState, claims, gateway_status
+from xdsserver.gatewayapi.grants import permissions
+from xdsserver.gatewayapi.labels import namespace_labels
+from xdsserver.gatewayapi.listeners import listeners
+from xdsserver.gatewayapi.routes import route_status
+from xdsserver.gatewayapi.rules import parse, resolve_rule
+from xdsserver.model.backends import Cluster, FromDns, FromSlices
+from xdsserver.model.places import Bind, Delivery, DeliveryKey, ListenerKey, PortKey
+from xdsserver.model.routing import ClusterKey, EndpointsKey
+from xdsserver.objects.core import EndpointSlice, Namespace, Service
+from xdsserver.objects.gateway import Gateway
+from xdsserver.objects.gatewayclass import GatewayClass
+from xdsserver.objects.httproute import HTTPRoute
+from xdsserver.objects.meta import Name, ObjectKey
+from xdsserver.objects.referencegrant import ReferenceGrant
+from xdsserver.tables import Change, Graph
+from xdsserver.translation.clusters import cluster, load_assignment
+from xdsserver.translation.layout import HostKey, host, route_configuration, route_configuration_name
+from xdsserver.translation.listeners import http_listener, listener_name
+from xdsserver.translation.routes import envoy_routes, route_list, used_clusters
+from xdsserver.xds.resource import LISTENER, ROUTE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from xdsserver.gatewayapi.attachment import Parent
+    from xdsserver.gatewayapi.backends import (
+        ServiceKind,
+    )
+    from xdsserver.gatewayapi.grants import Permission
+    from xdsserver.gatewayapi.listeners import Listener
+    from xdsserver.gatewayapi.rules import ParsedRule, ResolvedRule
+    from xdsserver.gatewayapi.statuses import ObjectStatus
+    from xdsserver.model.places import Binding, PortClaim
+    from xdsserver.model.routing import Hosts
+    from xdsserver.objects.meta import KubeObject
+    from xdsserver.tables import Delta, Read, Source, Table
+    from xdsserver.translation.layout import Host
+    from xdsserver.translation.routes import EnvoyRoute, RouteKey, RouteList
+    from xdsserver.xds.resource import Resource
+
+ResourceKey = tuple[str, str, str]
+"""Fleet, type URL and name of an Envoy resource."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What decides meaning and is not an object: the controllerName that makes a GatewayClass ours."""
+
+    controller: str = "gateway.xdsserver.io/controller"
+
+
+class Pipeline:
+    """The tables, declared in the order in which they follow from each other."""
+
+    def __init__(self, options: Options | None = None) -> None:
+        self.options = options or Options()
+        self.graph = graph = Graph()
+
+        # Sources: objects by name, and three answers from outside the core.
+        self.gateway_classes = graph.source("gateway_classes", GatewayClass)
+        self.gateways = graph.source("gateways", Gateway)
+        self.http_routes = graph.source("http_routes", HTTPRoute)
+        self.reference_grants = graph.source("reference_grants", ReferenceGrant)
+        self.namespaces = graph.source("namespaces", Namespace)
+        self.services = graph.source("services", Service)
+        self.endpoint_slices = graph.source("endpoint_slices", EndpointSlice)
+        # "version": the release of the schemas that objects were checked by.
+        self.bundles: Source[str, str] = graph.source("bundles")
+        # The bind that was allocated for a claim, and written down.
+        self.bindings: Source[PortKey, Binding] = graph.source("bindings")
+        # What the Envoys answered.
+        self.deliveries: Source[DeliveryKey, Delivery] = graph.source("deliveries")
+
+        # Classes and Gateways that are ours.
+        self.our_classes = graph.derive("our_classes", self.gateway_classes, self._our_class)
+        self.accepted_classes = graph.derive("accepted_classes", self.our_classes, _accepted_class)
+        self.our_gateways = graph.derive("our_gateways", self.gateways, self._our_gateway)
+        self.claims = graph.derive("claims", self.our_gateways, _claims)  # PortKey -> what an allocator must answer
+
+        # Listeners, narrow, so that what else changes in a Gateway wakes no route.
+        self.listeners = graph.derive("listeners", self.our_gateways, _listeners)
+        self.listeners_of = graph.index("listeners_of", self.listeners, lambda _key, listener: listener.gateway)
+        self.binds = graph.derive("binds", self.listeners, self._bind)  # listeners that are served, and where
+        self.listeners_at = graph.index("listeners_at", self.binds, lambda _key, at: at)  # Serving -> listeners
+
+        # Attachment: which routes have which hostnames on which listeners.
+        self.labels = graph.derive("labels", self.namespaces, _labels)
+        self.route_heads = graph.derive("route_heads", self.http_routes, _route_head)
+        self.parents = graph.derive("parents", self.route_heads, self._parents)
+        self.attached = graph.derive("attached", self.parents, _attached)
+        self.attached_counts = graph.count("attached_counts", self.attached, lambda key, _hosts: key[0])
+
+        # Rules, understood once each, then joined with the backends that they name.
+        self.permissions = graph.derive("permissions", self.reference_grants, _permissions)
+        self.grants = graph.count("grants", self.permissions, lambda _key, permission: permission)
+        self.service_kinds = graph.derive("service_kinds", self.services, _service_kind)
+        self.service_ports = graph.derive("service_ports", self.services, _service_ports)
+        self.backends = BackendTables(self.grants, self.service_kinds, self.service_ports)
+        self.parsed_rules = graph.derive("parsed_rules", self.http_routes, self._parsed_rules)
+        self.rules = graph.derive("rules", self.parsed_rules, self._rule)
+        self.rules_of = graph.index("rules_of", self.rules, lambda key, _rule: key[0])
+
+        # Envoy routes, in the order of precedence, by hostname of a listener.
+        self.routes = graph.derive("routes", self.attached, self._routes)
+        self.route_lists = graph.group(
+            "route_lists",
+            self.routes,
+            lambda key, _route: (key.listener, key.hostname),
+            order=lambda _key, route: route.order,
+            fold=route_list,
+        )
+
+        # Virtual hosts: a listener answers for its own hostname also when it has no route, so that no less specific
+        # listener answers for it; a hostname that a more specific listener of the same bind answers for is left to it.
+        self.own_hosts = graph.derive("own_hosts", self.binds, _own_host)
+        self.routed_hosts = graph.derive("routed_hosts", self.route_lists, _routed_host)
+        self.all_hosts = graph.union("all_hosts", self.own_hosts, self.routed_hosts)
+        self.listener_hosts = graph.count("listener_hosts", self.all_hosts, lambda key, _true: (key[1], key[2]))
+        self.hosts = graph.derive("hosts", self.listener_hosts, self._host)
+
+        # Clusters exist in a fleet while a route of that fleet uses them; endpoints while a cluster reads them.
+        self.cluster_uses = graph.derive("cluster_uses", self.attached, self._cluster_uses)
+        self.cluster_counts = graph.count("cluster_counts", self.cluster_uses, lambda key, _true: (key[0], key[1]))
+        self.clusters = graph.derive("clusters", self.cluster_counts, self._cluster)
+        self.endpoint_uses = graph.derive("endpoint_uses", self.clusters, _endpoint_use)
+        self.endpoint_counts = graph.count("endpoint_counts", self.endpoint_uses, lambda key, _true: (key[0], key[1]))
+        self.slices_of = graph.index("slices_of", self.endpoint_slices, _service_of)
+
+        # What Envoy gets: bytes by fleet, type and name.
+        self.cluster_resources = graph.derive("cluster_resources", self.clusters, _cluster_resource)
+        self.endpoint_resources = graph.derive("endpoint_resources", self.endpoint_counts, self._endpoint_resource)
+        self.bind_counts = graph.count("bind_counts", self.binds, lambda _key, at: at.bind)
+        self.listener_resources = graph.derive("listener_resources", self.bind_counts, _listener_resource)
+        self.route_configurations = graph.group(
+            "route_configurations", self.hosts, lambda key, _host: key.bind, fold=route_configuration
+        )
+        self.route_resources = graph.derive("route_resources", self.route_configurations, _route_resource)
+        self.resources = graph.union(
+            "resources",
+            self.cluster_resources,
+            self.endpoint_resources,
+            self.listener_resources,
+            self.route_resources,
+        )
+
+        # What statuses say, from the same verdicts. Only from here on anything reads what the Envoys answered.
+        self.listener_states = graph.derive("listener_states", self.listeners, self._listener_state)
+        self.class_statuses = graph.derive("class_statuses", self.our_classes, self._class_status)
+        self.gateway_statuses = graph.derive("gateway_statuses", self.our_gateways, self._gateway_status)
+        self.route_statuses = graph.derive("route_statuses", self.http_routes, self._route_status)
+        self.statuses: Table[ObjectKey, ObjectStatus] = graph.union(
+            "statuses", self.class_statuses, self.gateway_statuses, self.route_statuses
+        )
+
+        self._sources: Mapping[str, Source[Name, Any]] = {
+            "GatewayClass": self.gateway_classes,
+            "Gateway": self.gateways,
+            "HTTPRoute": self.http_routes,
+            "ReferenceGrant": self.reference_grants,
+            "Namespace": self.namespaces,
+            "Service": self.services,
+            "EndpointSlice": self.endpoint_slices,
+        }
+
+    def change(self, kind: str, name: Name, row: KubeObject | None) -> tuple[Change, ...]:
+        """Give the change of an object for `apply`; none for a kind that nothing is derived from yet."""
+        source = self._sources.get(kind)
+        return () if source is None else (Change(source, name, row),)
+
+    def apply(self, changes: Iterable[Change]) -> Delta:
+        """Bring all tables up to date."""
+        return self.graph.apply(changes)
+
+    # Classes and Gateways.
+
+    def _our_class(self, _read: Read, key: Name, class_: GatewayClass) -> Mapping[Name, GatewayClass]:
+        return {key: class_} if class_.spec.controller_name == self.options.controller else {}
+
+    def _our_gateway(self, read: Read, key: Name, gateway: Gateway) -> Mapping[Name, Gateway]:
+        accepted = read(self.accepted_classes, Name("", gateway.spec.gateway_class_name))
+        return {key: gateway} if accepted else {}
+
+    # Listeners and attachment.
+
+    def _bind(self, read: Read, key: ListenerKey, listener: Listener) -> Mapping[ListenerKey, Serving]:
+        binding = read(self.bindings, PortKey(listener.gateway, listener.port, listener.transport))
+        if not listener.accepted or not isinstance(binding, Bind):
+            return {}
+        return {key: Serving(binding, listener.hostname)}
+
+    def _parents(self, read: Read, key: ObjectKey, route: RouteHead) -> Mapping[ObjectKey, tuple[Parent, ...]]:
+        def labels(namespace: str) -> Mapping[str, str]:
+            return namespace_labels(namespace, read(self.labels, namespace))
+
+        parents = []
+        for reference in route.parents:
+            gateway = named_gateway(route.key, reference)
+            keys = read(self.listeners_of, gateway) if gateway is not None else None
+            if gateway is not None and keys is not None:
+                found = (read(self.listeners, one) for one in keys)
+                parents.append(attach(route, reference, gateway, (one for one in found if one is not None), labels))
+        return {key: tuple(parents)}
+
+    # Rules and routes.
+
+    def _parsed_rules(self, _read: Read, _key: Name, route: HTTPRoute) -> Mapping[RuleKey, ParsedRule]:
+        return {(rule.owner, rule.position): rule for rule in parse(route, _PARSERS)}
+
+    def _rule(self, read: Read, key: RuleKey, rule: ParsedRule) -> Mapping[RuleKey, ResolvedRule]:
+        return {key: resolve_rule(read, self.backends, rule)}
+
+    def _rules_of(self, read: Read, route: ObjectKey) -> list[ResolvedRule]:
+        rules = (read(self.rules, key) for key in read(self.rules_of, route) or ())
+        return [rule for rule in rules if rule is not None]
+
+    def _routes(
+        self, read: Read, key: tuple[ListenerKey, ObjectKey], hosts: tuple[Hosts, ...]
+    ) -> Mapping[RouteKey, EnvoyRoute]:
+        listener, route = key
+        rules = self._rules_of(read, route)
+        return dict(one for host_ in hosts for rule in rules for one in envoy_routes(listener, host_, rule))
+
+    def _host(self, read: Read, key: tuple[ListenerKey, str], _count: int) -> Mapping[HostKey, Host]:
+        listener, hostname = key
+        serving = read(self.binds, listener)
+        if serving is None:
+            return {}
+        covering = tuple(hostnames.covering(hostname))
+        owners = (read(self.listeners_at, Serving(serving.bind, one)) for one in covering)
+        owner = next((keys[0] for keys in owners if keys), None)
+        if owner != listener:
+            return {}
+        lists = (read(self.route_lists, (listener, one)) for one in covering)
+        return {HostKey(serving.bind, hostname): host(hostname, (one for one in lists if one is not None))}
+
+    # Clusters and endpoints.
+
+    def _cluster_uses(
+        self, read: Read, key: tuple[ListenerKey, ObjectKey], _hosts: tuple[Hosts, ...]
+    ) -> Mapping[tuple[str, ClusterKey, ListenerKey, ObjectKey], bool]:
+        listener, route = key
+        serving = read(self.binds, listener)
+        if serving is None:
+            return {}
+        rules = (resolved.rule for resolved in self._rules_of(read, route))
+        used = {cluster_ for rule in rules if rule is not None for cluster_ in used_clusters(rule)}
+        return {(serving.bind.fleet, cluster_, listener, route): True for cluster_ in used}
+
+    def _cluster(self, read: Read, key: FleetCluster, _count: int) -> Mapping[FleetCluster, Cluster]:
+        cluster_ = key[1]
+        kind = read(self.service_kinds, Name(cluster_.namespace, cluster_.name))
+        if kind is not None and kind.external_name:
+            return {key: Cluster(cluster_, FromDns(kind.external_name, cluster_.port))}
+        return {key: Cluster(cluster_, FromSlices(EndpointsKey(*cluster_[:4], transport="TCP")))}
+
+    def _endpoint_resource(
+        self, read: Read, key: tuple[str, EndpointsKey], _count: int
+    ) -> Mapping[ResourceKey, Resource]:
+        fleet, wanted = key
+        service = Name(wanted.namespace, wanted.name)
+        port = read(self.service_ports, (service, wanted.port))
+        slices = (read(self.endpoint_slices, one) for one in read(self.slices_of, service) or ())
+        found = (one for one in slices if one is not None and port is not None)
+        resource = load_assignment(endpoints(wanted, port or _NO_PORT, found))
+        return {(fleet, resource.type_url, resource.name): resource}
+
+    # Statuses.
+
+    def _listener_state(self, read: Read, key: ListenerKey, listener: Listener) -> Mapping[ListenerKey, ListenerState]:
+        binding = read(self.bindings, PortKey(listener.gateway, listener.port, listener.transport))
+        return {
+            key: ListenerState(
+                listener=listener,
+                attached_routes=read(self.attached_counts, key) or 0,
+                binding=binding,
+                delivery=self._delivery(read, binding) if isinstance(binding, Bind) else None,
+            )
+        }
+
+    def _delivery(self, read: Read, bind: Bind) -> Delivery | None:
+        """Put together what the Envoys said of a socket and of the routes behind it."""
+        opened = read(self.deliveries, DeliveryKey(bind.fleet, LISTENER, listener_name(bind)))
+        routed = read(self.deliveries, DeliveryKey(bind.fleet, ROUTE, route_configuration_name(bind)))
+        if opened is None or routed is None:
+            return opened
+        return Delivery(opened.acknowledged and routed.acknowledged, opened.rejected or routed.rejected)
+
+    def _class_status(self, read: Read, key: Name, class_: GatewayClass) -> Mapping[ObjectKey, ObjectStatus]:
+        claimed = features.FEATURES + registry.FEATURES
+        return {ObjectKey("GatewayClass", *key): class_status(class_, claimed, read(self.bundles, "version"))}
+
+    def _gateway_status(self, read: Read, key: Name, gateway: Gateway) -> Mapping[ObjectKey, ObjectStatus]:
+        keys = (ListenerKey("Gateway", *key, listener.name) for listener in gateway.spec.listeners)
+        states = (read(self.listener_states, one) for one in keys)
+        return {ObjectKey("Gateway", *key): gateway_status(gateway, (one for one in states if one is not None))}
+
+    def _route_status(self, read: Read, key: Name, route: HTTPRoute) -> Mapping[ObjectKey, ObjectStatus]:
+        owner = ObjectKey("HTTPRoute", *key)
+        parents = read(self.parents, owner)
+        if not parents:
+            return {}
+        rules = self._rules_of(read, owner)
+        generation = route.metadata.generation
+        return {owner: route_status(parents, rules, controller=self.options.controller, generation=generation)}
+
+
+RuleKey = tuple[ObjectKey, int]
+"""A rule of a route by its position."""
+
+FleetCluster = tuple[str, ClusterKey]
+"""A cluster in a fleet."""
+
+
+class Serving(NamedTuple):
+    """Where a listener is served: its bind, and the hostname that it has there."""
+
+    bind: Bind
+    hostname: str
+
+
+_PARSERS = {type_: one.parse for type_, one in registry.BY_TYPE.items()}
+_NO_PORT = PortKind("", "TCP", None)
+
+
+def _accepted_class(_read: Read, key: Name, class_: GatewayClass) -> Mapping[Name, bool]:
+    return {} if class_problems(class_) else {key: True}
+
+
+def _claims(_read: Read, _key: Name, gateway: Gateway) -> Mapping[PortKey, PortClaim]:
+    return claims(gateway)
+
+
+def _listeners(_read: Read, _key: Name, gateway: Gateway) -> Mapping[ListenerKey, Listener]:
+    return {listener.key: listener for listener in listeners(gateway)}
+
+
+def _labels(_read: Read, key: Name, namespace: Namespace) -> Mapping[str, Mapping[str, str]]:
+    return {key.name: namespace.metadata.labels}
+
+
+def _route_head(_read: Read, key: Name, route: HTTPRoute) -> Mapping[ObjectKey, RouteHead]:
+    owner = ObjectKey("HTTPRoute", *key)
+    return {owner: RouteHead(owner, route.spec.hostnames, route.spec.parent_refs)}
+
+
+def _attached(
+    _read: Read, key: ObjectKey, parents: tuple[Parent, ...]
+) -> Mapping[tuple[ListenerKey, ObjectKey], tuple[Hosts, ...]]:
+    """Two parentRefs may lead to one listener; the route is there once."""
+    return {(listener, key): hosts for parent in parents for listener, hosts in parent.listeners}
+
+
+def _permissions(_read: Read, key: Name, grant: ReferenceGrant) -> Mapping[tuple[Name, Permission], Permission]:
+    return {(key, permission): permission for permission in permissions(grant)}
+
+
+def _service_kind(_read: Read, key: Name, service: Service) -> Mapping[Name, ServiceKind]:
+    return {key: service_kind(service)}
+
+
+def _service_ports(_read: Read, _key: Name, service: Service) -> Mapping[tuple[Name, int], PortKind]:
+    return service_ports(service)
+
+
+def _service_of(key: Name, slice_: EndpointSlice) -> Name | None:
+    return Name(key.namespace, slice_.service) if slice_.service else None
+
+
+def _own_host(_read: Read, key: ListenerKey, serving: Serving) -> Mapping[tuple[str, ListenerKey, str], bool]:
+    return {("own", key, serving.hostname): True}
+
+
+def _routed_host(
+    _read: Read, key: tuple[ListenerKey, str], _list: RouteList
+) -> Mapping[tuple[str, ListenerKey, str], bool]:
+    return {("routed", *key): True}
+
+
+def _endpoint_use(
+    _read: Read, key: FleetCluster, cluster_: Cluster
+) -> Mapping[tuple[str, EndpointsKey, ClusterKey], bool]:
+    match cluster_.discovery:
+        case FromSlices(wanted):
+            return {(key[0], wanted, key[1]): True}
+        case FromDns():
+            return {}
+
+
+def _cluster_resource(_read: Read, key: FleetCluster, cluster_: Cluster) -> Mapping[ResourceKey, Resource]:
+    resource = cluster(cluster_)
+    return {(key[0], resource.type_url, resource.name): resource}
+
+
+def _listener_resource(_read: Read, bind: Bind, _count: int) -> Mapping[ResourceKey, Resource]:
+    resource = http_listener(bind)
+    return {(bind.fleet, resource.type_url, resource.name): resource}
+
+
+def _route_resource(_read: Read, bind: Bind, resource: Resource) -> Mapping[ResourceKey, Resource]:
+    return {(bind.fleet, resource.type_url, resource.name): resource}

@@ -1,0 +1,56 @@
+"""Clusters and their endpoints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envoy.config.cluster.v3.cluster_pb2 import Cluster as EnvoyCluster
+from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
+
+from xdsserver.model.backends import FromDns, FromSlices
+from xdsserver.translation.sources import ads
+from xdsserver.xds.resource import Resource
+
+if TYPE_CHECKING:
+    from xdsserver.model.backends import Cluster, Endpoints
+
+_CONNECT_TIMEOUT_S = 5
+
+
+def cluster(cluster_: Cluster) -> Resource:
+    """Translate a cluster; its endpoints are a resource of their own, so that they can change without it."""
+    name = str(cluster_.key)
+    out = EnvoyCluster(name=name)
+    out.connect_timeout.seconds = _CONNECT_TIMEOUT_S
+    endpoints = None
+    match cluster_.discovery:
+        case FromSlices(key):
+            endpoints = str(key)
+            out.type = EnvoyCluster.EDS
+            out.eds_cluster_config.service_name = endpoints
+            out.eds_cluster_config.eds_config.CopyFrom(ads())
+            # EndpointSlices say who is ready; an endpoint that left must not serve on because a health check says so.
+            out.ignore_health_on_host_removal = True
+        case FromDns(hostname, port):
+            out.type = EnvoyCluster.STRICT_DNS
+            # A name that does not resolve must not hold back other clusters or listeners while Envoy starts.
+            out.wait_for_warm_on_init.value = False
+            out.dns_lookup_family = EnvoyCluster.ALL
+            out.load_assignment.cluster_name = name
+            _add(out.load_assignment, hostname, port)
+    return Resource.of(out, name, endpoints=endpoints)
+
+
+def load_assignment(endpoints: Endpoints) -> Resource:
+    """Translate the endpoints of one port of one backend."""
+    out = ClusterLoadAssignment(cluster_name=str(endpoints.key))
+    for member in endpoints.members:
+        _add(out, member.address, member.port)
+    return Resource.of(out, out.cluster_name)
+
+
+def _add(assignment: ClusterLoadAssignment, address: str, port: int) -> None:
+    locality = assignment.endpoints[0] if assignment.endpoints else assignment.endpoints.add()
+    added = locality.lb_endpoints.add()
+    added.endpoint.address.socket_address.address = address
+    added.endpoint.address.socket_address.port_value = port

@@ -1,0 +1,79 @@
+"""How virtual hosts are spread over RouteConfigurations: one for all plain HTTP listeners of a bind.
+
+This module alone decides it; everybody else asks for the name or hands in virtual hosts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from envoy.config.route.v3.route_components_pb2 import VirtualHost
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
+
+from xdsserver.xds.protobuf import length_prefix
+from xdsserver.xds.resource import ROUTE, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from xdsserver.model.places import Bind
+    from xdsserver.translation.routes import RouteList
+
+_VIRTUAL_HOSTS = 2
+"""Field number of RouteConfiguration.virtual_hosts."""
+
+
+class HostKey(NamedTuple):
+    """A virtual host: a hostname (or wildcard, or `*`) on a bind."""
+
+    bind: Bind
+    hostname: str
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A serialised virtual host and the clusters that it names."""
+
+    wire: bytes
+    clusters: frozenset[str]
+
+
+def route_configuration_name(bind: Bind) -> str:
+    """Name the RouteConfiguration that a listener asks for."""
+    return str(bind)
+
+
+def host(hostname: str, lists: Iterable[RouteList]) -> Host:
+    """Join a virtual host from the routes of its own hostname and of those that cover it, most specific first.
+
+    Envoy chooses one virtual host and never falls through to another, so what less specific hostnames answer must be in
+    here too.
+    """
+    lists = tuple(lists)
+    head = VirtualHost(name=hostname, domains=[hostname]).SerializeToString(deterministic=True)
+    body = b"".join((head, *(one.wire for one in lists)))
+    clusters = lists[0].clusters if len(lists) == 1 else frozenset[str]().union(*(one.clusters for one in lists))
+    return Host(length_prefix(_VIRTUAL_HOSTS, len(body)) + body, clusters)
+
+
+def route_configuration(bind: Bind, members: Sequence[tuple[HostKey, Host]]) -> Resource:
+    """Join the RouteConfiguration of a bind from its virtual hosts."""
+    head = RouteConfiguration(name=route_configuration_name(bind)).SerializeToString(deterministic=True)
+    body = b"".join((head, *(one.wire for _, one in members), _TAIL))
+    return Resource.of_bytes(
+        ROUTE, route_configuration_name(bind), body, clusters=tuple(one.clusters for _, one in members)
+    )
+
+
+def _tail() -> bytes:
+    """Give the fields behind the virtual hosts.
+
+    A Host header may carry a port, and reaches the backend as it is. Of edits of one header the one closest to the
+    backend wins.
+    """
+    settings = RouteConfiguration(ignore_port_in_host_matching=True, most_specific_header_mutations_wins=True)
+    return settings.SerializeToString(deterministic=True)
+
+
+_TAIL = _tail()

@@ -1,0 +1,37 @@
+"""Envoy listeners: one for each bind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envoy.config.core.v3.address_pb2 import SocketAddress
+from envoy.config.listener.v3.listener_pb2 import Listener
+
+from xdsserver.translation.connection_manager import connection_manager
+from xdsserver.translation.layout import route_configuration_name
+from xdsserver.xds.resource import Resource
+
+if TYPE_CHECKING:
+    from xdsserver.model.places import Bind
+
+_BUFFER_BYTES = 32 * 1024
+"""How much Envoy holds of a connection whose other side is slow: with many clients this is what memory goes by."""
+
+
+def listener_name(bind: Bind) -> str:
+    """Name the Listener of a bind."""
+    return str(bind)
+
+
+def http_listener(bind: Bind) -> Resource:
+    """Open a bind for plain HTTP."""
+    out = Listener(name=listener_name(bind))
+    out.address.socket_address.protocol = SocketAddress.TCP
+    out.address.socket_address.address = bind.ip
+    out.address.socket_address.port_value = bind.port
+    out.per_connection_buffer_limit_bytes.value = _BUFFER_BYTES
+    manager = connection_manager(stat_prefix=f"http_{bind.port}", route_configuration=route_configuration_name(bind))
+    chain = out.filter_chains.add()
+    filter_ = chain.filters.add(name="envoy.filters.network.http_connection_manager")
+    filter_.typed_config.Pack(manager, deterministic=True)
+    return Resource.of(out, out.name)
