@@ -1,0 +1,124 @@
+"""Allocation: which address and which bind port a Gateway gets, decided once and then kept (exposure AddressPool).
+
+Each Gateway gets an address of its own out of a pool, for its life. A port that cannot be opened is mapped 8000 higher.
+What is decided is written down by the caller and handed in again, so that no restart moves anybody.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from xdsserver.model.places import Bind, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from xdsserver.model.places import Binding, PortClaim, PortKey
+    from xdsserver.objects.meta import Name
+
+PORT_STEP = 8000
+"""How much higher a port is opened that cannot be opened itself."""
+
+MAX_PORT = 65535
+
+Probe = Callable[[str, int, str], str | None]
+"""Say why an address, port and transport cannot be opened, or None when they can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The addresses that a fleet may open, in the order in which they are given out."""
+
+    fleet: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was decided: the address of a Gateway (with its uid: another Gateway of its name is another), its ports."""
+
+    uid: str
+    address: str
+    ports: Mapping[tuple[int, str], int] = field(default_factory=dict)
+
+
+def allocate(
+    claims: Mapping[PortKey, PortClaim], written: Mapping[Name, Written], pool: Pool, probe: Probe
+) -> tuple[dict[Name, Written], dict[PortKey, Binding]]:
+    """Answer every claim, and say what is to be written down now.
+
+    Older Gateways come first (creation time, then uid). Gateways without a claim lose their address.
+    """
+    by_gateway: dict[Name, dict[PortKey, PortClaim]] = defaultdict(dict)
+    for key, claim in claims.items():
+        by_gateway[key.gateway][key] = claim
+    ages = {gateway: min((claim.created, claim.uid) for claim in own.values()) for gateway, own in by_gateway.items()}
+    kept = {
+        gateway: one
+        for gateway, one in written.items()
+        if gateway in ages and _still_good(one, by_gateway[gateway], pool)
+    }
+    bindings: dict[PortKey, Binding] = {}
+    for gateway in sorted(by_gateway, key=lambda one: (ages[one], one)):
+        own = by_gateway[gateway]
+        taken = {one.address for other, one in kept.items() if other != gateway}
+        address = kept[gateway].address if gateway in kept else _address(next(iter(own.values())), taken, pool)
+        if isinstance(address, Refusal):
+            bindings.update(dict.fromkeys(own, address))
+            continue
+        one = kept.get(gateway) or Written(ages[gateway][1], address)
+        kept[gateway], found = _ports(own, one, pool.fleet, probe)
+        bindings.update(found)
+    return kept, bindings
+
+
+def _still_good(one: Written, own: Mapping[PortKey, PortClaim], pool: Pool) -> bool:
+    return one.address in pool.addresses and all(
+        one.uid == claim.uid and (not claim.addresses or claim.addresses == (one.address,)) for claim in own.values()
+    )
+
+
+def _address(claim: PortClaim, taken: set[str], pool: Pool) -> str | Refusal:
+    """Choose an address; of those that the user asks for each must be usable (GatewaySpec.addresses)."""
+    if not claim.addresses:
+        free = next((address for address in pool.addresses if address not in taken), None)
+        return free or Refusal("AddressNotAssigned", f"all {len(pool.addresses)} addresses of the pool are given out")
+    if len(claim.addresses) > 1:
+        return Refusal("AddressNotUsable", "spec.addresses: a Gateway gets one address; ask for one")
+    asked = claim.addresses[0]
+    if asked not in pool.addresses:
+        return Refusal(
+            "AddressNotUsable", f"spec.addresses: {asked} is not in the pool of addresses; add it, or ask for none"
+        )
+    if asked in taken:
+        return Refusal("AddressNotUsable", f"spec.addresses: {asked} belongs to another Gateway; ask for none")
+    return asked
+
+
+def _ports(
+    own: Mapping[PortKey, PortClaim], one: Written, fleet: str, probe: Probe
+) -> tuple[Written, dict[PortKey, Binding]]:
+    ports: dict[tuple[int, str], int] = {}
+    bindings: dict[PortKey, Binding] = {}
+    for key in sorted(own):
+        port = one.ports.get((key.port, key.transport)) or _port(one.address, key, probe)
+        if isinstance(port, Refusal):
+            bindings[key] = port
+        else:
+            ports[key.port, key.transport] = port
+            bindings[key] = Bind(fleet, one.address, port, key.transport)
+    return replace(one, ports=ports), bindings
+
+
+def _port(address: str, key: PortKey, probe: Probe) -> int | Refusal:
+    refusals = []
+    for port in (key.port, key.port + PORT_STEP):
+        refusal = f"{port} is no port" if port > MAX_PORT else probe(address, port, key.transport)
+        if refusal is None:
+            return port
+        refusals.append(refusal)
+    words = "; ".join(refusals)
+    return Refusal("PortUnavailable", f"{address} port {key.port} cannot be opened: {words}; free one of these ports")

@@ -1,0 +1,103 @@
+"""Objects in, Envoy resources and statuses out: the pipeline with the one decision that it leaves open closed.
+
+The pipeline says which ports it claims; the allocator answers; the answers are rows of the pipeline. Whoever runs it
+(`standalone`, `translate`, the golden cases) hands in what the machine says of ports, and keeps what was decided.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from xdsserver.infrastructure.allocation import Pool, allocate
+from xdsserver.pipeline import Options, Pipeline
+from xdsserver.tables import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from xdsserver.gatewayapi.statuses import ObjectStatus
+    from xdsserver.infrastructure.allocation import Probe, Written
+    from xdsserver.model.places import Delivery, DeliveryKey
+    from xdsserver.objects.meta import KubeObject, Name, ObjectKey
+    from xdsserver.pipeline import ResourceKey
+    from xdsserver.tables import Delta
+    from xdsserver.xds.resource import Resource
+
+    ObjectChange = tuple[str, Name, KubeObject | None]
+    """Kind, name, and the object as it is now, or None where it is gone."""
+
+LOOPBACK = tuple(f"127.0.0.{last}" for last in range(1, 255))
+"""The addresses that a machine has to itself."""
+
+
+def always(_address: str, _port: int, _transport: str) -> None:
+    """Take every port for free: the probe of whoever opens none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What decides besides the objects: the pool of addresses, the machine's word on ports, the schemas' release."""
+
+    pool: Pool = Pool("xdsserver-system/default", LOOPBACK)
+    probe: Probe = always
+    bundle: str | None = None
+    options: Options = field(default_factory=Options)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one round changed; None stands for what is gone. `failures` are bugs of ours, by table and row."""
+
+    resources: Mapping[ResourceKey, Resource | None]
+    statuses: Mapping[ObjectKey, ObjectStatus | None]
+    failures: Mapping[tuple[str, object], Exception]
+
+
+class Reconciler:
+    """Holds the tables and what was allocated; without I/O, so that all ways to run share it."""
+
+    def __init__(self, surroundings: Surroundings | None = None, written: Mapping[Name, Written] | None = None) -> None:
+        self._surroundings = surroundings or Surroundings()
+        self.pipeline = Pipeline(self._surroundings.options)
+        self.written: Mapping[Name, Written] = dict(written or {})
+        """What was allocated: to be kept, and handed in at the next start."""
+        self._bundle = self._surroundings.bundle
+
+    def objects(self, changes: Iterable[ObjectChange]) -> Outcome:
+        """Take changes of objects."""
+        rows = [row for change in changes for row in self.pipeline.change(*change)]
+        if self._bundle is not None:
+            rows.append(Change(self.pipeline.bundles, "version", self._bundle))
+            self._bundle = None
+        return self._round(rows)
+
+    def deliveries(self, answers: Mapping[DeliveryKey, Delivery | None]) -> Outcome:
+        """Take what the Envoys answered; it changes statuses and nothing else."""
+        return self._round([Change(self.pipeline.deliveries, key, row) for key, row in answers.items()])
+
+    def _round(self, rows: Iterable[Change]) -> Outcome:
+        deltas = [self.pipeline.apply(rows)]
+        if deltas[0][self.pipeline.claims]:
+            deltas.append(self.pipeline.apply(self._allocate()))
+        return _merged(self.pipeline, deltas)
+
+    def _allocate(self) -> list[Change]:
+        """Answer the claims, all of them, since an address that one Gateway gives back is free for another."""
+        surroundings = self._surroundings
+        claims = self.pipeline.claims.rows
+        self.written, bindings = allocate(claims, self.written, surroundings.pool, surroundings.probe)
+        source = self.pipeline.bindings
+        gone = [key for key in source.rows if key not in bindings]
+        return [*(Change(source, key, None) for key in gone), *(Change(source, *one) for one in bindings.items())]
+
+
+def _merged(pipeline: Pipeline, deltas: list[Delta]) -> Outcome:
+    resources: dict[ResourceKey, Resource | None] = {}
+    statuses: dict[ObjectKey, ObjectStatus | None] = {}
+    failures: dict[tuple[str, object], Exception] = {}
+    for delta in deltas:
+        resources.update(delta[pipeline.resources])
+        statuses.update(delta[pipeline.statuses])
+        failures.update(delta.failures)
+    return Outcome(resources, statuses, failures)
