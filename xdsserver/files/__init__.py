@@ -10,6 +10,8 @@ Events only say when, never what, because editors, checkouts and mounted ConfigM
 be told apart. What makes that cheap is that unchanged files are not opened and unchanged documents are not parsed.
 """
 
+from xdsserver.files.folder import Folder
 from xdsserver.files.values import Change, FileProblem, Limits, Scan
+from xdsserver.files.watch import Pace, scans
 
-__all__ = ["Change", "FileProblem", "Limits", "Scan"]
+__all__ = ["Change", "FileProblem", "Folder", "Limits", "Pace", "Scan", "scans"]

@@ -20,8 +20,13 @@ class Limits:
     """Files of one folder: a folder chosen by mistake (a home directory) must not be read for minutes."""
     aliases: int = 100
     """YAML aliases (`*name`) of one document; each may repeat a whole subtree."""
+    copied_nodes: int = 10_000
+    """Values that the aliases of one document add together."""
     depth: int = 100
     """Levels of nesting of one document."""
+    settle_s: float = 0.5
+    """A removal counts when it is still so after this time. Editors and checkouts take files away for a moment and
+    write them in pieces; what is new or changed applies at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,8 @@ class Scan:
 
     changes: tuple[Change, ...] = ()
     problems: tuple[FileProblem, ...] = ()
+    again_s: float | None = None
+    """Read again after so many seconds even if nothing happens: the folder looked half-written."""
 
     @property
     def errors(self) -> tuple[FileProblem, ...]:

@@ -1,6 +1,7 @@
 """Which object a document is about, told before anything else of it is believed."""
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import Enum
 from typing import Any
 
@@ -69,7 +70,8 @@ def identify(document: Any) -> Identity | FieldError:  # noqa: ANN401  (any JSON
     group, _, version = document["apiVersion"].rpartition("/")
     kind: str = document["kind"]
     support = _support(group, kind)
-    if support is not Support.FOREIGN and (wrong := _wrong_version(group, version, kind)):
+    wrong = _misspelt(group, kind) if support is Support.FOREIGN else _wrong_version(group, version, kind)
+    if wrong is not None:
         return wrong
     return Identity(group, version, kind, support, _key(document.get("metadata"), kind))
 
@@ -79,6 +81,22 @@ def _support(group: str, kind: str) -> Support:
     if known is not None and known.group == group:
         return Support.READ
     return Support.NOT_YET if (group, kind) in NOT_YET else Support.FOREIGN
+
+
+def _misspelt(group: str, kind: str) -> FieldError | None:
+    """Tell a misspelt kind from one that belongs to somebody else: ignoring it would delete what it was meant to be."""
+    if group in {GATEWAY_GROUP, XGATEWAY_GROUP}:
+        ours = [*(known.name for known in BY_NAME.values()), *(name for _, name in NOT_YET)]
+        return FieldError(
+            ("kind",), f"found {quote(kind)}, expected a kind of the Gateway API{did_you_mean(kind, ours)}"
+        )
+    known = BY_NAME.get(kind)
+    if known is not None and known.group == GATEWAY_GROUP and group in {"", "networking.k8s.io"}:
+        return FieldError(("apiVersion",), f"expected {GATEWAY_GROUP}/{known.versions[0]} for kind {kind}")
+    same_group = [other.name for other in BY_NAME.values() if other.group == group]
+    if near := get_close_matches(kind, same_group, n=1, cutoff=0.8):
+        return FieldError(("kind",), f"found {quote(kind)}; did you mean {quote(near[0])}?")
+    return None
 
 
 def _wrong_version(group: str, version: str, kind: str) -> FieldError | None:
