@@ -31,9 +31,10 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A stream ended, for whatever reason."""
+    """A stream ended; `reason` is for people."""
 
     stream: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

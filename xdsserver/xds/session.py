@@ -121,10 +121,10 @@ class Session:
         soonest = min((*waits, *self._departures.deadlines()), default=math.inf)
         return None if soonest == math.inf else soonest
 
-    def on_close(self) -> Step:
+    def on_close(self, reason: str = "") -> Step:
         """End the session: the stream is gone."""
         if self.fleet is not None:
-            self._events.append(ledger.Left(self.stream))
+            self._events.append(ledger.Left(self.stream, reason))
         return self._step()
 
     # -------------------------------------------------------------------------------------------------- requests

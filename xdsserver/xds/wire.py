@@ -6,24 +6,37 @@ ten thousand routes to the hundredth Envoy copies bytes once and serialises noth
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from envoy.service.discovery.v3 import discovery_pb2
+from google.protobuf.message import DecodeError, Message
 
 from xdsserver.xds.messages import DeltaRequest, Node, SotwRequest
 from xdsserver.xds.protobuf import text_field
 
 if TYPE_CHECKING:
     from envoy.config.core.v3 import base_pb2
-    from envoy.service.discovery.v3 import discovery_pb2
 
     from xdsserver.xds.messages import Response
+
+_Request = TypeVar("_Request", bound=Message)
 
 # Numbers of fields in envoy/service/discovery/v3/discovery.proto.
 _SOTW_VERSION, _SOTW_TYPE, _SOTW_NONCE = 1, 4, 5
 _DELTA_TYPE, _DELTA_NONCE, _DELTA_REMOVED = 4, 5, 6
 
 
-def read_delta(message: discovery_pb2.DeltaDiscoveryRequest) -> DeltaRequest:
-    """Make a value of a parsed `DeltaDiscoveryRequest`."""
+class MalformedRequestError(ValueError):
+    """The bytes are not the message that they should be."""
+
+
+def read_delta(content: bytes) -> DeltaRequest:
+    """Parse a `DeltaDiscoveryRequest`.
+
+    Raises:
+        MalformedRequestError: the bytes are no such message.
+    """
+    message = _parse(discovery_pb2.DeltaDiscoveryRequest(), content)
     return DeltaRequest(
         type_url=message.type_url,
         node=_node(message.node) if message.HasField("node") else None,
@@ -35,8 +48,13 @@ def read_delta(message: discovery_pb2.DeltaDiscoveryRequest) -> DeltaRequest:
     )
 
 
-def read_sotw(message: discovery_pb2.DiscoveryRequest) -> SotwRequest:
-    """Make a value of a parsed `DiscoveryRequest`."""
+def read_sotw(content: bytes) -> SotwRequest:
+    """Parse a `DiscoveryRequest`.
+
+    Raises:
+        MalformedRequestError: the bytes are no such message.
+    """
+    message = _parse(discovery_pb2.DiscoveryRequest(), content)
     return SotwRequest(
         type_url=message.type_url,
         node=_node(message.node) if message.HasField("node") else None,
@@ -70,3 +88,12 @@ def write_sotw(response: Response) -> bytes:
 
 def _node(node: base_pb2.Node) -> Node:
     return Node(node.id, node.cluster)
+
+
+def _parse(message: _Request, content: bytes) -> _Request:
+    try:
+        message.ParseFromString(content)
+    except DecodeError as error:
+        words = f"{len(content)} bytes that are no {message.DESCRIPTOR.full_name}"
+        raise MalformedRequestError(words) from error
+    return message

@@ -1,0 +1,156 @@
+"""The aggregated discovery service in both dialects: listen, make a session per stream, pass changes to all.
+
+Handlers are generic and responses are ready bytes, because a response is joined from fragments that all streams share.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import grpc
+
+from xdsserver.server.bind import BindFailedError, require_local
+from xdsserver.server.stream import Dialect, Ending, Stream
+from xdsserver.xds import wire
+from xdsserver.xds.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from xdsserver.server.stream import Context
+    from xdsserver.xds.cache import Cache, ResourceKey
+    from xdsserver.xds.ledger import Event
+    from xdsserver.xds.resource import Resource
+    from xdsserver.xds.session import Rules
+
+MethodHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+
+_SERVICE: Final = "envoy.service.discovery.v3.AggregatedDiscoveryService"
+_DELTA: Final = Dialect(wire.read_delta, wire.write_delta)
+_SOTW: Final = Dialect(wire.read_sotw, wire.write_sotw)
+_STOPPING: Final = Ending(grpc.StatusCode.UNAVAILABLE, "the server is stopping; connect to another one, or again")
+
+
+@dataclass(frozen=True, slots=True)
+class XdsOptions:
+    """How the server listens. Each address is `HOST:PORT` on loopback (port 0: any) or `unix:PATH`."""
+
+    addresses: tuple[str, ...]
+    rules: Rules
+    write_timeout_s: float = 10.0
+    """For how long a client may take nothing before it is cut off."""
+    max_request_bytes: int = 4 * 1024 * 1024
+    keepalive_s: float = 30.0
+    """How often a silent connection is asked whether it lives; it has a third of that to answer."""
+
+
+class XdsServer:
+    """The xDS server. All methods are called from the event loop that `start` ran in.
+
+    `on_event` is told what Envoys were sent and said, one event at a time, from within the loop: it must be quick and
+    must not call back.
+    """
+
+    def __init__(self, cache: Cache, options: XdsOptions, on_event: Callable[[Event], None]) -> None:
+        self._cache = cache
+        self._options = options
+        self._on_event = on_event
+        self._streams: set[Stream] = set()
+        # Nonces of an earlier process must not look like ours.
+        self._process = secrets.token_hex(4)
+        self._numbers = count(1)
+        self._server: grpc.aio.Server | None = None
+        self._stopping = False
+        self.addresses: tuple[str, ...] = ()
+        """Where it listens, with the ports that were given; empty before `start`."""
+
+    async def start(self) -> None:
+        """Listen on all addresses.
+
+        Raises:
+            BindRefusedError: an address that plaintext must not be served on.
+            BindFailedError: an address that is taken or not ours to have.
+        """
+        for address in self._options.addresses:
+            require_local(address)
+        server = grpc.aio.server(options=_grpc_options(self._options))
+        handlers = {
+            "DeltaAggregatedResources": _handler(self._serve_delta),
+            "StreamAggregatedResources": _handler(self._serve_sotw),
+        }
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, handlers),))
+        self.addresses = tuple(_bind(server, address) for address in self._options.addresses)
+        await server.start()
+        self._server = server
+
+    def publish(self, changes: Mapping[ResourceKey, Resource | None]) -> None:
+        """Make this the configuration from now on (None: removed); returns before it is sent."""
+        changed = self._cache.apply(changes)
+        for stream in self._streams:
+            if (names := changed.get(stream.session.fleet or "")) is not None:
+                stream.notify(names)
+
+    def ready(self) -> None:
+        """Answer the streams that were held: every source has listed, so what is missing does not exist."""
+        if not self._cache.ready:
+            self._cache.ready = True
+            for stream in self._streams:
+                stream.notify({})
+
+    async def stop(self, grace_s: float) -> None:
+        """End all streams and stop listening, in at most `grace_s` and a little."""
+        self._stopping = True
+        for stream in self._streams:
+            stream.end(_STOPPING)
+        if self._server is not None:
+            await self._server.stop(grace_s)
+
+    async def _serve_delta(self, _request: object, context: Context) -> None:
+        await self._serve(context, _DELTA)
+
+    async def _serve_sotw(self, _request: object, context: Context) -> None:
+        await self._serve(context, _SOTW)
+
+    async def _serve(self, context: Context, dialect: Dialect) -> None:
+        session = Session(f"{self._process}.{next(self._numbers)}", self._cache, self._options.rules)
+        stream = Stream(session, dialect, self._on_event, self._options.write_timeout_s)
+        self._streams.add(stream)
+        if self._stopping:
+            stream.end(_STOPPING)
+        try:
+            await stream.run(context)
+        finally:
+            self._streams.discard(stream)
+
+
+def _handler(serve: Callable[[object, Context], Awaitable[None]]) -> MethodHandler:
+    # Without serialisers gRPC hands over the bytes as they are.
+    handler: MethodHandler = grpc.stream_stream_rpc_method_handler(serve)
+    return handler
+
+
+def _bind(server: grpc.aio.Server, address: str) -> str:
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError as error:
+        message = f"xDS address {address} cannot be listened on: is another server running there? ({error})"
+        raise BindFailedError(message) from error
+    return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
+
+
+def _grpc_options(options: XdsOptions) -> tuple[tuple[str, int], ...]:
+    keepalive_ms = round(options.keepalive_s * 1000)
+    return (
+        ("grpc.max_receive_message_length", options.max_request_bytes),
+        # One resource may be larger than gRPC's default for messages.
+        ("grpc.max_send_message_length", -1),
+        ("grpc.keepalive_time_ms", keepalive_ms),
+        ("grpc.keepalive_timeout_ms", keepalive_ms // 3),
+        # Envoy asks us, too, and more often than gRPC's default allows before it counts as abuse.
+        ("grpc.http2.min_ping_interval_without_data_ms", 5000),
+        # A second server on the port would get every other connection instead of an error.
+        ("grpc.so_reuseport", 0),
+    )
