@@ -39,7 +39,7 @@ def always(_address: str, _port: int, _transport: str) -> None:
 class Surroundings:
     """What decides besides the objects: the pool of addresses, the machine's word on ports, the schemas' release."""
 
-    pool: Pool = Pool("xdsserver-system/default", LOOPBACK)
+    pool: Pool = field(default_factory=lambda: Pool("xdsserver-system/default", LOOPBACK))
     probe: Probe = always
     bundle: str | None = None
     options: Options = field(default_factory=Options)
@@ -97,7 +97,8 @@ def _merged(pipeline: Pipeline, deltas: list[Delta]) -> Outcome:
     statuses: dict[ObjectKey, ObjectStatus | None] = {}
     failures: dict[tuple[str, object], Exception] = {}
     for delta in deltas:
-        resources.update(delta[pipeline.resources])
-        statuses.update(delta[pipeline.statuses])
+        changed_resources, changed_statuses = delta[pipeline.resources], delta[pipeline.statuses]
+        resources.update(changed_resources)
+        statuses.update(changed_statuses)
         failures.update(delta.failures)
     return Outcome(resources, statuses, failures)
