@@ -1,0 +1,252 @@
+"""The bootstrap: the little that an Envoy must know before xDS can tell it the rest.
+
+It names the Envoy, says where our server is, guards the process as a whole (connections, memory, rapid resets) and
+keeps the admin interface on a socket that only its user can open. Everything about traffic comes over xDS.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, assert_never
+
+import yaml
+from envoy.config.bootstrap.v3.bootstrap_pb2 import Admin, Bootstrap, LayeredRuntime, RuntimeLayer
+from envoy.config.cluster.v3.cluster_pb2 import Cluster, UpstreamConnectionOptions
+from envoy.config.core.v3.address_pb2 import Address, Pipe, SocketAddress, TcpKeepalive
+from envoy.config.core.v3.backoff_pb2 import BackoffStrategy
+from envoy.config.core.v3.base_pb2 import Node, RetryPolicy
+from envoy.config.core.v3.config_source_pb2 import AggregatedConfigSource, ApiConfigSource, ApiVersion, ConfigSource
+from envoy.config.core.v3.grpc_service_pb2 import GrpcService
+from envoy.config.core.v3.protocol_pb2 import Http2ProtocolOptions, KeepaliveSettings
+from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint, LbEndpoint, LocalityLbEndpoints
+from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
+from envoy.config.overload.v3.overload_pb2 import (
+    LoadShedPoint,
+    OverloadAction,
+    OverloadManager,
+    ResourceMonitor,
+    ThresholdTrigger,
+    Trigger,
+)
+from envoy.extensions.resource_monitors.downstream_connections.v3.downstream_connections_pb2 import (
+    DownstreamConnectionsConfig,
+)
+from envoy.extensions.resource_monitors.fixed_heap.v3.fixed_heap_pb2 import FixedHeapConfig
+from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
+from google.protobuf import any_pb2, duration_pb2, json_format, struct_pb2, wrappers_pb2
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+XDS_CLUSTER = "xdsserver"
+"""Name of the static cluster that reaches us; translation must not name a cluster so."""
+
+MAX_SOCKET_PATH_BYTES = 107
+"""`sun_path` of unix(7) holds 108 bytes, the last of them a zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class TcpAddress:
+    """A host (name or IP address) and a port."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnixSocket:
+    """A socket in the file system; at most 107 bytes of path, which is the kernel's limit."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class BootstrapOptions:
+    """What differs between one Envoy's bootstrap and another's.
+
+    Attributes:
+        node_id: names this Envoy among those of its fleet.
+        fleet: the fleet whose configuration it gets, sent as `node.cluster`.
+        xds: where our xDS server listens.
+        admin: where Envoy's admin interface listens; a socket is made with mode 0600.
+        max_downstream_connections: client connections beyond this are refused, over all listeners.
+        max_heap_bytes: memory above 95 % of this is given back, at 98 % requests are refused; None sets no limit.
+        initial_fetch_timeout_s: how long a start waits for clusters and listeners before it goes on without. Never 0,
+            which waits for ever; longer than the 10 s for which a starting server may hold its streams.
+    """
+
+    node_id: str
+    fleet: str
+    xds: TcpAddress | UnixSocket
+    admin: TcpAddress | UnixSocket
+    max_downstream_connections: int = 50_000
+    max_heap_bytes: int | None = None
+    initial_fetch_timeout_s: float = 15.0
+
+
+def build_bootstrap(options: BootstrapOptions) -> Bootstrap:
+    """Return the bootstrap of one Envoy; equal options give equal messages.
+
+    Raises:
+        ValueError: the fetch timeout is not positive, or a socket's path is longer than the kernel takes.
+    """
+    if options.initial_fetch_timeout_s <= 0:
+        message = "initial_fetch_timeout_s must be positive: at 0 an Envoy waits for ever for what does not come"
+        raise ValueError(message)
+    bootstrap = Bootstrap(
+        node=Node(id=options.node_id, cluster=options.fleet),
+        admin=Admin(address=_address(options.admin, mode=0o600)),
+        dynamic_resources=_dynamic_resources(options),
+        layered_runtime=_runtime(),
+        overload_manager=_overload_manager(options),
+    )
+    bootstrap.static_resources.clusters.append(_xds_cluster(options.xds))
+    # Most clusters of a large gateway see no request for a while; their counters are made when one does.
+    bootstrap.deferred_stat_options.enable_deferred_creation_stats = True
+    return bootstrap
+
+
+def to_yaml(bootstrap: Bootstrap) -> str:
+    """Return the bootstrap as YAML that Envoy reads, keys sorted, so that equal messages give equal text."""
+    fields = json.loads(json_format.MessageToJson(bootstrap, preserving_proto_field_name=True))
+    return str(yaml.safe_dump(fields, sort_keys=True, width=120))
+
+
+def _dynamic_resources(options: BootstrapOptions) -> Bootstrap.DynamicResources:
+    # A restart of ours ends all streams at once; a short first wait brings the fleet back, the jitter spreads it.
+    backoff = BackoffStrategy(base_interval=_duration(0.25), max_interval=_duration(5))
+    service = GrpcService(
+        envoy_grpc=GrpcService.EnvoyGrpc(cluster_name=XDS_CLUSTER, retry_policy=RetryPolicy(retry_back_off=backoff))
+    )
+    source = ConfigSource(
+        ads=AggregatedConfigSource(),
+        resource_api_version=ApiVersion.V3,
+        initial_fetch_timeout=_duration(options.initial_fetch_timeout_s),
+    )
+    return Bootstrap.DynamicResources(
+        ads_config=ApiConfigSource(
+            api_type=ApiConfigSource.DELTA_GRPC,
+            transport_api_version=ApiVersion.V3,
+            grpc_services=[service],
+            # The node is some kilobytes with its extension list: once per stream is enough.
+            set_node_on_first_message_only=True,
+        ),
+        cds_config=source,
+        lds_config=source,
+    )
+
+
+def _xds_cluster(xds: TcpAddress | UnixSocket) -> Cluster:
+    endpoint = Endpoint(address=_address(xds))
+    http2 = Http2ProtocolOptions(connection_keepalive=KeepaliveSettings(interval=_duration(30), timeout=_duration(5)))
+    protocols = HttpProtocolOptions(
+        explicit_http_config=HttpProtocolOptions.ExplicitHttpConfig(http2_protocol_options=http2)
+    )
+    cluster = Cluster(
+        name=XDS_CLUSTER,
+        type=Cluster.STATIC,
+        connect_timeout=_duration(1),
+        load_assignment=ClusterLoadAssignment(
+            cluster_name=XDS_CLUSTER,
+            endpoints=[LocalityLbEndpoints(lb_endpoints=[LbEndpoint(endpoint=endpoint)])],
+        ),
+        typed_extension_protocol_options={"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": _any(protocols)},
+    )
+    match xds:
+        case TcpAddress(host=host):
+            if not _is_ip(host):
+                cluster.type = Cluster.STRICT_DNS
+            # A server whose machine is gone says nothing: without this the stream would look alive for hours.
+            keepalive = TcpKeepalive(
+                keepalive_time=_uint32(30), keepalive_interval=_uint32(5), keepalive_probes=_uint32(3)
+            )
+            cluster.upstream_connection_options.CopyFrom(UpstreamConnectionOptions(tcp_keepalive=keepalive))
+        case UnixSocket():
+            pass
+        case _:
+            assert_never(xds)
+    return cluster
+
+
+def _runtime() -> LayeredRuntime:
+    """The two process-wide guards of Envoy's edge profile that only runtime can set (both against rapid reset)."""
+    layer = struct_pb2.Struct()
+    layer.update(
+        {
+            "http.max_requests_per_io_cycle": 1,
+            "overload.premature_reset_total_stream_count": 500,
+        }
+    )
+    # An admin layer, as Envoy has by default: without it /runtime_modify would be refused.
+    return LayeredRuntime(
+        layers=[
+            RuntimeLayer(name="static", static_layer=layer),
+            RuntimeLayer(name="admin", admin_layer=RuntimeLayer.AdminLayer()),
+        ]
+    )
+
+
+def _overload_manager(options: BootstrapOptions) -> OverloadManager:
+    connections = "envoy.resource_monitors.global_downstream_max_connections"
+    limit = DownstreamConnectionsConfig(max_active_downstream_connections=options.max_downstream_connections)
+    manager = OverloadManager(
+        refresh_interval=_duration(0.25),
+        resource_monitors=[ResourceMonitor(name=connections, typed_config=_any(limit))],
+    )
+    if options.max_heap_bytes is None:
+        return manager
+    heap = "envoy.resource_monitors.fixed_heap"
+    config = FixedHeapConfig(max_heap_size_bytes=options.max_heap_bytes)
+    manager.resource_monitors.append(ResourceMonitor(name=heap, typed_config=_any(config)))
+
+    def above(share: float) -> Trigger:
+        return Trigger(name=heap, threshold=ThresholdTrigger(value=share))
+
+    manager.actions.extend(
+        [
+            OverloadAction(name="envoy.overload_actions.shrink_heap", triggers=[above(0.95)]),
+            OverloadAction(name="envoy.overload_actions.stop_accepting_requests", triggers=[above(0.98)]),
+        ]
+    )
+    manager.loadshed_points.append(
+        LoadShedPoint(name="envoy.load_shed_points.tcp_listener_accept", triggers=[above(0.95)])
+    )
+    return manager
+
+
+def _address(address: TcpAddress | UnixSocket, mode: int = 0) -> Address:
+    match address:
+        case TcpAddress(host=host, port=port):
+            return Address(socket_address=SocketAddress(address=host, port_value=port))
+        case UnixSocket(path=path):
+            if len(path.encode()) > MAX_SOCKET_PATH_BYTES:
+                message = f"socket path {path!r} is longer than {MAX_SOCKET_PATH_BYTES} bytes: choose a shorter folder"
+                raise ValueError(message)
+            return Address(pipe=Pipe(path=path, mode=mode))
+        case _:
+            assert_never(address)
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _duration(seconds: float) -> duration_pb2.Duration:
+    nanos = round(seconds * 1e9)
+    return duration_pb2.Duration(seconds=nanos // 10**9, nanos=nanos % 10**9)
+
+
+def _uint32(value: int) -> wrappers_pb2.UInt32Value:
+    return wrappers_pb2.UInt32Value(value=value)
+
+
+def _any(message: Message) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(message)
+    return packed
