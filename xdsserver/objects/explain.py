@@ -1,7 +1,6 @@
 """What a schema's validator found, in words for the person who wrote the document."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from jsonschema_rs import ValidationError, ValidationErrorKind
 
@@ -35,7 +34,7 @@ TYPE_NAMES = {
 FORMATS = {"date-time": "a time such as 2026-11-21T08:00:00Z", "ipv4": "an IPv4 address", "ipv6": "an IPv6 address"}
 
 
-def describe(value: Any, *, secret: bool = False) -> str:  # noqa: ANN401  (any JSON)
+def describe(value: object, *, secret: bool = False) -> str:
     """Name a value that a user wrote; of a secret only its type."""
     match value:
         case None:

@@ -133,7 +133,7 @@ class GatewayInfrastructure(Part):
 class FrontendValidation(Part):
     """How client certificates are checked."""
 
-    ca_certificate_refs: tuple[ObjectReference, ...] = ()
+    ca_certificate_refs: tuple[ObjectReference, ...]
     mode: str | None = "AllowValidOnly"
 
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
-from typing import Any
 
 from xdsserver.objects.explain import describe
 from xdsserver.objects.kinds import BY_NAME
@@ -50,7 +49,7 @@ class Identity:
         return f"{self.group}/{self.version}" if self.group else self.version
 
 
-def identify(document: Any) -> Identity | FieldError:  # noqa: ANN401  (any JSON)
+def identify(document: object) -> Identity | FieldError:
     """Tell which object a document is about, or what keeps it from being one.
 
     A namespaced object without a namespace is in `default`, as with kubectl. The key is as written, so it may be no
@@ -108,7 +107,7 @@ def _wrong_version(group: str, version: str, kind: str) -> FieldError | None:
     return FieldError(("apiVersion",), f"found {quote(prefix + version)}, expected {served} for kind {kind}")
 
 
-def _key(metadata: Any, kind: str) -> ObjectKey | None:  # noqa: ANN401
+def _key(metadata: object, kind: str) -> ObjectKey | None:
     if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
         return None
     known = BY_NAME.get(kind)

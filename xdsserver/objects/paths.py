@@ -53,6 +53,11 @@ class FieldError:
         return f"{self.field}: {self.message}" if self.path else self.message
 
 
+def by_path(error: FieldError) -> list[tuple[str, int]]:
+    """Sort key: by fields, and entries of lists by their number."""
+    return [("", part) if isinstance(part, int) else (part, 0) for part in error.path]
+
+
 def did_you_mean(word: str, candidates: "Iterable[str]") -> str:
     """Return `; did you mean "hostnames"?`, or nothing where no candidate is near."""
     near = get_close_matches(word[:SHOWN], [*candidates], n=1)

@@ -16,7 +16,7 @@ from xdsserver.objects.explain import describe, explain
 from xdsserver.objects.identity import identify
 from xdsserver.objects.meta import Untyped
 from xdsserver.objects.metadata import check_metadata, keep_metadata, unknown_metadata
-from xdsserver.objects.paths import FieldError, Path, did_you_mean
+from xdsserver.objects.paths import FieldError, Path, by_path, did_you_mean, quote
 from xdsserver.objects.schema import Json, KindSchema, Node, complete, schema_of
 
 MIB = 1024 * 1024
@@ -45,7 +45,9 @@ def validate(document: Json) -> Checked:
     try:
         schema = schema_of(identity.group, identity.version, identity.kind)
     except KeyError:
-        return Checked(None, (FieldError(("kind",), f"no schema for {identity.kind} of {identity.api_version}"),))
+        return Checked(
+            None, (FieldError(("kind",), f"no schema for {quote(identity.kind)} of {quote(identity.api_version)}"),)
+        )
     metadata = document.get("metadata")
     if not isinstance(metadata, dict):
         found = "is required" if metadata is None else f"found {describe(metadata)}, expected a mapping"
@@ -63,7 +65,7 @@ def validate(document: Json) -> Checked:
     ]
     errors = errors or [*_broken_rules(body, schema.root, ())]
     if errors:
-        return Checked(None, tuple(dict.fromkeys(errors)), warnings)
+        return Checked(None, tuple(sorted(dict.fromkeys(errors), key=by_path)), warnings)
     envelope = {"apiVersion": document["apiVersion"], "kind": document["kind"]}
     return Checked(
         {**envelope, "metadata": keep_metadata(metadata, namespaced=schema.namespaced), **body}, (), warnings
