@@ -116,8 +116,8 @@ def test_a_derivation_may_read_other_rows_of_its_own_source() -> None:
 def test_a_row_that_is_computed_again_and_equal_wakes_nobody() -> None:
     graph = Graph()
     numbers = graph.source("numbers", int)
-    odd = graph.derive("odd", numbers, lambda _read, key, number: {key: number % 2})
-    named = graph.derive("named", odd, lambda _read, key, rest: {key: "odd" if rest else "even"})
+    odd = graph.derive("odd", numbers, lambda _read, key, number: {key: (number % 2,)})
+    named = graph.derive("named", odd, lambda _read, key, rest: {key: "odd" if rest == (1,) else "even"})
     graph.apply([Change(numbers, "n", 1)])
 
     delta = graph.apply([Change(numbers, "n", 3)])

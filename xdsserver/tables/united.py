@@ -42,7 +42,7 @@ class United(Table[K, V]):
         """Copy the rows that changed. All old rows leave before new ones enter: a row may move between two tables."""
         for branch in self._branches:
             for key in branch.dirty:
-                if key not in branch.source.rows and self._owner.get(key) is branch:
+                if key not in branch.source.rows:
                     del self._owner[key]
                     self.put(key, None)
         for branch in self._branches:
