@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from xdsserver.xds import resource as types
 from xdsserver.xds.cache import Cache
-from xdsserver.xds.messages import DeltaRequest, Node, Request, Response, SotwRequest, Step
+from xdsserver.xds.messages import DeltaRequest, Node, SotwRequest
 from xdsserver.xds.ordering import Timing
 from xdsserver.xds.resource import Resource
 from xdsserver.xds.session import Rules, Session
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from xdsserver.xds.ledger import Event
+    from xdsserver.xds.messages import Request, Response, Step
 
 CDS, EDS, LDS, RDS, SDS = types.CLUSTER, types.ENDPOINTS, types.LISTENER, types.ROUTE, types.SECRET
 SHORT = {CDS: "CDS", EDS: "EDS", LDS: "LDS", RDS: "RDS", SDS: "SDS", types.SCOPED_ROUTE: "SRDS"}
@@ -77,9 +78,9 @@ class World:
         changes: dict[tuple[str, str, str], Resource | None] = {(FLEET, r.type_url, r.name): None for r in drop}
         changes |= {(FLEET, r.type_url, r.name): r for r in put}
         changed = self.cache.apply(changes).get(FLEET, {})
-        answers = (
-            [client.take(client.session.on_change(changed, self.now)) for client in self.clients] if changed else []
-        )
+        if not changed:
+            return []
+        answers = [client.take(client.session.on_change(changed, self.now)) for client in self.clients]
         return answers[0] if answers else []
 
     def open(self) -> list[str]:

