@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     ObjectChange = tuple[str, Name, KubeObject | None]
     """Kind, name, and the object as it is now, or None where it is gone."""
 
+FLEET = "xdsserver-system/default"
+"""The fleet of a Gateway that asks for none: `<namespace>/<EnvoyFleet>`, which Envoys send as `node.cluster`."""
+
 LOOPBACK = tuple(f"127.0.0.{last}" for last in range(1, 255))
 """The addresses that a machine has to itself."""
 
@@ -39,7 +42,7 @@ def always(_address: str, _port: int, _transport: str) -> None:
 class Surroundings:
     """What decides besides the objects: the pool of addresses, the machine's word on ports, the schemas' release."""
 
-    pool: Pool = field(default_factory=lambda: Pool("xdsserver-system/default", LOOPBACK))
+    pool: Pool = field(default_factory=lambda: Pool(FLEET, LOOPBACK))
     probe: Probe = always
     bundle: str | None = None
     options: Options = field(default_factory=Options)

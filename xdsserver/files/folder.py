@@ -71,6 +71,10 @@ class Folder:
         again_s = self.limits.settle_s if verdict.waiting or half_written else None
         return Scan(verdict.changes, tuple(problems), again_s)
 
+    def place(self, key: ObjectKey) -> tuple[str, int] | None:
+        """Return where the object in force is defined: file, relative to the folder, and line from 1."""
+        return self._ledger.place(key)
+
     def _read(self, name: str, path: str) -> tuple[_File | None, bool]:
         """Read one file if it may have changed. Returns it (None: gone) and whether it looks half-written."""
         prior = self._files.get(name)

@@ -76,6 +76,11 @@ class Ledger:
         accepted = self._accepted.get(key)
         return accepted.claim.file if accepted else None
 
+    def place(self, key: ObjectKey) -> tuple[str, int] | None:
+        """Return file and line (from 1) of the definition in force."""
+        accepted = self._accepted.get(key)
+        return (accepted.claim.file, accepted.claim.line) if accepted else None
+
     def settle(
         self,
         claims: Mapping[ObjectKey, list[Claim]],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from xdsserver.gatewayapi.conditions import PROGRAMMED, Status
 from xdsserver.objects.meta import GATEWAY_GROUP
 
 if TYPE_CHECKING:
@@ -116,6 +117,27 @@ def all_conditions(status: ObjectStatus) -> tuple[tuple[str, Condition], ...]:
             return tuple(
                 (f"parent {parent.reference.name}", one) for parent in status.parents for one in parent.conditions
             )
+
+
+def programmed(listener: ListenerStatus) -> bool:
+    """Whether Envoys serve a listener."""
+    return any(one.type == PROGRAMMED and one.status is Status.TRUE for one in listener.conditions)
+
+
+_GOOD_WHEN_FALSE = frozenset({"Conflicted", "PartiallyInvalid"})
+
+
+def faults(status: ObjectStatus) -> tuple[tuple[str, Condition], ...]:
+    """Give the conditions that tell of something wrong, each once, with the part of the object that it is about.
+
+    What is only pending (Unknown) is no fault. SupportedVersion is about the installation and not about the object.
+    """
+    return tuple(
+        (part, one)
+        for part, one in all_conditions(status)
+        if one.status is (Status.TRUE if one.type in _GOOD_WHEN_FALSE else Status.FALSE)
+        and one.type != "SupportedVersion"
+    )
 
 
 def _conditions(conditions: tuple[Condition, ...]) -> list[dict[str, Any]]:

@@ -5,3 +5,6 @@ without descriptions and `status`; they are under the Apache License 2.0, whose 
 written by `tools/gateway_api_schemas.py`. Those of the Kubernetes core are ours, after its API reference: the fields
 that exist, with limits on those that are read here.
 """
+
+BUNDLE_VERSION = "v1.7.0"
+"""The release of the Gateway API whose schemas these are."""

@@ -1,0 +1,5 @@
+"""`python -m xdsserver`."""
+
+from xdsserver.cli import main
+
+main()

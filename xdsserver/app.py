@@ -1,0 +1,204 @@
+"""The composition root: the only module that knows every part, and puts them together into a run.
+
+folder ──scans──► Reconciler ──resources──► XdsServer ──► Envoy
+▲   └────statuses──► notices          │
+└───────────deliveries◄───────────────┘
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from contextlib import AsyncExitStack, aclosing
+from typing import TYPE_CHECKING
+
+from xdsserver.files import Folder, scans
+from xdsserver.files.state import StateError, read_state, write_state
+from xdsserver.infrastructure.allocation import Pool
+from xdsserver.model.places import Delivery, DeliveryKey
+from xdsserver.narrator import Narrator, Socket
+from xdsserver.objects.schemas import BUNDLE_VERSION
+from xdsserver.observe.notices import Level, Notice
+from xdsserver.proxy.bootstrap import BootstrapOptions, UnixSocket, build_bootstrap
+from xdsserver.proxy.envoy import find_envoy
+from xdsserver.proxy.local_envoy import LocalEnvoy
+from xdsserver.proxy.supervisor import Supervisor
+from xdsserver.reconciler import FLEET, Reconciler, Surroundings
+from xdsserver.server import XdsOptions, XdsServer
+from xdsserver.xds.cache import Cache
+from xdsserver.xds.ledger import Acked, Ledger, Rejected
+from xdsserver.xds.resource import LISTENER, ROUTE
+from xdsserver.xds.session import Rules
+
+if TYPE_CHECKING:
+    from xdsserver.infrastructure.allocation import Written
+    from xdsserver.model.places import ListenerKey
+    from xdsserver.objects.meta import Name
+    from xdsserver.observe.notices import Report
+    from xdsserver.reconciler import Outcome
+    from xdsserver.settings import StandaloneSettings
+    from xdsserver.xds.ledger import Event
+
+_GRACE_S = 2.0
+"""How long the xDS streams may take to end."""
+
+
+def can_open(address: str, port: int, transport: str) -> str | None:
+    """Try a port: say why it cannot be opened, with the remedy, or None. It is free again when this returns."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    kind = socket.SOCK_DGRAM if transport == "UDP" else socket.SOCK_STREAM
+    try:
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((address, port))
+    except OSError as error:
+        match error.errno:
+            case errno.EACCES:
+                return f"port {port} needs privileges (lower net.ipv4.ip_unprivileged_port_start, or run as root)"
+            case errno.EADDRINUSE:
+                return f"port {port} is in use by another program"
+            case errno.EADDRNOTAVAIL:
+                return f"this machine has no address {address}"
+            case _:
+                return f"port {port}: {error.strerror}"
+    return None
+
+
+class Standalone:
+    """A folder of YAML, served by a local Envoy (or by any that connects)."""
+
+    def __init__(self, settings: StandaloneSettings, report: Report) -> None:
+        self._settings = settings
+        self._report = report
+        self._narrator = Narrator(report)
+        self._state_file = settings.state_dir / "allocations.json"
+        self._reconciler = Reconciler(
+            Surroundings(Pool(FLEET, settings.pool), can_open, BUNDLE_VERSION), self._read_state()
+        )
+        self._kept = self._reconciler.written
+        self._ledger = Ledger()
+        self._answered: set[DeliveryKey] = set()
+        socket_address = f"unix:{settings.runtime_dir / 'xds.sock'}"
+        addresses = (*((socket_address,) if settings.run_envoy else ()), *settings.xds)
+        # There is one fleet: whoever may connect (this machine only) gets it.
+        rules = Rules(fleet_of=lambda _node: FLEET)
+        self._server = XdsServer(Cache(), XdsOptions(addresses, rules), self._on_event)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop`; then drain Envoy, or keep it, and end.
+
+        Raises:
+            EnvoyNotFoundError: there is no Envoy to run.
+            HomeBusyError: the folder is served by another process.
+            ServerError: an xDS address cannot be had.
+        """
+        async with AsyncExitStack() as stack:
+            if self._settings.run_envoy:
+                # First, since it owns the folder of the sockets; Envoy tries again until our server is there.
+                await stack.enter_async_context(self._supervisor())
+            await self._server.start()
+            stack.push_async_callback(self._server.stop, _GRACE_S)
+            for address in self._server.addresses:
+                self._report(Notice(Level.INFO, "xDS", f"listening on {address}"))
+            following = asyncio.create_task(self._follow())
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            following.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await following
+            self._report(Notice(Level.INFO, "", "stopping"))
+
+    def _supervisor(self) -> Supervisor:
+        settings = self._settings
+        runtime_dir = settings.runtime_dir
+        bootstrap = build_bootstrap(
+            BootstrapOptions(
+                node_id="standalone",
+                fleet=FLEET,
+                xds=UnixSocket(str(runtime_dir / "xds.sock")),
+                admin=UnixSocket(str(runtime_dir / "admin.sock")),
+            )
+        )
+        envoy = LocalEnvoy(
+            find_envoy(settings.envoy),
+            bootstrap,
+            runtime_dir,
+            concurrency=settings.concurrency,
+            drain_s=settings.drain_s,
+            keep=settings.keep_envoy,
+        )
+        return Supervisor(envoy, self._narrator.envoy_state, self._narrator.envoy_line)
+
+    async def _follow(self) -> None:
+        folder = Folder(self._settings.folder)
+        async with aclosing(scans(folder, on_poll=self._narrator.polling)) as readings:
+            async for scan in readings:
+                self._narrator.scan(scan)
+                self._take(self._reconciler.objects((one.kind, one.name, one.object) for one in scan.changes))
+                # A folder that cannot be read has not said anything yet: Envoys keep what they have.
+                if not any(problem.severity == "error" and not problem.file for problem in scan.problems):
+                    self._server.ready()
+
+    def _take(self, outcome: Outcome) -> None:
+        """Serve what changed, keep what was allocated, tell what people should know."""
+        self._server.publish(outcome.resources)
+        self._write_state()
+        self._narrator.outcome(outcome, self._socket_of)
+        removed = (DeliveryKey(*key) for key, resource in outcome.resources.items() if resource is None)
+        if gone := [key for key in removed if key in self._reconciler.pipeline.deliveries.rows]:
+            self._take(self._reconciler.deliveries(dict.fromkeys(gone)))
+
+    def _socket_of(self, key: ListenerKey) -> Socket | None:
+        pipeline = self._reconciler.pipeline
+        listener, serving = pipeline.listeners.rows.get(key), pipeline.binds.rows.get(key)
+        return Socket(listener.port, serving.bind) if listener is not None and serving is not None else None
+
+    # What the Envoys say.
+
+    def _on_event(self, event: Event) -> None:
+        self._ledger.fold(event)
+        if isinstance(event, Acked | Rejected) and event.type_url in (LISTENER, ROUTE):
+            if not self._answered:
+                # Once per turn of the loop: answers to one change come together.
+                asyncio.get_running_loop().call_soon(self._settle)
+            self._answered.update(DeliveryKey(FLEET, event.type_url, name) for name, _ in event.versions)
+
+    def _settle(self) -> None:
+        """Bring to the statuses what the Envoys answered since the last time."""
+        rows = self._reconciler.pipeline.deliveries.rows
+        served = self._reconciler.pipeline.resources.rows
+        answers = {key: self._delivery(key) for key in self._answered if tuple(key) in served}
+        self._answered.clear()
+        changed = {key: answer for key, answer in answers.items() if rows.get(key) != answer}
+        if changed:
+            self._take(self._reconciler.deliveries(changed))
+
+    def _delivery(self, key: DeliveryKey) -> Delivery:
+        """Put together what all streams say of one resource; live is what one Envoy has acknowledged."""
+        acknowledged, rejected = False, ""
+        for record in self._ledger.streams(key.fleet):
+            if (said := record.types.get(key.type_url)) is not None:
+                acknowledged = acknowledged or key.name in said.acked
+                rejected = rejected or said.rejected.get(key.name, ("", ""))[1]
+        return Delivery(acknowledged, rejected)
+
+    # What must survive a restart.
+
+    def _read_state(self) -> dict[Name, Written]:
+        try:
+            return read_state(self._state_file)
+        except StateError as error:
+            self._report(Notice(Level.WARNING, "state", str(error)))
+            return {}
+
+    def _write_state(self) -> None:
+        if self._reconciler.written == self._kept:
+            return
+        self._kept = self._reconciler.written
+        try:
+            write_state(self._state_file, self._reconciler.written)
+        except StateError as error:
+            self._report(Notice(Level.WARNING, "state", str(error)))

@@ -1,0 +1,32 @@
+"""`xdsserver bootstrap`: what an Envoy that somebody else runs must be started with."""
+
+from typing import Annotated
+
+import typer
+
+from xdsserver.proxy.bootstrap import BootstrapOptions, TcpAddress, UnixSocket, build_bootstrap, to_yaml
+from xdsserver.reconciler import FLEET
+
+
+def bootstrap(
+    xds: Annotated[str, typer.Option(help="Where xdsserver listens: HOST:PORT or unix:PATH.")] = "127.0.0.1:18000",
+    admin: Annotated[str, typer.Option(help="Envoy's admin interface: HOST:PORT or unix:PATH.")] = "127.0.0.1:9901",
+    node_id: Annotated[str, typer.Option(help="Names this Envoy; each needs a name of its own.")] = "envoy",
+    fleet: Annotated[str, typer.Option(help="The fleet that it belongs to.")] = FLEET,
+) -> None:
+    """Print an Envoy bootstrap that connects to xdsserver, as YAML."""
+    try:
+        options = BootstrapOptions(node_id=node_id, fleet=fleet, xds=_address(xds), admin=_address(admin))
+        print(to_yaml(build_bootstrap(options)), end="")
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _address(text: str) -> TcpAddress | UnixSocket:
+    if text.startswith("unix:"):
+        return UnixSocket(text.removeprefix("unix:"))
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal():
+        message = f"{text!r} is neither HOST:PORT nor unix:PATH"
+        raise ValueError(message)
+    return TcpAddress(host.strip("[]"), int(port))

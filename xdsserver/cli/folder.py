@@ -1,0 +1,16 @@
+"""Reading a folder once, for the commands that need no running server."""
+
+from pathlib import Path
+
+from xdsserver.files import Folder, Scan
+from xdsserver.objects.schemas import BUNDLE_VERSION
+from xdsserver.reconciler import Reconciler, Surroundings
+
+
+def read(path: Path) -> tuple[Folder, Scan, Reconciler]:
+    """Read a folder and reconcile what it says; no port is opened and nothing is kept."""
+    folder = Folder(path)
+    scan = folder.scan()
+    reconciler = Reconciler(Surroundings(bundle=BUNDLE_VERSION))
+    reconciler.objects((one.kind, one.name, one.object) for one in scan.changes)
+    return folder, scan, reconciler

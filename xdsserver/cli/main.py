@@ -1,0 +1,24 @@
+"""The commands, put together."""
+
+import typer
+
+from xdsserver.cli.bootstrap import bootstrap
+from xdsserver.cli.check import check
+from xdsserver.cli.standalone import standalone
+from xdsserver.cli.translate import translate
+from xdsserver.cli.version import version
+
+app = typer.Typer(
+    name="xdsserver",
+    help="Turns Gateway API objects into Envoy configuration over xDS.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (standalone, check, translate, bootstrap, version):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line; the process ends here."""
+    app()

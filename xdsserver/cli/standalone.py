@@ -1,0 +1,101 @@
+"""`xdsserver standalone`: a folder, served."""
+
+import asyncio
+import signal
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xdsserver.app import Standalone
+from xdsserver.observe.notices import to_json, to_terminal
+from xdsserver.proxy.envoy import EnvoyError
+from xdsserver.proxy.home import HomeBusyError
+from xdsserver.reconciler import LOOPBACK
+from xdsserver.server import ServerError
+from xdsserver.settings import (
+    SettingsError,
+    StandaloneSettings,
+    default_runtime_dir,
+    default_state_dir,
+    parse_pool,
+)
+
+_WITHOUT_ENVOY = "127.0.0.1:18000"
+"""Where xDS is served when no Envoy is run and no address is given: the port that `bootstrap` assumes."""
+
+
+class LogFormat(Enum):
+    """How notices are written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def standalone(
+    folder: Annotated[Path, typer.Argument(help="Folder of YAML and JSON files; it is watched.")],
+    addresses: Annotated[
+        str,
+        typer.Option(
+            help="Addresses that Gateways get, one each: A, A-B or NETWORK/BITS, separated by commas.",
+            envvar="XDSSERVER_ADDRESSES",
+        ),
+    ] = f"{LOOPBACK[0]}-{LOOPBACK[-1]}",
+    envoy: Annotated[Path | None, typer.Option(help="The Envoy binary.", envvar="XDSSERVER_ENVOY")] = None,
+    run_envoy: Annotated[
+        bool, typer.Option("--run-envoy/--no-envoy", help="Run an Envoy, or serve others only.")
+    ] = True,
+    xds: Annotated[
+        list[str] | None,
+        typer.Option(help="Serve xDS here too: HOST:PORT on loopback, or unix:PATH.", envvar="XDSSERVER_XDS"),
+    ] = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Envoy's worker threads.")] = None,
+    drain_s: Annotated[float, typer.Option(min=0, help="Seconds that requests may take to finish at the end.")] = 5.0,
+    keep_envoy: Annotated[
+        bool, typer.Option(help="Leave Envoy running at the end; the next start takes it over.")
+    ] = False,
+    state_dir: Annotated[
+        Path | None,
+        typer.Option(help="Where allocated addresses are kept.", envvar="XDSSERVER_STATE_DIR"),
+    ] = None,
+    runtime_dir: Annotated[
+        Path | None,
+        typer.Option(help="Where sockets are made; a short path.", envvar="XDSSERVER_RUNTIME_DIR"),
+    ] = None,
+    log_format: Annotated[LogFormat, typer.Option(help="How to write what happens.")] = LogFormat.TEXT,
+) -> None:
+    """Serve a folder of Gateway API objects through a local Envoy; changes of the files apply at once."""
+    report = to_json() if log_format is LogFormat.JSON else to_terminal()
+    try:
+        settings = StandaloneSettings(
+            folder=folder,
+            pool=parse_pool(addresses),
+            envoy=envoy,
+            run_envoy=run_envoy,
+            xds=tuple(xds or (() if run_envoy else (_WITHOUT_ENVOY,))),
+            state_dir=state_dir or default_state_dir(folder),
+            runtime_dir=runtime_dir or default_runtime_dir(folder),
+            concurrency=concurrency,
+            drain_s=drain_s,
+            keep_envoy=keep_envoy,
+        )
+    except SettingsError as error:
+        raise typer.BadParameter(str(error)) from error
+    try:
+        asyncio.run(_until_signal(Standalone(settings, report)))
+    except HomeBusyError as error:
+        print(f"xdsserver: another process serves {folder}: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+    except (EnvoyError, ServerError, ValueError) as error:
+        print(f"xdsserver: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+
+
+async def _until_signal(run: Standalone) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await run.run(stop)

@@ -1,0 +1,131 @@
+"""What a run says to the people who watch it: what changed, what is wrong, what is mended, where to curl."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from xdsserver.gatewayapi.statuses import GatewayStatus, faults, programmed
+from xdsserver.model.places import ListenerKey
+from xdsserver.observe.notices import Level, Notice
+from xdsserver.proxy.states import Crashed, Draining, Missing, Ready, Starting, Stopped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xdsserver.files import Scan
+    from xdsserver.gatewayapi.statuses import ObjectStatus
+    from xdsserver.model.places import Bind
+    from xdsserver.objects.meta import ObjectKey
+    from xdsserver.proxy.states import State
+    from xdsserver.reconciler import Outcome
+
+_NAMED = 3
+"""Objects that a notice names before it counts the rest."""
+
+_ENVOY_LEVELS = {"warning": Level.WARNING, "error": Level.ERROR, "critical": Level.ERROR}
+
+
+class Socket(NamedTuple):
+    """Where a listener is served: the port that its user wrote, and what Envoy opened for it."""
+
+    port: int
+    bind: Bind
+
+
+def _where(socket: Socket) -> str:
+    host = f"[{socket.bind.ip}]" if ":" in socket.bind.ip else socket.bind.ip
+    url = f"http://{host}:{socket.bind.port}"
+    return url if socket.bind.port == socket.port else f"{url} (port {socket.port} could not be opened here)"
+
+
+class Narrator:
+    """Turns outcomes into notices, and says each thing once: it remembers what it said last of each subject."""
+
+    def __init__(self, report: Callable[[Notice], None]) -> None:
+        self._report = report
+        self._problems: frozenset[str] = frozenset()
+        self._faults: dict[ObjectKey, tuple[str, ...]] = {}
+        self._serving: dict[ObjectKey, frozenset[str]] = {}
+
+    def scan(self, scan: Scan) -> None:
+        """Tell what a reading of the folder found."""
+        if scan.changes:
+            names = [f"{change.key}{' (gone)' if change.object is None else ''}" for change in scan.changes[:_NAMED]]
+            more = f" and {len(scan.changes) - _NAMED} more" if len(scan.changes) > _NAMED else ""
+            self._report(Notice(Level.INFO, "changed", ", ".join(names) + more))
+        problems = {str(problem): problem for problem in scan.problems}
+        for words, problem in problems.items():
+            if words not in self._problems:
+                self._report(Notice(Level.ERROR if problem.severity == "error" else Level.WARNING, "", words))
+        mended = self._problems - problems.keys()
+        if mended and not any(problem.severity == "error" for problem in scan.problems):
+            self._report(Notice(Level.OK, "files", "no errors any more"))
+        self._problems = frozenset(problems)
+
+    def polling(self, why: str) -> None:
+        """Tell that the folder is read by the clock."""
+        self._report(Notice(Level.WARNING, "", why))
+
+    def outcome(self, outcome: Outcome, socket_of: Callable[[ListenerKey], Socket | None]) -> None:
+        """Tell what a round decided: faults that came and went, listeners that are served now, and where."""
+        for (table, row), error in outcome.failures.items():
+            words = f"a bug in xdsserver: {table} of {row} failed with {error!r}; what comes from it is left out"
+            self._report(Notice(Level.ERROR, "internal", words))
+        for key, status in outcome.statuses.items():
+            self._tell_faults(key, status)
+            if isinstance(status, GatewayStatus):
+                self._tell_listeners(key, status, socket_of)
+
+    def _tell_faults(self, key: ObjectKey, status: ObjectStatus | None) -> None:
+        before = self._faults.pop(key, ())
+        if status is None:
+            return
+        # The same words may stand in several conditions and for several parents.
+        words = {f"{one.reason}: {one.message}": None for _, one in faults(status)}
+        now = tuple(words)
+        for line in now:
+            if line not in before:
+                self._report(Notice(Level.WARNING, str(key), line))
+        if now:
+            self._faults[key] = now
+        elif before:
+            self._report(Notice(Level.OK, str(key), "has no problems any more"))
+
+    def _tell_listeners(
+        self, key: ObjectKey, status: GatewayStatus, socket_of: Callable[[ListenerKey], Socket | None]
+    ) -> None:
+        serving = {listener.name for listener in status.listeners if programmed(listener)}
+        now = frozenset(
+            f"listener {name} is served at {_where(socket)}"
+            for name in serving
+            if (socket := socket_of(ListenerKey(*key, name))) is not None
+        )
+        for line in sorted(now - self._serving.get(key, frozenset())):
+            self._report(Notice(Level.OK, str(key), line))
+        self._serving[key] = now
+
+    # Envoy.
+
+    def envoy_line(self, line: str) -> None:
+        """Pass on what Envoy writes, `[level] [logger] text`, as far as somebody should act on it."""
+        level, _, text = line.removeprefix("[").partition("] ")
+        if level in _ENVOY_LEVELS:
+            self._report(Notice(_ENVOY_LEVELS[level], "Envoy", text))
+
+    def envoy_state(self, state: State) -> None:
+        """Tell what became of the Envoy that we run."""
+        match state:
+            case Ready(pid, adopted):
+                self._report(Notice(Level.OK, "Envoy", f"{'taken over' if adopted else 'ready'} (pid {pid})"))
+            case Crashed(reason, retry_in_s):
+                self._report(Notice(Level.ERROR, "Envoy", f"ended: {reason}; starting again in {retry_in_s:g} s"))
+            case Missing(path, remedy, retry_in_s):
+                words = f"{path} is not there: {remedy}; looking again in {retry_in_s:g} s"
+                self._report(Notice(Level.ERROR, "Envoy", words))
+            case Draining():
+                self._report(Notice(Level.INFO, "Envoy", "draining: requests under way may finish"))
+            case Stopped(kept_pid):
+                words = "stopped" if kept_pid is None else f"left running (pid {kept_pid}), as asked"
+                self._report(Notice(Level.INFO, "Envoy", words))
+            case Starting():
+                pass

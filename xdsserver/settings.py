@@ -1,0 +1,105 @@
+"""Settings of a run, parsed once; whoever runs gets these values and looks at no environment."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+MAX_POOL = 65536
+"""Addresses of a pool: enough for any fleet, few enough to be held as a list."""
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the message names it and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class StandaloneSettings:
+    """What `xdsserver standalone` was asked for.
+
+    Attributes:
+        folder: the YAML and JSON files that say everything.
+        pool: addresses that Gateways get, in the order in which they are given out.
+        envoy: the binary; None to find one.
+        run_envoy: whether to run an Envoy; without, any that connects to `xds` with the fleet's name is served.
+        xds: addresses for xDS besides the socket of the supervised Envoy, each `HOST:PORT` on loopback or `unix:PATH`.
+        state_dir: where allocated addresses are kept.
+        runtime_dir: where sockets and the pid file of the supervised Envoy are; its path must be short (sockets).
+        concurrency: Envoy's worker threads; None for one per core.
+        drain_s: how long requests under way may take to finish when we stop, in seconds.
+        keep_envoy: leave Envoy running when we stop, and take it over at the next start.
+    """
+
+    folder: Path
+    pool: tuple[str, ...]
+    envoy: Path | None
+    run_envoy: bool
+    xds: tuple[str, ...]
+    state_dir: Path
+    runtime_dir: Path
+    concurrency: int | None
+    drain_s: float
+    keep_envoy: bool
+
+
+def parse_pool(text: str) -> tuple[str, ...]:
+    """Parse addresses separated by commas, each `A`, `A-B` or `NETWORK/BITS` (without network and broadcast address).
+
+    Raises:
+        SettingsError: what is no address, or more than 65,536 of them.
+    """
+    found: dict[str, None] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            found.update(dict.fromkeys(_addresses(part)))
+        except ValueError as error:
+            message = f"address pool: {part!r} is not an address, a range A-B or a network A/BITS ({error})"
+            raise SettingsError(message) from error
+    if not found:
+        message = "address pool: give at least one address, such as 127.0.0.1"
+        raise SettingsError(message)
+    return tuple(found)
+
+
+def _addresses(part: str) -> list[str]:
+    if "/" in part:
+        network = ipaddress.ip_network(part, strict=False)
+        _check_size(network.num_addresses)
+        return [str(address) for address in network.hosts()]
+    first_text, _, last_text = part.partition("-")
+    first = ipaddress.ip_address(first_text.strip())
+    last = ipaddress.ip_address(last_text.strip()) if last_text else first
+    if first.version != last.version or int(last) < int(first):
+        message = "the range runs backwards"
+        raise ValueError(message)
+    count = int(last) - int(first) + 1
+    _check_size(count)
+    return [str(first + offset) for offset in range(count)]
+
+
+def _check_size(count: int) -> None:
+    if count > MAX_POOL:
+        message = f"{count} addresses are too many; at most {MAX_POOL}"
+        raise ValueError(message)
+
+
+def folder_id(folder: Path) -> str:
+    """Name a folder in names of other folders: short, and the same for every way to write its path."""
+    return hashlib.blake2b(str(folder.resolve()).encode(), digest_size=6).hexdigest()
+
+
+def default_state_dir(folder: Path) -> Path:
+    """Where a folder's state is kept: below XDG_STATE_HOME, or `~/.local/state`."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "xdsserver" / folder_id(folder)
+
+
+def default_runtime_dir(folder: Path) -> Path:
+    """Where sockets are made: below XDG_RUNTIME_DIR, or a folder of this user below the temporary one."""
+    base = os.environ.get("XDG_RUNTIME_DIR")
+    root = Path(base) / "xdsserver" if base else Path(tempfile.gettempdir()) / f"xdsserver-{os.getuid()}"
+    return root / folder_id(folder)
