@@ -116,6 +116,7 @@ class Client:
     session: Session = field(init=False)
     events: list[Event] = field(default_factory=list)
     unanswered: list[Response] = field(default_factory=list)
+    received: list[Response] = field(default_factory=list)
     last: Response | None = None
     refused: str = ""
     _names: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -168,6 +169,7 @@ class Client:
         if step.refused is not None:
             self.refused = step.refused.code.value
         self.unanswered += step.responses
+        self.received += step.responses
         for response in step.responses:
             self.last = response
             self._nonces[response.type_url] = response.nonce
