@@ -106,9 +106,6 @@ class _Lines:
             self._lines = lines(self._text)
         while path not in self._lines:
             path = path[:-1]
-        if not path:
-            # The document itself: its first line that says something, not the comments above it.
-            return min((line for inner, line in self._lines.items() if inner), default=0)
         return self._lines[path]
 
 

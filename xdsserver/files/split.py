@@ -11,7 +11,10 @@ MARKER = re.compile(r"^(?:---|\.\.\.)(?=[ \t\r\n]|\Z)", re.MULTILINE)
 
 
 def split(text: str) -> Iterator[tuple[int, str]]:
-    """Yield (line, text) of each document that holds more than comments; lines count from 1."""
+    """Yield (line, text) of each document, without the comments before it; lines count from 1.
+
+    What holds only comments and directives is no document.
+    """
     line, start = 1, 0
     for marker in MARKER.finditer(text):
         yield from _document(line, text[start : marker.start()])
@@ -21,5 +24,12 @@ def split(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _document(line: int, text: str) -> Iterator[tuple[int, str]]:
-    if any(part.strip() and part.lstrip()[0] != "#" and part[0] != "%" for part in text.splitlines()):
-        yield line, text
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start) + 1 or len(text)
+        content = text[start:end].strip()
+        if content and content[0] != "#" and text[start] != "%":
+            yield line, text[start:]
+            return
+        line += 1
+        start = end

@@ -20,8 +20,9 @@ from xdsserver.files.values import Scan
 class Pace:
     """How soon a change is read."""
 
-    quiet_s: float = 0.1
-    """A reading starts when nothing has happened for so long."""
+    quiet_s: float = 0.05
+    """A reading starts when nothing has happened for so long (up to twice as long: it is looked at in steps). Short,
+    because what comes too early does little harm: removals wait by themselves (`Limits.settle_s`)."""
     longest_s: float = 0.5
     """It starts at the latest so long after the first event, however busy the folder is."""
     poll_s: float = 2.0
@@ -67,8 +68,10 @@ async def inotify(path: Path, pace: Pace) -> AsyncGenerator[bool]:
         async with aclosing(events):
             async for changes in events:
                 yield bool(changes)
-    except OSError as error:
-        message = f"the system gives no watch: {error}"
+    except (OSError, RuntimeError) as error:
+        # The package raises a RuntimeError of its own where the kernel has no watch left to give.
+        remedy = "fs.inotify.max_user_watches and fs.inotify.max_user_instances may be too low"
+        message = f"the system gives no watch ({error}); {remedy}"
         raise CannotWatch(message) from error
 
 
@@ -98,6 +101,9 @@ async def scans(
                     yield scan
                 if not await alarm.wait(scan.again_s):
                     break
+                if watching.done():
+                    # It ends only when the folder is another one; anything else is a bug that must not be silent.
+                    watching.result()
         finally:
             watching.cancel()
             with suppress(asyncio.CancelledError):

@@ -65,10 +65,7 @@ def parse(text: str, limits: Limits) -> Json:
 
 def events(text: str) -> Iterator[yaml.Event]:
     """Yield the events of one document. Raises YamlError."""
-    try:
-        parser = yaml.CBaseLoader(text)
-    except yaml.reader.ReaderError as error:
-        raise YamlError(text.count("\n", 0, error.position), "holds a character that YAML does not allow") from error
+    parser = yaml.CBaseLoader(text)
     try:
         while (event := parser.get_event()) is not None:
             yield event
@@ -77,7 +74,9 @@ def events(text: str) -> Iterator[yaml.Event]:
         context = f"{error.context}: " if error.context else ""
         raise YamlError(line, f"is not valid YAML: {context}{error.problem}") from error
     except yaml.YAMLError as error:
-        raise YamlError(0, "holds a character that YAML does not allow") from error
+        forbidden = yaml.reader.Reader.NON_PRINTABLE.search(text)
+        line = text.count("\n", 0, forbidden.start()) if forbidden else 0
+        raise YamlError(line, "holds a character that YAML does not allow") from error
     finally:
         parser.dispose()
 
