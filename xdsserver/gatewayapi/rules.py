@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import re2
 
 from xdsserver.gatewayapi.backends import resolve
-from xdsserver.gatewayapi.conditions import Problem
+from xdsserver.gatewayapi.conditions import RESOLVED_REFS, Problem
 from xdsserver.gatewayapi.grants import Referrer
 from xdsserver.model.routing import (
+    MAX_REGEX_INSTRUCTIONS,
     Filter,
     Forward,
     PathKind,
@@ -53,11 +54,22 @@ _QUIET.log_errors = False
 
 
 @dataclass(frozen=True, slots=True)
+class ParsedFilters:
+    """Filters that are understood, and the problems of those that name an object which is no filter.
+
+    With `unresolved` a request gets an error instead: such a filter must not be skipped (HTTPRouteFilter.type).
+    """
+
+    known: tuple[Filter, ...]
+    unresolved: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ParsedBackend:
     """A backendRef whose filters are parsed."""
 
     reference: HTTPBackendRef
-    filters: tuple[Filter, ...]
+    filters: ParsedFilters
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +84,7 @@ class ParsedRule:
     created: str
     position: int
     matches: tuple[RequestMatch, ...]
-    filters: tuple[Filter, ...]
+    filters: ParsedFilters
     backends: tuple[ParsedBackend, ...]
     problems: tuple[str, ...]
 
@@ -106,24 +118,27 @@ def parse(route: HTTPRoute, filters: Mapping[str, ParseFilter]) -> Iterator[Pars
 def resolve_rule(read: Read, tables: BackendTables, parsed: ParsedRule) -> ResolvedRule:
     """Find the backends of a rule; what cannot be found costs its share of the requests an answer of 500.
 
-    Sources: HTTPRouteRule.backendRefs (no backend at all answers 500), BackendRef.weight (zero gets nothing).
+    Sources: HTTPRouteRule.backendRefs (no backend at all answers 500), BackendRef.weight (zero gets nothing),
+    HTTPRouteFilter.type (a filter that cannot be resolved answers with an error).
     """
     if parsed.problems:
         return ResolvedRule(parsed.created, None, parsed.problems, ())
     referrer = Referrer(GATEWAY_GROUP, parsed.owner.kind, parsed.owner.namespace)
     shares: list[Share] = []
-    problems: list[Problem] = []
+    problems: list[Problem] = list(parsed.filters.unresolved)
     for number, backend in enumerate(parsed.backends):
         field = f"spec.rules[{parsed.position}].backendRefs[{number}]"
         found = resolve(read, tables, referrer, backend.reference, field)
         if isinstance(found, Problem):
             problems.append(found)
+        problems += backend.filters.unresolved
         weight = 1 if backend.reference.weight is None else backend.reference.weight
         if weight > 0:
-            cluster = None if isinstance(found, Problem) else found
-            shares.append(Share(cluster, weight, backend.filters if cluster else ()))
-    action: Action = Forward(tuple(shares)) if any(share.cluster for share in shares) else Respond(500)
-    rule = Rule(parsed.owner, parsed.position, parsed.matches, parsed.filters, action)
+            cluster = None if isinstance(found, Problem) or backend.filters.unresolved else found
+            shares.append(Share(cluster, weight, backend.filters.known if cluster else ()))
+    forwards = not parsed.filters.unresolved and any(share.cluster for share in shares)
+    action: Action = Forward(tuple(shares)) if forwards else Respond(500)
+    rule = Rule(parsed.owner, parsed.position, parsed.matches, parsed.filters.known, action)
     return ResolvedRule(parsed.created, rule, (), tuple(problems))
 
 
@@ -140,11 +155,16 @@ class _Parser:
         found = (self._match(f"matches[{number}]", spec) for number, spec in enumerate(specs or (HTTPRouteMatch(),)))
         return tuple(dict.fromkeys(match for match in found if match is not None))
 
-    def filters(self, field: str, specs: tuple[HTTPRouteFilter, ...]) -> tuple[Filter, ...]:
+    def filters(self, field: str, specs: tuple[HTTPRouteFilter, ...]) -> ParsedFilters:
         """Parse filters with the parsers of the registry; a filter that nobody knows must not be skipped."""
-        found = []
+        found: list[Filter] = []
+        unresolved: list[Problem] = []
         for number, spec in enumerate(specs):
             parse_filter = self._filters.get(spec.type)
+            if parse_filter is None and (reference := spec.extension_ref) is not None:
+                words = f"{self._field}.{field}[{number}].extensionRef: {reference.group or 'core'}/{reference.kind}"
+                unresolved.append(Problem(RESOLVED_REFS, "InvalidKind", f"{words} is not a kind of filter; remove it"))
+                continue
             if parse_filter is None:
                 known = ", ".join(self._filters)
                 self._note(f"{field}[{number}].type", f"{spec.type} is not supported; supported: {known}")
@@ -154,7 +174,7 @@ class _Parser:
                 self._note(f"{field}[{number}]", parsed)
             else:
                 found.append(parsed)
-        return tuple(found)
+        return ParsedFilters(tuple(found), tuple(unresolved))
 
     def backends(self, rule: HTTPRouteRule) -> tuple[ParsedBackend, ...]:
         """Parse the backendRefs, and refuse what a rule may hold besides and we do not do."""
@@ -212,10 +232,14 @@ class _Parser:
     def _check_regex(self, field: str, value: str) -> None:
         """Ask RE2, which is what Envoy will ask, so that a bad expression never gets there."""
         try:
-            re2.compile(value, _QUIET)
+            size = re2.compile(value, _QUIET).programsize
         except re2.error as error:
             words = error.args[0]
             self._note(field, f"{value!r}: {words.decode() if isinstance(words, bytes) else words}")
+            return
+        if size > MAX_REGEX_INSTRUCTIONS:
+            words = f"{value!r} is too large: {size} RE2 instructions of at most {MAX_REGEX_INSTRUCTIONS}"
+            self._note(field, f"{words}; repeat less, or use smaller classes of characters")
 
     def _note(self, field: str, message: str) -> None:
         self.problems.append(f"{self._field}.{field}: {message}")

@@ -9,6 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from xdsserver.objects.meta import ObjectKey
 
+MAX_REGEX_INSTRUCTIONS = 1_000
+"""How large a regular expression may be, in instructions of its RE2 program (`[a-z]{1,64}` has 259).
+
+Envoy takes 100 by default and refuses a whole table for one larger expression, so the bootstrap sets what is said here
+(runtime key `re2.max_program_size.error_level`), and what is larger never gets there.
+"""
+
 
 class PathKind(Enum):
     """How a path is compared; the value is the rank in precedence, lower first (HTTPRouteRule.matches).

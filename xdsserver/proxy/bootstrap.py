@@ -37,6 +37,8 @@ from envoy.extensions.resource_monitors.fixed_heap.v3.fixed_heap_pb2 import Fixe
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
 from google.protobuf import any_pb2, duration_pb2, json_format, struct_pb2, wrappers_pb2
 
+from xdsserver.model.routing import MAX_REGEX_INSTRUCTIONS
+
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
@@ -171,12 +173,16 @@ def _xds_cluster(xds: TcpAddress | UnixSocket) -> Cluster:
 
 
 def _runtime() -> LayeredRuntime:
-    """The two process-wide guards of Envoy's edge profile that only runtime can set (both against rapid reset)."""
+    """What only runtime can set: two guards of Envoy's edge profile (both against rapid reset), and a limit.
+
+    The limit is on regular expressions of routes, which we check by it before Envoy sees them.
+    """
     layer = struct_pb2.Struct()
     layer.update(
         {
             "http.max_requests_per_io_cycle": 1,
             "overload.premature_reset_total_stream_count": 500,
+            "re2.max_program_size.error_level": MAX_REGEX_INSTRUCTIONS,
         }
     )
     # An admin layer, as Envoy has by default: without it /runtime_modify would be refused.
