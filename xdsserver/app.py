@@ -18,7 +18,7 @@ from xdsserver.files import Folder, scans
 from xdsserver.files.state import StateError, read_state, write_state
 from xdsserver.infrastructure.allocation import Pool
 from xdsserver.model.places import Delivery, DeliveryKey
-from xdsserver.narrator import Narrator, Socket
+from xdsserver.narrator import Narrator, Socket, Whereabouts
 from xdsserver.objects.schemas import BUNDLE_VERSION
 from xdsserver.observe.notices import Level, Notice
 from xdsserver.proxy.bootstrap import BootstrapOptions, UnixSocket, build_bootstrap
@@ -72,7 +72,9 @@ class Standalone:
     def __init__(self, settings: StandaloneSettings, report: Report) -> None:
         self._settings = settings
         self._report = report
-        self._narrator = Narrator(report)
+        self._folder = Folder(settings.folder)
+        self._narrator = Narrator(report, settings.folder)
+        self._whereabouts = Whereabouts(self._socket_of, self._folder.place)
         self._state_file = settings.state_dir / "allocations.json"
         self._reconciler = Reconciler(
             Surroundings(Pool(FLEET, settings.pool), can_open, BUNDLE_VERSION), self._read_state()
@@ -133,8 +135,7 @@ class Standalone:
         return Supervisor(envoy, self._narrator.envoy_state, self._narrator.envoy_line)
 
     async def _follow(self) -> None:
-        folder = Folder(self._settings.folder)
-        async with aclosing(scans(folder, on_poll=self._narrator.polling)) as readings:
+        async with aclosing(scans(self._folder, on_poll=self._narrator.polling)) as readings:
             async for scan in readings:
                 self._narrator.scan(scan)
                 self._take(self._reconciler.objects((one.kind, one.name, one.object) for one in scan.changes))
@@ -146,7 +147,7 @@ class Standalone:
         """Serve what changed, keep what was allocated, tell what people should know."""
         self._server.publish(outcome.resources)
         self._write_state()
-        self._narrator.outcome(outcome, self._socket_of)
+        self._narrator.outcome(outcome, self._whereabouts)
         removed = (DeliveryKey(*key) for key, resource in outcome.resources.items() if resource is None)
         if gone := [key for key in removed if key in self._reconciler.pipeline.deliveries.rows]:
             self._take(self._reconciler.deliveries(dict.fromkeys(gone)))

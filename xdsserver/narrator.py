@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from xdsserver.gatewayapi.statuses import GatewayStatus, faults, programmed
@@ -11,6 +12,7 @@ from xdsserver.proxy.states import Crashed, Draining, Missing, Ready, Starting, 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from xdsserver.files import Scan
     from xdsserver.gatewayapi.statuses import ObjectStatus
@@ -32,20 +34,28 @@ class Socket(NamedTuple):
     bind: Bind
 
 
-def _where(socket: Socket) -> str:
-    host = f"[{socket.bind.ip}]" if ":" in socket.bind.ip else socket.bind.ip
-    url = f"http://{host}:{socket.bind.port}"
-    return url if socket.bind.port == socket.port else f"{url} (port {socket.port} could not be opened here)"
+def _url(bind: Bind) -> str:
+    host = f"[{bind.ip}]" if ":" in bind.ip else bind.ip
+    return f"http://{host}:{bind.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where things are now: the socket of a listener, and file and line (from 1) of an object's definition."""
+
+    socket: Callable[[ListenerKey], Socket | None]
+    definition: Callable[[ObjectKey], tuple[str, int] | None]
 
 
 class Narrator:
     """Turns outcomes into notices, and says each thing once: it remembers what it said last of each subject."""
 
-    def __init__(self, report: Callable[[Notice], None]) -> None:
+    def __init__(self, report: Callable[[Notice], None], folder: Path) -> None:
         self._report = report
+        self._folder = folder
         self._problems: frozenset[str] = frozenset()
         self._faults: dict[ObjectKey, tuple[str, ...]] = {}
-        self._serving: dict[ObjectKey, frozenset[str]] = {}
+        self._serving: dict[ObjectKey, frozenset[tuple[str, Socket]]] = {}
 
     def scan(self, scan: Scan) -> None:
         """Tell what a reading of the folder found."""
@@ -53,7 +63,7 @@ class Narrator:
             names = [f"{change.key}{' (gone)' if change.object is None else ''}" for change in scan.changes[:_NAMED]]
             more = f" and {len(scan.changes) - _NAMED} more" if len(scan.changes) > _NAMED else ""
             self._report(Notice(Level.INFO, "changed", ", ".join(names) + more))
-        problems = {str(problem): problem for problem in scan.problems}
+        problems = {str(problem): problem for problem in (one.below(self._folder) for one in scan.problems)}
         for words, problem in problems.items():
             if words not in self._problems:
                 self._report(Notice(Level.ERROR if problem.severity == "error" else Level.WARNING, "", words))
@@ -66,17 +76,19 @@ class Narrator:
         """Tell that the folder is read by the clock."""
         self._report(Notice(Level.WARNING, "", why))
 
-    def outcome(self, outcome: Outcome, socket_of: Callable[[ListenerKey], Socket | None]) -> None:
+    def outcome(self, outcome: Outcome, whereabouts: Whereabouts) -> None:
         """Tell what a round decided: faults that came and went, listeners that are served now, and where."""
         for (table, row), error in outcome.failures.items():
             words = f"a bug in xdsserver: {table} of {row} failed with {error!r}; what comes from it is left out"
             self._report(Notice(Level.ERROR, "internal", words))
         for key, status in outcome.statuses.items():
-            self._tell_faults(key, status)
+            self._tell_faults(key, status, whereabouts.definition(key))
             if isinstance(status, GatewayStatus):
-                self._tell_listeners(key, status, socket_of)
+                self._tell_listeners(key, status, whereabouts.socket)
+            elif status is None:
+                self._serving.pop(key, None)
 
-    def _tell_faults(self, key: ObjectKey, status: ObjectStatus | None) -> None:
+    def _tell_faults(self, key: ObjectKey, status: ObjectStatus | None, place: tuple[str, int] | None) -> None:
         before = self._faults.pop(key, ())
         if status is None:
             return
@@ -85,7 +97,8 @@ class Narrator:
         now = tuple(words)
         for line in now:
             if line not in before:
-                self._report(Notice(Level.WARNING, str(key), line))
+                where = f"{self._folder / place[0]}:{place[1]}: " if place is not None else ""
+                self._report(Notice(Level.WARNING, "", f"{where}{key}: {line}"))
         if now:
             self._faults[key] = now
         elif before:
@@ -94,14 +107,13 @@ class Narrator:
     def _tell_listeners(
         self, key: ObjectKey, status: GatewayStatus, socket_of: Callable[[ListenerKey], Socket | None]
     ) -> None:
-        serving = {listener.name for listener in status.listeners if programmed(listener)}
-        now = frozenset(
-            f"listener {name} is served at {_where(socket)}"
-            for name in serving
-            if (socket := socket_of(ListenerKey(*key, name))) is not None
-        )
-        for line in sorted(now - self._serving.get(key, frozenset())):
-            self._report(Notice(Level.OK, str(key), line))
+        served = {listener.name for listener in status.listeners if programmed(listener)}
+        sockets = ((name, socket_of(ListenerKey(*key, name))) for name in served)
+        now = frozenset((name, socket) for name, socket in sockets if socket is not None)
+        for name, socket in sorted(now - self._serving.get(key, frozenset())):
+            url = _url(socket.bind)
+            mapped = "" if socket.bind.port == socket.port else f" (port {socket.port} could not be opened here)"
+            self._report(Notice(Level.OK, str(key), f"listener {name} is served at {url}{mapped}", url))
         self._serving[key] = now
 
     # Envoy.

@@ -1,6 +1,7 @@
 """What a folder answers when it is read: changes of objects, and problems of files."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from typing_extensions import override
@@ -58,6 +59,10 @@ class FileProblem:
     field: str
     message: str
     severity: Literal["error", "warning"] = "error"
+
+    def below(self, folder: Path) -> "FileProblem":
+        """Name the file as seen from where `folder` is a path, so that an editor can open what is printed."""
+        return replace(self, file=str(folder / self.file))
 
     @override
     def __str__(self) -> str:

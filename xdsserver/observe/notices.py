@@ -24,11 +24,12 @@ class Level(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One thing that happened; `subject` is what it happened to (an object, a file, Envoy)."""
+    """One thing that happened; `subject` is what it happened to (an object, Envoy), `url` where it can be tried."""
 
     level: Level
     subject: str
     text: str
+    url: str = ""
 
 
 if TYPE_CHECKING:
@@ -53,12 +54,13 @@ def to_terminal(stream: TextIO | None = None) -> Report:
 
 
 def to_json(stream: TextIO | None = None) -> Report:
-    """Write a JSON object a line: `time` (seconds since 1970), `level`, `subject`, `text`."""
+    """Write a JSON object a line: `time` (seconds since 1970), `level`, `subject`, `text`; `url` where there is one."""
     out = stream or sys.stderr
 
     def report(notice: Notice) -> None:
         fields = {"time": round(time.time(), 3), "level": notice.level.value, "subject": notice.subject}
-        print(json.dumps({**fields, "text": notice.text}), file=out, flush=True)
+        url = {"url": notice.url} if notice.url else {}
+        print(json.dumps({**fields, "text": notice.text, **url}), file=out, flush=True)
 
     return report
 
