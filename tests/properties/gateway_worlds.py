@@ -1,0 +1,437 @@
+"""Worlds of Gateway API objects, small enough that everything in them meets, and strange enough to go wrong.
+
+A `Slot` is an object that may be there. What it may be is a pool, made once: first some states in which it is not
+there, then variants that begin plain and grow stranger, so that a failing history shrinks towards few and plain
+objects. A world says by number what is in each slot; a history changes slots. Names, ports and hostnames come from
+small sets, so that Gateways conflict, routes overlap, and references lead to what is there, missing, forbidden or
+wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from hypothesis import strategies as st
+
+from xdsserver.infrastructure.allocation import Pool
+from xdsserver.model.places import Delivery, DeliveryKey
+from xdsserver.objects import core
+from xdsserver.objects import gateway as gw
+from xdsserver.objects import httproute as hr
+from xdsserver.objects import referencegrant as rg
+from xdsserver.objects.gatewayclass import GatewayClass, GatewayClassSpec
+from xdsserver.objects.meta import (
+    GATEWAY_GROUP,
+    KubeObject,
+    LabelSelector,
+    LabelSelectorRequirement,
+    LocalObjectReference,
+    Name,
+    ObjectMeta,
+    ObjectReference,
+)
+from xdsserver.reconciler import Reconciler, Surroundings
+from xdsserver.xds.resource import LISTENER, ROUTE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xdsserver.reconciler import Outcome
+
+T = TypeVar("T")
+
+VARIANTS = 58
+ABSENT = 6
+"""Of 64 states of a slot, the object is not there in the first 6."""
+STRANGEST = 0.6
+"""How strange the last variant is: most worlds must still serve something, or little could go wrong in them."""
+
+CONTROLLER = "gateway.xdsserver.io/controller"
+POOL = Pool("xdsserver-system/default", ("127.0.0.1", "127.0.0.3", "127.0.0.2"))
+"""Fewer addresses than Gateways."""
+
+HOSTNAMES = ("a.example.com", "b.example.com", "x.b.example.com", "*.example.com", "*.b.example.com", "other.test")
+
+
+def probe(address: str, port: int, _transport: str) -> str | None:
+    """Stand for a machine where one address is free, one has 80 and 8080 taken, and one has 80 taken."""
+    taken = {("127.0.0.2", 80), ("127.0.0.2", 8080), ("127.0.0.3", 80)}
+    return f"{address}:{port} is in use" if (address, port) in taken else None
+
+
+class Dice:
+    """Choices that mostly fall on the first option while `strangeness` is small, and on any when it is 1."""
+
+    def __init__(self, seed: str, strangeness: float) -> None:
+        self._random = Random(seed)  # noqa: S311  # Worlds must come out the same each time.
+        self._strangeness = strangeness
+
+    def pick(self, *options: T) -> T:
+        """Choose one of the options, of which the first is the plainest."""
+        return self._random.choice(options) if self._random.random() < self._strangeness else options[0]
+
+    def some(self, make: Callable[[], T], *, least: int, most: int) -> tuple[T, ...]:
+        """Make some, any number between the two unless nothing strange is wanted."""
+        number = self._random.randint(least, most) if self._strangeness else least
+        return tuple(make() for _ in range(number))
+
+    def sample(self, options: Sequence[T], *, least: int = 0, most: int) -> tuple[T, ...]:
+        """Choose some that differ, any of them and in any order, mostly the least number."""
+        return tuple(self._random.sample(options, self.pick(*range(least, most + 1))))
+
+    def metadata(self, name: Name) -> ObjectMeta:
+        """Give metadata of few ages, so that ties are common, and of two lives."""
+        return ObjectMeta(
+            name=name.name,
+            namespace=name.namespace,
+            uid=f"{name}-{self.pick(1, 2)}",
+            generation=self.pick(1, 2),
+            creation_timestamp=self.pick("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z", ""),
+            labels=self.pick({}, {"team": "red"}, {"team": "blue", "env": "dev"}),
+            annotations=self.pick({}, {"note": "x"}),
+        )
+
+
+def gateway_class(dice: Dice, name: Name) -> GatewayClass:
+    parameters = ObjectReference(group="example.com", kind="Parameters", name="p")
+    return GatewayClass(
+        metadata=dice.metadata(name),
+        spec=GatewayClassSpec(
+            controller_name=dice.pick(CONTROLLER, CONTROLLER, CONTROLLER, "example.com/other"),
+            parameters_ref=dice.pick(None, None, None, parameters),
+        ),
+    )
+
+
+def gateway(dice: Dice, name: Name) -> gw.Gateway:
+    parameters = LocalObjectReference(group="example.com", kind="Parameters", name="p")
+    infrastructure = gw.GatewayInfrastructure(parameters_ref=dice.pick(None, parameters))
+    return gw.Gateway(
+        metadata=dice.metadata(name),
+        spec=gw.GatewaySpec(
+            gateway_class_name=dice.pick("ours", "ours", "ours", "theirs"),
+            listeners=tuple(
+                _listener(dice, f"l{number}", hostname)
+                for number, hostname in zip(
+                    range(dice.pick(1, 2, 3)), (None, "*.example.com", "a.example.com"), strict=False
+                )
+            ),
+            addresses=dice.pick((), (), (), dice.sample(_ADDRESSES, least=1, most=2)),
+            infrastructure=dice.pick(None, None, None, infrastructure),
+        ),
+    )
+
+
+_ADDRESSES = (
+    gw.GatewayAddress(value="127.0.0.1"),
+    gw.GatewayAddress(type=None, value="127.0.0.3"),
+    gw.GatewayAddress(value="192.0.2.1"),
+    gw.GatewayAddress(type="Hostname", value="example.com"),
+    gw.GatewayAddress(),
+)
+
+
+def _listener(dice: Dice, name: str, hostname: str | None) -> gw.GatewayListener:
+    http = gw.RouteGroupKind(kind="HTTPRoute")
+    selector = dice.pick(
+        LabelSelector(match_labels={"team": "red"}),
+        LabelSelector(),
+        LabelSelector(match_labels={"kubernetes.io/metadata.name": "shop"}),
+        LabelSelector(match_expressions=(LabelSelectorRequirement(key="team", operator="NotIn", values=("blue",)),)),
+        LabelSelector(match_expressions=(LabelSelectorRequirement(key="env", operator="Exists"),)),
+        None,
+    )
+    namespaces = gw.RouteNamespaces(
+        from_=dice.pick("All", "All", "All", "Same", "Selector", "Selector", None), selector=dice.pick(selector, None)
+    )
+    kinds = dice.pick(
+        (),
+        (),
+        (),
+        (http,),
+        (gw.RouteGroupKind(kind="TCPRoute"),),
+        (http, gw.RouteGroupKind(kind="HTTPRoute", group="example.com")),
+    )
+    authorize = gw.ListenerFilters(requests=(gw.ListenerFilter(type="ExternalAuth"),))
+    return gw.GatewayListener(
+        name=name,
+        port=dice.pick(80, 80, 8080),
+        protocol=dice.pick("HTTP", "HTTP", "HTTP", "HTTP", "HTTP", "TCP", "example.com/own"),
+        hostname=dice.pick(hostname, hostname, None, "", *HOSTNAMES),
+        allowed_routes=gw.AllowedRoutes(namespaces=namespaces, kinds=kinds),
+        filters=dice.pick(None, None, None, None, None, None, authorize),
+    )
+
+
+def http_route(dice: Dice, name: Name) -> hr.HTTPRoute:
+    return hr.HTTPRoute(
+        metadata=dice.metadata(name),
+        spec=hr.HTTPRouteSpec(
+            parent_refs=dice.some(lambda: _parent(dice), least=1, most=3),
+            hostnames=dice.sample((*HOSTNAMES, "A.Example.com"), least=dice.pick(0, 1), most=3),
+            rules=dice.some(lambda: _rule(dice), least=1, most=3),
+        ),
+    )
+
+
+def _parent(dice: Dice) -> hr.ParentReference:
+    return hr.ParentReference(
+        name=dice.pick("front", "front", "side", "side", "missing"),
+        namespace=dice.pick("shop", "shop", "pay", None),
+        section_name=dice.pick(None, None, None, "l0", "l1", "missing"),
+        port=dice.pick(None, None, None, 80, 8080),
+        kind=dice.pick("Gateway", "Gateway", "Gateway", None, "Service"),
+        group=dice.pick(GATEWAY_GROUP, GATEWAY_GROUP, GATEWAY_GROUP, None, ""),
+    )
+
+
+def _rule(dice: Dice) -> hr.HTTPRouteRule:
+    return hr.HTTPRouteRule(
+        matches=dice.some(lambda: _match(dice), least=1, most=3) if dice.pick(1, 1, 1, 0) else (),
+        filters=dice.pick((), (), (_filter(dice),), (_filter(dice), _filter(dice))),
+        backend_refs=dice.some(lambda: _backend(dice), least=1, most=3) if dice.pick(1, 1, 1, 1, 0) else (),
+        timeouts=dice.pick(None, None, None, None, None, None, None, hr.HTTPRouteTimeouts(request="1s")),
+    )
+
+
+def _match(dice: Dice) -> hr.HTTPRouteMatch:
+    path = dice.pick(
+        hr.HTTPPathMatch(),
+        hr.HTTPPathMatch(value="/cart"),
+        hr.HTTPPathMatch(value="/cart/"),
+        hr.HTTPPathMatch(type="Exact", value="/cart"),
+        hr.HTTPPathMatch(type="Exact", value="/cart/x?y#z %"),
+        hr.HTTPPathMatch(type=None, value=None),
+        hr.HTTPPathMatch(type="RegularExpression", value="/v[0-9]{1,3}/(items|orders|invoices)/[a-z0-9-]{1,64}"),
+        hr.HTTPPathMatch(type="RegularExpression", value=dice.pick("/a.*", "/(unclosed", "/(?=ahead)")),
+        hr.HTTPPathMatch(value=dice.pick("/pay", "relative", "//")),
+    )
+    headers = (
+        hr.HTTPHeaderMatch(name="x-one", value="1"),
+        hr.HTTPHeaderMatch(name="X-One", value="2"),
+        hr.HTTPHeaderMatch(name="x-two", value="a|b", type="RegularExpression"),
+        hr.HTTPHeaderMatch(name="x-three", value="*", type=dice.pick("RegularExpression", "Prefix")),
+    )
+    query = (
+        hr.HTTPQueryParamMatch(name="q", value="1"),
+        hr.HTTPQueryParamMatch(name="Q", value="[0-9]+", type="RegularExpression"),
+    )
+    return hr.HTTPRouteMatch(
+        path=path,
+        method=dice.pick(None, None, None, "GET", "POST"),
+        headers=dice.pick((), dice.sample(headers[:3], most=3), dice.sample(headers, most=3)),
+        query_params=dice.sample(query, most=2),
+    )
+
+
+def _filter(dice: Dice) -> hr.HTTPRouteFilter:
+    edits = hr.HTTPHeaderFilter(
+        set=dice.sample((hr.HTTPHeader(name="x-a", value="100%"), hr.HTTPHeader(name="X-A", value="2")), most=2),
+        add=dice.sample((hr.HTTPHeader(name="x-b", value="%REQ(x)%"), hr.HTTPHeader(name="x-c", value="")), most=2),
+        remove=dice.sample(("x-d", "x-e"), most=2),
+    )
+    host = hr.HTTPHeaderFilter(set=(hr.HTTPHeader(name="Host", value="h"),))
+    return dice.pick(
+        hr.HTTPRouteFilter(type="RequestHeaderModifier", request_header_modifier=edits),
+        hr.HTTPRouteFilter(type="RequestHeaderModifier", request_header_modifier=edits),
+        hr.HTTPRouteFilter(type="RequestHeaderModifier", request_header_modifier=edits),
+        hr.HTTPRouteFilter(type="RequestHeaderModifier", request_header_modifier=host),
+        hr.HTTPRouteFilter(type="ExtensionRef"),
+    )
+
+
+def _backend(dice: Dice) -> hr.HTTPBackendRef:
+    return hr.HTTPBackendRef(
+        name=dice.pick("web", "web", "api", "missing"),
+        namespace=dice.pick(None, None, "pay", "shop"),
+        kind=dice.pick("Service", "Service", "Service", "Service", "ConfigMap"),
+        group=dice.pick("", "", "", "", "", "example.com"),
+        port=dice.pick(80, 80, 8080, 8080, 53, None),
+        weight=dice.pick(1, 1, None, 0, 3, 1_000_000),
+        filters=dice.pick((), (), (), (_filter(dice),)),
+    )
+
+
+def reference_grant(dice: Dice, name: Name) -> rg.ReferenceGrant:
+    def from_() -> rg.ReferenceGrantFrom:
+        return rg.ReferenceGrantFrom(
+            group=dice.pick(GATEWAY_GROUP, GATEWAY_GROUP, ""),
+            kind=dice.pick("HTTPRoute", "HTTPRoute", "GRPCRoute"),
+            namespace=dice.pick("shop", "pay"),
+        )
+
+    def to() -> rg.ReferenceGrantTo:
+        return rg.ReferenceGrantTo(
+            group=dice.pick("", "", "example.com"),
+            kind=dice.pick("Service", "Service", "Secret"),
+            name=dice.pick(None, "web", ""),
+        )
+
+    spec = rg.ReferenceGrantSpec(from_=dice.some(from_, least=1, most=2), to=dice.some(to, least=1, most=2))
+    return rg.ReferenceGrant(metadata=dice.metadata(name), spec=spec)
+
+
+def namespace(dice: Dice, name: Name) -> core.Namespace:
+    return core.Namespace(metadata=dice.metadata(name))
+
+
+def service(dice: Dice, name: Name) -> core.Service:
+    http = core.ServicePort(port=80, name=dice.pick("http", "http", "http", ""))
+    more = (
+        core.ServicePort(port=8080, name="alt", app_protocol=dice.pick("kubernetes.io/h2c", None, "http")),
+        core.ServicePort(port=53, name="dns", protocol="UDP"),
+        core.ServicePort(port=80, name="quic", protocol="UDP"),
+    )
+    type_ = dice.pick("ClusterIP", "ClusterIP", "ClusterIP", "ExternalName")
+    return core.Service(
+        metadata=dice.metadata(name),
+        spec=core.ServiceSpec(
+            type=type_,
+            ports=dice.pick((http,), (http, *dice.sample(more, least=1, most=3)), (http, *more), ()),
+            cluster_ip=dice.pick("10.0.0.1", "None"),
+            external_name="backend.example.com" if type_ == "ExternalName" else dice.pick("", "left.over.example.com"),
+        ),
+    )
+
+
+_READY = (True, None, False)
+_SERVING = (None, True, False)
+_TERMINATING = (None, False, True)
+
+
+def endpoint_slice(dice: Dice, name: Name) -> core.EndpointSlice:
+    def endpoint() -> core.Endpoint:
+        ready, serving, terminating = (dice.pick(*options) for options in (_READY, _SERVING, _TERMINATING))
+        conditions = core.EndpointConditions(ready=ready, serving=serving, terminating=terminating)
+        addresses = (f"10.1.0.{dice.pick(1, 2, 3)}",) if family == "IPv4" else (f"fd00::{dice.pick(1, 2)}",)
+        return core.Endpoint(addresses=addresses, conditions=conditions)
+
+    family = dice.pick("IPv4", "IPv4", "IPv4", "IPv6")
+    owner = dice.pick(name.name.rpartition("-")[0], name.name.rpartition("-")[0], "api", None)
+    metadata = dice.metadata(name)
+    return core.EndpointSlice(
+        metadata=ObjectMeta(
+            name=metadata.name,
+            namespace=metadata.namespace,
+            labels={core.SERVICE_NAME_LABEL: owner} if owner else {},
+            annotations=metadata.annotations,
+        ),
+        address_type=dice.pick(family, family, family, "FQDN"),
+        endpoints=dice.some(endpoint, least=1, most=3) if dice.pick(1, 1, 1, 0) else (),
+        ports=dice.pick(
+            (core.EndpointPort(name="http", port=8000),),
+            (core.EndpointPort(name="http", port=8000), core.EndpointPort(name="alt", port=8001, protocol=None)),
+            (core.EndpointPort(name=dice.pick("", None), port=8002),),
+            (core.EndpointPort(name="http", port=None),),
+        ),
+    )
+
+
+class Slot(NamedTuple):
+    """An object that may be there."""
+
+    kind: str
+    name: Name
+
+
+_MAKERS: dict[str, tuple[Callable[[Dice, Name], KubeObject], tuple[Name, ...]]] = {
+    "GatewayClass": (gateway_class, (Name("", "ours"), Name("", "theirs"))),
+    "Gateway": (
+        gateway,
+        (Name("shop", "front"), Name("shop", "side"), Name("pay", "front"), Name("pay", "side")),
+    ),
+    "HTTPRoute": (
+        http_route,
+        (Name("shop", "r1"), Name("shop", "r2"), Name("shop", "r3"), Name("pay", "r1"), Name("pay", "r2")),
+    ),
+    "ReferenceGrant": (reference_grant, (Name("pay", "g1"), Name("pay", "g2"), Name("shop", "g1"))),
+    "Namespace": (namespace, (Name("", "shop"), Name("", "pay"))),
+    "Service": (service, (Name("shop", "web"), Name("shop", "api"), Name("pay", "web"))),
+    "EndpointSlice": (
+        endpoint_slice,
+        (Name("shop", "web-1"), Name("shop", "web-2"), Name("shop", "api-1"), Name("pay", "web-1")),
+    ),
+}
+
+POOLS: dict[Slot, tuple[KubeObject | None, ...]] = {
+    Slot(kind, name): (
+        *[None] * ABSENT,
+        *(make(Dice(f"{kind} {name} {variant}", STRANGEST * variant / VARIANTS), name) for variant in range(VARIANTS)),
+    )
+    for kind, (make, names) in _MAKERS.items()
+    for name in names
+}
+SLOTS = tuple(POOLS)
+
+ANSWERED = tuple(
+    DeliveryKey(POOL.fleet, type_url, f"tcp/{address}:{port}")
+    for type_url in (LISTENER, ROUTE)
+    for address in POOL.addresses[:2]
+    for port in (80, 8080)
+)
+"""Resources that Envoys may have an answer to, be they there or not."""
+ANSWERS = (None, *(Delivery(acknowledged, words) for acknowledged in (True, False) for words in ("", "no")))
+
+
+class Edit(NamedTuple):
+    """A slot gets a new state, both by number."""
+
+    slot: int
+    state: int
+
+    def __repr__(self) -> str:
+        slot = SLOTS[self.slot]
+        return f"{slot.kind} {slot.name}: {POOLS[slot][self.state]}"
+
+
+class Answer(NamedTuple):
+    """Envoys answer to a resource, both by number."""
+
+    resource: int
+    answer: int
+
+
+Step = Sequence[Edit] | Answer
+Objects = dict[Slot, KubeObject]
+
+_states = st.integers(0, ABSENT + VARIANTS - 1)
+_edits = st.builds(Edit, st.integers(0, len(SLOTS) - 1), _states)
+_answers = st.builds(Answer, st.integers(0, len(ANSWERED) - 1), st.integers(0, len(ANSWERS) - 1))
+_beginnings = st.tuples(*(st.builds(Edit, st.just(number), _states) for number in range(len(SLOTS))))
+histories: st.SearchStrategy[tuple[Step, list[Step]]] = st.tuples(
+    _beginnings, st.lists(st.lists(_edits, min_size=1, max_size=5) | _answers, max_size=6)
+)
+"""A whole world at once, then steps: some slots change together, or Envoys answer."""
+
+
+def world(number: int) -> Objects:
+    """Choose a world by its number: the same number gives the same one."""
+    dice = Random(number)  # noqa: S311
+    states = {slot: dice.choice(pool) for slot, pool in POOLS.items()}
+    return {slot: state for slot, state in states.items() if state is not None}
+
+
+def reconciler(pool: Pool = POOL) -> Reconciler:
+    """Make a Reconciler with the surroundings of these worlds."""
+    return Reconciler(Surroundings(pool=pool, probe=probe, bundle="v1.7.0"))
+
+
+def settled(objects: Objects, pool: Pool = POOL) -> Reconciler:
+    """Give a Reconciler all of a world at once."""
+    made = reconciler(pool)
+    assert not load(made, objects).failures
+    return made
+
+
+def load(into: Reconciler, objects: Objects) -> Outcome:
+    """Hand in objects in the order in which they are given."""
+    return into.objects((slot.kind, slot.name, state) for slot, state in objects.items())
+
+
+def take(into: Reconciler, step: Step) -> Outcome:
+    """Do one step of a history."""
+    if isinstance(step, Answer):
+        return into.deliveries({ANSWERED[step.resource]: ANSWERS[step.answer]})
+    return into.objects((*SLOTS[edit.slot], POOLS[SLOTS[edit.slot]][edit.state]) for edit in step)

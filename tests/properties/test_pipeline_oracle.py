@@ -1,0 +1,95 @@
+"""For random histories of Gateway API objects, the pipeline holds what a fresh one computes from the same sources.
+
+Whatever happened before: objects that came, changed and went in any order and in batches, addresses that were allocated
+on the way, answers of Envoys. And when all objects are gone, nothing is left of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import HealthCheck, given, settings
+
+from tests.properties.gateway_worlds import histories, reconciler, settled, take, world
+from tests.properties.oracle import assert_empties, assert_equal_to_recomputed, assert_same_rows
+from tests.properties.served import assert_fits_together
+from xdsserver.gatewayapi.statuses import all_conditions
+from xdsserver.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from tests.properties.gateway_worlds import Step
+    from xdsserver.reconciler import Outcome
+
+HISTORIES = 1_000
+
+
+# Time is not what is tested here, and the machine may be busy.
+@settings(max_examples=HISTORIES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(histories)
+def test_tables_equal_those_of_a_fresh_pipeline_after_every_step(history: tuple[Step, list[Step]]) -> None:
+    beginning, steps = history
+    running = reconciler()
+    told = Told()
+    for step in (beginning, *steps):
+        outcome = take(running, step)
+
+        assert not outcome.failures
+        told.hear(outcome)
+        assert_same_rows("resources: told, and there", told.resources, running.pipeline.resources.rows)
+        assert_same_rows("statuses: told, and there", told.statuses, running.pipeline.statuses.rows)
+        assert_equal_to_recomputed(running.pipeline.graph, Pipeline().graph)
+        assert_fits_together(running.pipeline.resources.rows)
+    assert_empties(running.pipeline.graph)
+
+
+class Told:
+    """What somebody knows who only ever hears what changed, as the xDS cache and the writer of statuses do."""
+
+    def __init__(self) -> None:
+        self.resources: dict[Any, Any] = {}
+        self.statuses: dict[Any, Any] = {}
+
+    def hear(self, outcome: Outcome) -> None:
+        for known, changes in ((self.resources, outcome.resources), (self.statuses, outcome.statuses)):
+            for key, row in changes.items():
+                if row is None:
+                    known.pop(key, None)
+                else:
+                    known[key] = row
+
+
+def test_the_worlds_reach_every_verdict() -> None:
+    """The histories prove little unless their worlds get as far as users do, in success and in failure."""
+    verdicts = {
+        (key.kind, condition.type, condition.status.value, condition.reason)
+        for number in range(300)
+        for key, status in settled(world(number)).pipeline.statuses.rows.items()
+        for _part, condition in all_conditions(status)
+    }
+    assert verdicts >= {
+        ("GatewayClass", "Accepted", "True", "Accepted"),
+        ("GatewayClass", "Accepted", "False", "InvalidParameters"),
+        ("Gateway", "Accepted", "True", "Accepted"),
+        ("Gateway", "Accepted", "True", "ListenersNotValid"),
+        ("Gateway", "Accepted", "False", "ListenersNotValid"),
+        ("Gateway", "Accepted", "False", "InvalidParameters"),
+        ("Gateway", "Accepted", "False", "UnsupportedAddress"),
+        ("Gateway", "Accepted", "False", "UnsupportedProtocol"),
+        ("Gateway", "Accepted", "False", "PortUnavailable"),
+        ("Gateway", "Conflicted", "True", "HostnameConflict"),
+        ("Gateway", "ResolvedRefs", "False", "InvalidRouteKinds"),
+        ("Gateway", "Programmed", "False", "AddressNotAssigned"),
+        ("Gateway", "Programmed", "False", "AddressNotUsable"),
+        ("Gateway", "Programmed", "Unknown", "Pending"),
+        ("HTTPRoute", "Accepted", "True", "Accepted"),
+        ("HTTPRoute", "Accepted", "False", "NoMatchingParent"),
+        ("HTTPRoute", "Accepted", "False", "NotAllowedByListeners"),
+        ("HTTPRoute", "Accepted", "False", "NoMatchingListenerHostname"),
+        ("HTTPRoute", "Accepted", "False", "UnsupportedValue"),
+        ("HTTPRoute", "PartiallyInvalid", "True", "UnsupportedValue"),
+        ("HTTPRoute", "ResolvedRefs", "True", "ResolvedRefs"),
+        ("HTTPRoute", "ResolvedRefs", "False", "BackendNotFound"),
+        ("HTTPRoute", "ResolvedRefs", "False", "InvalidKind"),
+        ("HTTPRoute", "ResolvedRefs", "False", "RefNotPermitted"),
+        ("HTTPRoute", "ResolvedRefs", "False", "UnsupportedProtocol"),
+    }

@@ -1,0 +1,83 @@
+"""For random worlds, what is served to a fleet is accepted by Envoy, and a change touches what it is about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.golden.validation import refused
+from tests.properties.gateway_worlds import settled, world
+from xdsserver.objects.httproute import HTTPBackendRef, HTTPRoute, HTTPRouteRule, HTTPRouteSpec, ParentReference
+from xdsserver.objects.meta import Name, ObjectKey, ObjectMeta
+from xdsserver.translation.layout import HostKey, route_configuration_name
+from xdsserver.xds.resource import ROUTE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.properties.gateway_worlds import Objects, Slot
+
+WORLDS = 150
+TO_ENVOY = 100
+
+
+def test_envoy_accepts_what_any_world_comes_to(tmp_path: Path) -> None:
+    served = {f"world {number}": settled(world(number)).pipeline.resources.rows for number in range(TO_ENVOY)}
+    assert sum(len(resources) for resources in served.values()) > 3 * TO_ENVOY, "worlds that serve nothing"
+
+    assert not refused({name: resources.values() for name, resources in served.items()}, tmp_path)
+
+
+@pytest.mark.parametrize("number", range(WORLDS))
+def test_a_route_with_a_hostname_of_its_own_changes_its_route_configurations_only(number: int) -> None:
+    running = settled(world(number))
+    pipeline = running.pipeline
+    used = [key for _fleet, key in pipeline.clusters.rows]
+    route = HTTPRoute(
+        metadata=ObjectMeta(name="unrelated", namespace="shop", uid="unrelated"),
+        spec=HTTPRouteSpec(
+            parent_refs=tuple(
+                ParentReference(name=gateway.name, namespace=gateway.namespace) for gateway in pipeline.gateways.rows
+            ),
+            hostnames=("unrelated.example.com",),
+            rules=(
+                HTTPRouteRule(
+                    backend_refs=tuple(
+                        HTTPBackendRef(name=one.name, namespace=one.namespace, port=one.port) for one in used
+                    )
+                ),
+            ),
+        ),
+    )
+    key = ObjectKey("HTTPRoute", "shop", "unrelated")
+    hosts_before = dict(pipeline.hosts.rows)
+
+    outcome = running.objects([("HTTPRoute", Name("shop", "unrelated"), route)])
+
+    listeners = {listener for listener, owner in pipeline.attached.rows if owner == key}
+    binds = {at.bind for listener, at in pipeline.binds.rows.items() if listener in listeners}
+    # On a bind where a listener that does not let the route attach is the more specific one, it is not served.
+    changed = {host for host, row in pipeline.hosts.rows.items() if hosts_before.get(host) != row}
+    assert changed <= {HostKey(bind, "unrelated.example.com") for bind in binds}
+    assert set(outcome.resources) == {(one.bind.fleet, ROUTE, route_configuration_name(one.bind)) for one in changed}
+    gateways = {Name(listener.namespace, listener.parent) for listener in listeners}
+    assert set(outcome.statuses) <= {key, *(ObjectKey("Gateway", *gateway) for gateway in gateways)}
+
+    outcome = running.objects([("HTTPRoute", Name("shop", "unrelated"), None)])
+
+    assert outcome.statuses.get(key) is None
+    assert pipeline.hosts.rows == hosts_before
+
+
+def test_what_is_deleted_leaves_nothing_in_what_is_served() -> None:
+    for number in range(WORLDS):
+        objects: Objects = world(number)
+        running = settled(objects)
+        gone: list[Slot] = sorted(objects)
+        running.objects((slot.kind, slot.name, None) for slot in gone)
+
+        assert not running.pipeline.resources.rows
+        assert not running.pipeline.statuses.rows
+        assert not running.pipeline.bindings.rows
+        assert not running.written
