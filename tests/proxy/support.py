@@ -33,7 +33,7 @@ def free_port() -> int:
         return port
 
 
-def static_bootstrap(runtime_dir: Path, port: int) -> Bootstrap:
+def static_bootstrap(runtime_dir: Path, port: int, upstream_port: int) -> Bootstrap:
     types = "type.googleapis.com/envoy.extensions.filters"
     manager = {
         "@type": f"{types}.network.http_connection_manager.v3.HttpConnectionManager",
@@ -43,7 +43,10 @@ def static_bootstrap(runtime_dir: Path, port: int) -> Bootstrap:
                 {
                     "name": "all",
                     "domains": ["*"],
-                    "routes": [{"match": {"prefix": "/"}, "direct_response": {"status": 200}}],
+                    "routes": [
+                        {"match": {"prefix": "/upstream"}, "route": {"cluster": "upstream"}},
+                        {"match": {"prefix": "/"}, "direct_response": {"status": 200}},
+                    ],
                 }
             ]
         },
@@ -56,20 +59,31 @@ def static_bootstrap(runtime_dir: Path, port: int) -> Bootstrap:
         "enable_reuse_port": False,
         "filter_chains": [{"filters": [{"name": "manager", "typed_config": manager}]}],
     }
+    endpoint = {"address": {"socket_address": {"address": "127.0.0.1", "port_value": upstream_port}}}
+    cluster = {
+        "name": "upstream",
+        "load_assignment": {
+            "cluster_name": "upstream",
+            "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}],
+        },
+    }
     return json_format.ParseDict(
         {
             "node": {"id": "test", "cluster": "test"},
             "admin": {"address": {"pipe": {"path": str(runtime_dir / "admin.sock"), "mode": 0o600}}},
-            "static_resources": {"listeners": [listener]},
+            "static_resources": {"listeners": [listener], "clusters": [cluster]},
         },
         Bootstrap(),
     )
 
 
-def local_envoy(runtime_dir: Path, port: int, *, keep: bool = False, hang_s: float = 10.0) -> LocalEnvoy:
+def local_envoy(
+    runtime_dir: Path, port: int, *, upstream_port: int = 9, keep: bool = False, hang_s: float = 10.0
+) -> LocalEnvoy:
+    """An Envoy that answers 200 itself, and hands /upstream on (to the discard port, where nobody listens)."""
     return LocalEnvoy(
         binary=find_envoy(),
-        bootstrap=static_bootstrap(runtime_dir, port),
+        bootstrap=static_bootstrap(runtime_dir, port, upstream_port),
         runtime_dir=runtime_dir,
         concurrency=1,
         drain_s=5,
