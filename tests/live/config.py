@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -102,8 +101,3 @@ async def backend(name: str) -> AsyncIterator[int]:
         yield port
     finally:
         await runner.cleanup()
-
-
-async def until(condition: asyncio.Event, within_s: float = 10.0) -> None:
-    async with asyncio.timeout(within_s):
-        await condition.wait()

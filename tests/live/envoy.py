@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from importlib.metadata import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 import aiohttp
 
@@ -87,17 +88,21 @@ def ads_bootstrap(xds: str, *, node_id: str = "envoy-1", fleet: str = "edge", de
 
 
 @dataclass
-class Envoy:
-    """A running Envoy; its admin interface is a Unix socket that only this test knows."""
+class Admin:
+    """The admin interface of some Envoy."""
 
-    process: asyncio.subprocess.Process
-    admin: aiohttp.ClientSession
-    log: Path
+    session: aiohttp.ClientSession
 
     async def get(self, path: str) -> str:
         """Ask the admin interface."""
-        async with self.admin.get(f"http://admin{path}") as answer:
+        async with self.session.get(f"http://admin{path}") as answer:
             return await answer.text()
+
+    async def stats(self, pattern: str) -> dict[str, int]:
+        """Return the counters and gauges whose name holds this regular expression; only those that Envoy has made."""
+        lines = (await self.get(f"/stats?filter={quote(pattern)}")).splitlines()
+        pairs = (line.partition(": ") for line in lines)
+        return {name: int(value) for name, _, value in pairs if value.isdecimal()}
 
     async def stat(self, name: str) -> int:
         """Return one counter or gauge; 0 where Envoy has not made it yet."""
@@ -114,10 +119,19 @@ class Envoy:
                 await asyncio.sleep(0.01)
 
     async def names(self, section: str) -> list[str]:
-        """Return the names of the dynamic resources of a section of the config dump (`dynamic_listeners`, ...)."""
+        """Return the names of a section of the config dump (`dynamic_listeners`, ...), without what only drains."""
         dump = json.loads(await self.get(f"/config_dump?resource={section}"))
-        found = [config.get("name") or config.get("cluster", {}).get("name") for config in dump.get("configs", [])]
+        kept = [config for config in dump.get("configs", []) if "draining_state" not in config]
+        found = [config.get("name") or config.get("cluster", {}).get("name") for config in kept]
         return sorted(str(name) for name in found)
+
+
+@dataclass
+class Envoy(Admin):
+    """A running Envoy; its admin interface is a Unix socket that only this test knows."""
+
+    process: asyncio.subprocess.Process
+    log: Path
 
 
 @asynccontextmanager
@@ -127,7 +141,7 @@ async def running(bootstrap: dict[str, Any], *, wait: bool = True) -> AsyncItera
         home = Path(folder)
         admin = home / "admin.sock"
         config = home / "bootstrap.json"
-        config.write_text(json.dumps({"admin": {"address": {"pipe": {"path": str(admin)}}}, **bootstrap}))
+        config.write_text(json.dumps({**bootstrap, "admin": {"address": {"pipe": {"path": str(admin)}}}}))
         arguments = ["-c", str(config), "--disable-hot-restart", "--concurrency", "1", "-l", "warning"]
         said = home / "envoy.log"
         with said.open("wb") as log:
@@ -136,7 +150,7 @@ async def running(bootstrap: dict[str, Any], *, wait: bool = True) -> AsyncItera
             )
         connector = aiohttp.UnixConnector(path=str(admin))
         async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(5)) as session:
-            envoy = Envoy(process, session, said)
+            envoy = Envoy(session, process, said)
             try:
                 await _answering(envoy)
                 if wait:

@@ -17,7 +17,7 @@ from xdsserver.server import XdsOptions, XdsServer
 from xdsserver.xds.cache import Cache
 from xdsserver.xds.ledger import Acked, Joined, Ledger, Rejected, Sent
 from xdsserver.xds.resource import CLUSTER, ENDPOINTS, LISTENER, ROUTE
-from xdsserver.xds.session import Rules
+from xdsserver.xds.rules import Rules
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -261,9 +261,13 @@ async def test_removed_listeners_and_clusters_are_gone_from_envoy(tmp_path: Path
     world = _world("c", 9, port, table)
     async with plane(address, world) as server, running(ads_bootstrap(address)) as envoy:
         await server.acked(table)
+        assert await envoy.names("dynamic_listeners") == ["l"]
+        assert await envoy.names("dynamic_active_clusters") == ["c"]
         server.server.publish(config.removals(*world))
         await envoy.wait_for_stat("listener_manager.total_listeners_active", 0)
         await envoy.wait_for_stat("cluster_manager.active_clusters", 1)
+        assert await envoy.names("dynamic_listeners") == []
+        assert await envoy.names("dynamic_active_clusters") == []
         assert [event.type_url for event in server.events if isinstance(event, Sent) and event.removed][:2] == [
             LISTENER,
             ROUTE,

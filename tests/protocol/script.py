@@ -17,7 +17,8 @@ from xdsserver.xds.cache import Cache
 from xdsserver.xds.messages import DeltaRequest, Node, SotwRequest
 from xdsserver.xds.ordering import Timing
 from xdsserver.xds.resource import Resource
-from xdsserver.xds.session import Rules, Session
+from xdsserver.xds.rules import Rules
+from xdsserver.xds.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -204,6 +204,15 @@ def test_x9_what_is_announced_without_being_wanted_is_no_business_of_ours() -> N
     assert world.sleep(5) == []
 
 
+def test_x9_versions_are_announced_with_the_first_request_only() -> None:
+    """X9: on a stream that is open already, a name that is asked for again is sent again (X4)."""
+    client = Client(world := World())
+    world.put(held := route("r"))
+    client.ask(RDS, "r")
+    client.ack()
+    assert client.ask(RDS, "r", has={"r": held.version}) == ["RDS +r"]
+
+
 def test_x10_a_stream_is_held_until_everything_has_listed() -> None:
     """X10: no stream is answered (hold the stream, do not send empty) until all informers synced."""
     world = World(ready=False)

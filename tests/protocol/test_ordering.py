@@ -283,3 +283,27 @@ def test_a_removal_is_not_starved_by_a_stream_of_waiting_additions() -> None:
         answers += world.sleep(0.1)
     assert "RDS -other" in answers
     client.settle()
+
+
+def test_nothing_waits_for_a_cluster_that_was_removed_before_it_was_acknowledged() -> None:
+    client = _settled(world := _world())
+    world.put(cluster("green"))
+    world.drop(cluster("green"))
+    assert world.sleep(1) == ["CDS -green"]
+    assert world.put(route("r", "2", to=("green",))) == ["RDS +r"]
+    assert client.session.next_tick() is None
+
+
+def test_a_waiting_route_that_is_not_wanted_any_more_is_forgotten() -> None:
+    client = _settled(world := _world())
+    world.put(cluster("green"), route("r", "2", to=("green",)))
+    assert client.leave(RDS, "r") == []
+    assert client.session.next_tick() is None
+    assert world.sleep(5) == []
+
+
+def test_a_waiting_route_that_is_removed_is_forgotten() -> None:
+    client = _settled(world := _world())
+    world.put(cluster("green"), route("r", "2", to=("green",)))
+    assert world.drop(route("r")) == ["RDS -r"]
+    assert client.session.next_tick() is None

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from xdsserver.xds.cache import Cache, ResourceKey
     from xdsserver.xds.ledger import Event
     from xdsserver.xds.resource import Resource
-    from xdsserver.xds.session import Rules
+    from xdsserver.xds.rules import Rules
 
 MethodHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 

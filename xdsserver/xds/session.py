@@ -8,42 +8,27 @@ next input; `next_tick` names the time at which even silence would change someth
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from xdsserver.xds import ledger
 from xdsserver.xds.channel import Channel, InFlight, list_version
-from xdsserver.xds.messages import DeltaRequest, RefusalCode, Refused, Response, SotwRequest, Step
-from xdsserver.xds.ordering import TRAFFIC_TYPES, Departures, Situation, Timing, Warming
+from xdsserver.xds.messages import DeltaRequest, Response, SotwRequest, Step
+from xdsserver.xds.ordering import TRAFFIC_TYPES, Departures, Situation, Warming
 from xdsserver.xds.resource import CLUSTER, ENDPOINTS, TYPE_ORDER
+from xdsserver.xds.rules import refusal
 from xdsserver.xds.subscription import turn_delta, turn_sotw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from xdsserver.xds.cache import Cache, ChangedNames
-    from xdsserver.xds.messages import Node, Request
+    from xdsserver.xds.messages import Refused, Request
     from xdsserver.xds.resource import Resource
+    from xdsserver.xds.rules import Rules
 
 _SERVED: Final = frozenset(TYPE_ORDER)
 _MAX_UNSERVED: Final = 16
 """Types that are not served and reported, per stream; a client cannot make us remember more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one client may ask of us."""
-
-    names_per_request: int = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What all sessions of a server have in common; `fleet_of` decides which configuration a node gets."""
-
-    fleet_of: Callable[[Node], str]
-    timing: Timing = field(default_factory=Timing)
-    limits: Limits = field(default_factory=Limits)
 
 
 class Session:
@@ -73,8 +58,14 @@ class Session:
     # ---------------------------------------------------------------------------------------------------- inputs
     def on_request(self, request: Request, now: float) -> Step:
         """Take one request: who it is from, what it accepts or rejects, what it wants."""
-        if (refused := self._refusal(request)) is not None:
+        refused = refusal(request, self._rules.limits, introduced=self.fleet is not None)
+        if refused is not None:
             return self._step(refused)
+        if self.fleet is None and request.node is not None:
+            # "Only the first request on a stream is guaranteed to carry the node identifier. [...] It is sufficient to
+            # only check the first message for the node identifier as a result." A second one is not looked at.
+            self.fleet = self._rules.fleet_of(request.node)
+            self._events.append(ledger.Joined(self.stream, request.node, self.fleet))
         if request.type_url not in _SERVED:
             # A stream carries all types: ending it would take the types that are served from the client, too.
             if request.type_url not in self._unserved and len(self._unserved) < _MAX_UNSERVED:
@@ -128,24 +119,6 @@ class Session:
         return self._step()
 
     # -------------------------------------------------------------------------------------------------- requests
-    def _refusal(self, request: Request) -> Refused | None:
-        if self.fleet is None:
-            # "Only the first request on a stream is guaranteed to carry the node identifier. [...] It is sufficient to
-            # only check the first message for the node identifier as a result." A second one is not looked at.
-            if request.node is None or not request.node.id:
-                words = "the first request of a stream must carry a node with an id (start Envoy with --service-node)"
-                return Refused(RefusalCode.INVALID_ARGUMENT, words)
-            self.fleet = self._rules.fleet_of(request.node)
-            self._events.append(ledger.Joined(self.stream, request.node, self.fleet))
-        if not request.type_url:
-            return Refused(RefusalCode.INVALID_ARGUMENT, "an aggregated stream needs a type_url in every request")
-        most = self._rules.limits.names_per_request
-        names = len(request.subscribe) if isinstance(request, DeltaRequest) else len(request.names)
-        if names > most:
-            words = f"{names} names in one request for {request.type_url}; at most {most} are served"
-            return Refused(RefusalCode.RESOURCE_EXHAUSTED, words)
-        return None
-
     def _take_answer(self, channel: Channel, request: Request) -> None:
         for answered in channel.answered(request.nonce):
             versions = tuple(answered.versions.items())

@@ -1,0 +1,47 @@
+"""What all streams of a server have in common: who gets what, how long things wait, how much one client may ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from xdsserver.xds.messages import DeltaRequest, RefusalCode, Refused
+from xdsserver.xds.ordering import Timing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xdsserver.xds.messages import Node, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one client may ask of us."""
+
+    names_per_request: int = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The settings of sessions; `fleet_of` decides which configuration a node gets."""
+
+    fleet_of: Callable[[Node], str]
+    timing: Timing = field(default_factory=Timing)
+    limits: Limits = field(default_factory=Limits)
+
+
+def refusal(request: Request, limits: Limits, *, introduced: bool) -> Refused | None:
+    """Return why this request ends its stream, if it does; `introduced` streams have said who they are."""
+    if not introduced and (request.node is None or not request.node.id):
+        words = "the first request of a stream must carry a node with an id (start Envoy with --service-node)"
+        return Refused(RefusalCode.INVALID_ARGUMENT, words)
+    if not request.type_url:
+        return Refused(RefusalCode.INVALID_ARGUMENT, "an aggregated stream needs a type_url in every request")
+    if isinstance(request, DeltaRequest):
+        names = max(len(request.subscribe), len(request.unsubscribe))
+    else:
+        names = len(request.names)
+    if names > limits.names_per_request:
+        words = f"{names} names in one request for {request.type_url}; at most {limits.names_per_request} are served"
+        return Refused(RefusalCode.RESOURCE_EXHAUSTED, words)
+    return None
