@@ -262,7 +262,32 @@ def test_one_changed_document_of_a_thousand_parses_one(folder: Folder) -> None:
     assert folder.documents_parsed == 1001
 
 
-def test_a_file_without_its_last_line_end_may_still_be_written(tmp_path: Path) -> None:
+def test_f2_what_is_away_for_a_moment_does_not_go(folder: Folder, clock: Clock) -> None:
+    """F2: half-written file, editor rename, git checkout: a removal counts when it is still so half a second later,
+    and what is new or changed applies at once."""
+    path = write(folder, "a.yaml", routes("a", "b"))
+    folder.scan()
+    path.unlink()
+    write(folder, "b.yaml", route("new"))
+    scan = folder.scan()
+    assert changed(scan) == {"new": True}
+    assert scan.again_s == 0.5
+    clock.advance(0.4)
+    write(folder, "a.yaml", routes("a"))
+    assert changed(folder.scan()) == {}
+    clock.advance(0.09)
+    assert changed(folder.scan()) == {}
+    clock.advance(0.02)
+    scan = folder.scan()
+    assert changed(scan) == {"b": False}
+    assert scan.again_s is None
+    path.unlink()
+    assert changed(folder.scan()) == {}
+    clock.advance(0.5)
+    assert changed(folder.scan()) == {"a": False}
+
+
+def test_f2_a_file_without_its_last_line_end_may_still_be_written(tmp_path: Path) -> None:
     """F2: half-written file: a route cut in the middle is valid YAML, and would lose its rules."""
     clock = Clock()
     folder = Folder(tmp_path, clock_ns=clock)

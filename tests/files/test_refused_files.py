@@ -60,6 +60,8 @@ def test_p11_a_bomb_costs_one_document(folder: Folder) -> None:
 
 def test_p11_a_file_that_becomes_unreadable_keeps_what_it_held(folder: Folder) -> None:
     """P11: last-good per file + error in the status."""
+    clock = Clock()
+    folder = Folder(folder.path, clock_ns=clock)
     folder.scan()
     for spoil in (
         lambda path: path.write_bytes(b"\0"),
@@ -74,6 +76,8 @@ def test_p11_a_file_that_becomes_unreadable_keeps_what_it_held(folder: Folder) -
             # A directory has no documents: the file is truly gone, and its object with it once that is settled.
             assert folder.scan().again_s is not None
             continue
+        folder.scan()
+        clock.advance(3600)
         scan = folder.scan()
         assert changed(scan) == {}
         assert len(scan.errors) == 1
@@ -115,6 +119,11 @@ def test_a_folder_chosen_by_mistake_is_not_read_for_minutes(folder: Folder) -> N
     scan = folder.scan()
     assert len(scan.changes) == 50
     assert "x49.yaml: error: is beyond the first 50 files of the folder" in said(scan)
+    for number in range(5):
+        (folder.path / f"d{number}").mkdir()
+    scan = Folder(folder.path, Limits(folders=3)).scan()
+    assert changed(scan) == {}
+    assert said(scan) == [".: error: folder has more than 3 folders in it; is it the right one?"]
 
 
 def test_links_within_the_folder_are_followed_once(folder: Folder) -> None:

@@ -70,6 +70,9 @@ def list_folder(folder: Path, limits: Limits) -> Listing:
     while todo:
         prefix, directory = todo.pop()
         seen_dirs.add(directory)
+        if len(seen_dirs) > limits.folders:
+            listing.blind[""] = f"has more than {limits.folders} folders in it; is it the right one?"
+            break
         for name, entry in _entries(prefix, directory, listing):
             if entry.is_symlink():
                 links.append((name, entry.path))

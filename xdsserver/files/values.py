@@ -13,12 +13,14 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much of a folder is read; what is beyond a limit is refused and named."""
+    """How much of a folder is read, and how soon a removal is believed; what is beyond a limit is refused and named."""
 
     file_bytes: int = 10 * MIB
     """One file."""
     files: int = 20_000
     """Files of one folder: a folder chosen by mistake (a home directory) must not be read for minutes."""
+    folders: int = 2_000
+    """Folders of one folder, itself among them."""
     aliases: int = 100
     """YAML aliases (`*name`) of one document; each may repeat a whole subtree."""
     copied_nodes: int = 10_000
@@ -44,7 +46,7 @@ class Change:
         return ObjectKey(self.kind, self.name.namespace, self.name.name)
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class FileProblem:
     """Something that the writer of a file should know.
 
