@@ -30,7 +30,7 @@ from xdsserver.server import XdsOptions, XdsServer
 from xdsserver.xds.cache import Cache
 from xdsserver.xds.ledger import Acked, Ledger, Rejected
 from xdsserver.xds.resource import LISTENER, ROUTE
-from xdsserver.xds.session import Rules
+from xdsserver.xds.rules import Rules
 
 if TYPE_CHECKING:
     from xdsserver.infrastructure.allocation import Written
