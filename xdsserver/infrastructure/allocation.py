@@ -101,10 +101,13 @@ def _address(claim: PortClaim, taken: set[str], pool: Pool) -> str | Refusal:
 def _ports(
     own: Mapping[PortKey, PortClaim], one: Written, fleet: str, probe: Probe
 ) -> tuple[Written, dict[PortKey, Binding]]:
+    kept = {key: port for key in own if (port := one.ports.get((key.port, key.transport)))}
     ports: dict[tuple[int, str], int] = {}
     bindings: dict[PortKey, Binding] = {}
     for key in sorted(own):
-        port = one.ports.get((key.port, key.transport)) or _port(one.address, key, probe)
+        # What other listeners have or ask for; the machine says that it is free until an Envoy has opened it.
+        promised = {(kept.get(other, other.port), other.transport) for other in own if other != key}
+        port = kept[key] if key in kept else _port(one.address, key, promised, probe)
         if isinstance(port, Refusal):
             bindings[key] = port
         else:
@@ -113,10 +116,15 @@ def _ports(
     return replace(one, ports=ports), bindings
 
 
-def _port(address: str, key: PortKey, probe: Probe) -> int | Refusal:
+def _port(address: str, key: PortKey, promised: set[tuple[int, str]], probe: Probe) -> int | Refusal:
     refusals = []
     for port in (key.port, key.port + PORT_STEP):
-        refusal = f"{port} is no port" if port > MAX_PORT else probe(address, port, key.transport)
+        if port > MAX_PORT:
+            refusal: str | None = f"{port} is no port"
+        elif (port, key.transport) in promised:
+            refusal = f"{port} is the port of another listener"
+        else:
+            refusal = probe(address, port, key.transport)
         if refusal is None:
             return port
         refusals.append(refusal)
