@@ -101,7 +101,7 @@ def _address(claim: PortClaim, taken: set[str], pool: Pool) -> str | Refusal:
 def _ports(
     own: Mapping[PortKey, PortClaim], one: Written, fleet: str, probe: Probe
 ) -> tuple[Written, dict[PortKey, Binding]]:
-    kept = {key: port for key in own if (port := one.ports.get((key.port, key.transport)))}
+    kept = {key: known for key in own if (known := one.ports.get((key.port, key.transport)))}
     ports: dict[tuple[int, str], int] = {}
     bindings: dict[PortKey, Binding] = {}
     for key in sorted(own):
