@@ -68,14 +68,28 @@ class ListenerState:
     binding: Binding | None
     delivery: Delivery | None
 
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What spoils the listener: what its Gateway says, and what the machine says of its port."""
+        match self.binding:
+            case Refusal("PortUnavailable" as reason, message):
+                words = f"listener {self.listener.key.name}: {message}"
+                return (*self.listener.problems, Problem(ACCEPTED, reason, words))
+            case _:
+                return self.listener.problems
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it can be served; one that cannot does not spoil the others (GatewayReasonListenersNotValid)."""
+        return not any(problem.condition in (ACCEPTED, CONFLICTED) for problem in self.problems)
+
     def programmed(self) -> tuple[Status, str, str]:
         """Say whether Envoys serve the listener, with reason and words."""
-        if not self.listener.accepted:
-            words = "; ".join(problem.message for problem in self.listener.problems)
-            return Status.FALSE, "Invalid", words
+        if not self.accepted:
+            return Status.FALSE, "Invalid", "; ".join(problem.message for problem in self.problems)
         match self.binding:
-            case Refusal(reason, message):
-                return Status.FALSE, "Invalid" if reason == "PortUnavailable" else "Pending", message
+            case Refusal(_, message):
+                return Status.FALSE, "Pending", message
             case None:
                 return Status.UNKNOWN, "Pending", "waiting for an address"
             case Bind():
@@ -94,11 +108,12 @@ def gateway_status(gateway: Gateway, states: Iterable[ListenerState]) -> Gateway
     states = tuple(states)
     generation = gateway.metadata.generation
     accepted = _accepted(gateway, states, generation)
+    refusal = "; ".join(problem.message for problem in gateway_problems(gateway))
     binds = [state.binding for state in states if isinstance(state.binding, Bind)]
     return GatewayStatus(
         addresses=tuple(dict.fromkeys(bind.ip for bind in binds)),
         conditions=(accepted, _programmed(accepted, states, generation)),
-        listeners=tuple(_listener_status(state, generation) for state in states),
+        listeners=tuple(_listener_status(state, refusal, generation) for state in states),
     )
 
 
@@ -106,10 +121,10 @@ def _accepted(gateway: Gateway, states: tuple[ListenerState, ...], generation: i
     problems = gateway_problems(gateway)
     if problems:
         return condition(ACCEPTED, "Accepted", "", problems, generation)
-    bad = [state.listener for state in states if not state.listener.accepted]
+    bad = [state for state in states if not state.accepted]
     if not bad:
         return Condition(ACCEPTED, Status.TRUE, "Accepted", "all listeners are valid", generation)
-    words = clip("; ".join(problem.message for listener in bad for problem in listener.problems))
+    words = clip("; ".join(problem.message for state in bad for problem in state.problems))
     status = Status.FALSE if len(bad) == len(states) else Status.TRUE
     return Condition(ACCEPTED, status, "ListenersNotValid", words, generation)
 
@@ -119,9 +134,9 @@ def _programmed(accepted: Condition, states: tuple[ListenerState, ...], generati
     if accepted.status is not Status.TRUE:
         return Condition(PROGRAMMED, Status.FALSE, "Invalid", accepted.message, generation)
     for state in states:
-        if isinstance(state.binding, Refusal) and state.binding.reason != "PortUnavailable":
+        if state.accepted and isinstance(state.binding, Refusal):
             return Condition(PROGRAMMED, Status.FALSE, state.binding.reason, state.binding.message, generation)
-    serving = [state for state in states if state.listener.accepted]
+    serving = [state for state in states if state.accepted]
     for wanted in (Status.FALSE, Status.UNKNOWN):
         for state in serving:
             status, reason, message = state.programmed()
@@ -131,11 +146,10 @@ def _programmed(accepted: Condition, states: tuple[ListenerState, ...], generati
     return Condition(PROGRAMMED, Status.TRUE, "Programmed", "Envoy serves all valid listeners", generation)
 
 
-def _listener_status(state: ListenerState, generation: int) -> ListenerStatus:
+def _listener_status(state: ListenerState, refusal: str, generation: int) -> ListenerStatus:
+    """Judge a listener; `refusal` says why its whole Gateway is refused, or is empty."""
     listener = state.listener
-    problems = listener.problems
-    if isinstance(state.binding, Refusal) and state.binding.reason == "PortUnavailable":
-        problems += (Problem(ACCEPTED, state.binding.reason, state.binding.message),)
+    problems = state.problems
     conflicts = [problem for problem in problems if problem.condition == CONFLICTED]
     # A listener in conflict is not accepted, and says so with the reason of the conflict (ListenerConditionConflicted).
     problems += tuple(Problem(ACCEPTED, problem.reason, problem.message) for problem in conflicts)
@@ -144,7 +158,7 @@ def _listener_status(state: ListenerState, generation: int) -> ListenerStatus:
         conflicted = Condition(CONFLICTED, Status.TRUE, reason, words, generation)
     else:
         conflicted = Condition(CONFLICTED, Status.FALSE, "NoConflicts", "no other listener is in its way", generation)
-    status, reason, message = state.programmed()
+    status, reason, message = (Status.FALSE, "Invalid", refusal) if refusal else state.programmed()
     return ListenerStatus(
         name=listener.key.name,
         kinds=listener.kinds,
