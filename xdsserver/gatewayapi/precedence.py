@@ -27,8 +27,8 @@ def precedence(original: str, match: RequestMatch, rule: Rule, created: str) -> 
         -len(match.headers),
         -len(match.query),
         created,
-        rule.owner.namespace,
-        rule.owner.name,
+        # Compared as one text, as the specification has it: `a-b/x` comes before `a/x`.
+        f"{rule.owner.namespace}/{rule.owner.name}",
         rule.owner.kind,
         rule.position,
         rule.matches.index(match),
