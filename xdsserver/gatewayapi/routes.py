@@ -49,6 +49,8 @@ def route_status(
     def entry(parent: Parent) -> RouteParentStatus:
         problems = [*([parent.problem] if parent.problem else []), *whole]
         accepted = condition(ACCEPTED, "Accepted", "the route is served", problems, generation)
-        return RouteParentStatus(parent.reference, controller, (accepted, references, *partly))
+        # PartiallyInvalid must not be set on a route that is not accepted.
+        also = partly if accepted.status is Status.TRUE else []
+        return RouteParentStatus(parent.reference, controller, (accepted, references, *also))
 
     return RouteStatus(tuple(entry(parent) for parent in parents))
