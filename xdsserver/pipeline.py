@@ -112,7 +112,6 @@ class Pipeline:
         self.route_heads = graph.derive("route_heads", self.http_routes, _route_head)
         self.parents = graph.derive("parents", self.route_heads, self._parents)
         self.attached = graph.derive("attached", self.parents, _attached)
-        self.attached_counts = graph.count("attached_counts", self.attached, lambda key, _hosts: key[0])
 
         # Rules, understood once each, then joined with the backends that they name.
         self.permissions = graph.derive("permissions", self.reference_grants, _permissions)
@@ -123,6 +122,12 @@ class Pipeline:
         self.parsed_rules = graph.derive("parsed_rules", self.http_routes, self._parsed_rules)
         self.rules = graph.derive("rules", self.parsed_rules, self._rule)
         self.rules_of = graph.index("rules_of", self.rules, lambda key, _rule: key[0])
+
+        # What a listener counts: routes that are accepted there, which those without one good rule are not.
+        self.good_rules = graph.derive("good_rules", self.parsed_rules, _good_rule)
+        self.good_rule_counts = graph.count("good_rule_counts", self.good_rules, lambda key, _true: key[0])
+        self.accepted = graph.derive("accepted", self.attached, self._accepted)
+        self.accepted_counts = graph.count("accepted_counts", self.accepted, lambda key, _true: key[0])
 
         # Envoy routes, in the order of precedence, by hostname of a listener.
         self.routes = graph.derive("routes", self.attached, self._routes)
@@ -237,6 +242,11 @@ class Pipeline:
         rules = (read(self.rules, key) for key in read(self.rules_of, route) or ())
         return [rule for rule in rules if rule is not None]
 
+    def _accepted(
+        self, read: Read, key: tuple[ListenerKey, ObjectKey], _hosts: tuple[Hosts, ...]
+    ) -> Mapping[tuple[ListenerKey, ObjectKey], bool]:
+        return {key: True} if read(self.good_rule_counts, key[1]) else {}
+
     def _routes(
         self, read: Read, key: tuple[ListenerKey, ObjectKey], hosts: tuple[Hosts, ...]
     ) -> Mapping[RouteKey, EnvoyRoute]:
@@ -295,18 +305,23 @@ class Pipeline:
         return {
             key: ListenerState(
                 listener=listener,
-                attached_routes=read(self.attached_counts, key) or 0,
+                attached_routes=read(self.accepted_counts, key) or 0,
                 binding=binding,
                 delivery=self._delivery(read, binding) if isinstance(binding, Bind) else None,
             )
         }
 
     def _delivery(self, read: Read, bind: Bind) -> Delivery | None:
-        """Put together what the Envoys said of a socket and of the routes behind it."""
+        """Put together what the Envoys said of a socket and of the routes behind it.
+
+        An Envoy acknowledges a listener before it has its routes, and opens it when it has them.
+        """
         opened = read(self.deliveries, DeliveryKey(bind.fleet, LISTENER, listener_name(bind)))
         routed = read(self.deliveries, DeliveryKey(bind.fleet, ROUTE, route_configuration_name(bind)))
-        if opened is None or routed is None:
-            return opened
+        if opened is None:
+            return None
+        if routed is None:
+            return Delivery(acknowledged=False, rejected=opened.rejected)
         return Delivery(opened.acknowledged and routed.acknowledged, opened.rejected or routed.rejected)
 
     def _class_status(self, read: Read, key: Name, class_: GatewayClass) -> Mapping[ObjectKey, ObjectStatus]:
@@ -372,6 +387,10 @@ def _attached(
 ) -> Mapping[tuple[ListenerKey, ObjectKey], tuple[Hosts, ...]]:
     """Two parentRefs may lead to one listener; the route is there once."""
     return {(listener, key): hosts for parent in parents for listener, hosts in parent.listeners}
+
+
+def _good_rule(_read: Read, key: RuleKey, rule: ParsedRule) -> Mapping[RuleKey, bool]:
+    return {} if rule.problems else {key: True}
 
 
 def _permissions(_read: Read, key: Name, grant: ReferenceGrant) -> Mapping[tuple[Name, Permission], Permission]:
