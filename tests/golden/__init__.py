@@ -1,0 +1,21 @@
+"""Golden cases: what users write on the left, what Envoy gets and what statuses say on the right.
+
+A folder per case, `cases/<area>/<case>/`: `cluster.yaml` in, `envoy.yaml` and `status.yaml` out. Other YAML files beside
+`cluster.yaml` are input too. The first comment of `cluster.yaml` says what the case proves and names the passage of the
+specification that it follows; below it a case holds only what it is about. Lines of that comment that set the stage:
+
+    # base: class gateway web     files of base/ that are read before it
+    # envoys: none                no Envoy has answered (otherwise each acknowledges all that it gets)
+    # envoys: listener            they acknowledged the listener, and have no routes yet
+    # envoys: reject listener "its words"     or `reject routes "its words"`
+    # addresses: 127.0.0.1        the pool of addresses (otherwise all of 127.0.0.1 to 127.0.0.254)
+    # taken: 80 8080              ports that cannot be opened
+    # bundle: v1.7.0              the release of the schemas, or `none` (otherwise v1.7.0)
+
+`make golden` rewrites the outputs and removes what belongs to no case; read the diff before committing it. What all
+Envoy resources of a type have in common is shown once, in `cases/gateway/one_listener`, and left out of the others
+where it is the same; so is the status of the GatewayClass.
+
+Besides, each case is checked for: any order and one by one gives the same tables, deleting all leaves nothing, and
+Envoy itself accepts the result.
+"""

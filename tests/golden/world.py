@@ -1,0 +1,80 @@
+"""Running a case: all at once through the reconciler, and in any other way through a pipeline of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from tests.golden.cases import scan
+from xdsserver.model.places import Delivery, DeliveryKey
+from xdsserver.pipeline import Pipeline
+from xdsserver.reconciler import Reconciler
+from xdsserver.tables import Change, Source
+from xdsserver.xds.resource import LISTENER, ROUTE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tests.golden.cases import Case, Envoys
+    from xdsserver.pipeline import ResourceKey
+
+_KINDS = {LISTENER: "listener", ROUTE: "routes"}
+
+Row = tuple[str, Any, Any]
+"""A row of a source, by the name of its table."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A case that has settled: the reconciler that holds it, and every row that was written into its sources."""
+
+    reconciler: Reconciler
+    rows: tuple[Row, ...]
+
+
+def settle(case: Case) -> World:
+    """Take the whole folder at once, then what the Envoys answer to it. A failure inside the tables is raised."""
+    reconciler = Reconciler(case.surroundings())
+    outcomes = [reconciler.objects((one.kind, one.name, one.object) for one in scan(case).changes)]
+    outcomes.append(reconciler.deliveries(answers(case.envoys, reconciler.pipeline.resources.rows)))
+    for outcome in outcomes:
+        for failure in outcome.failures.values():
+            raise failure
+    return World(reconciler, sources(reconciler.pipeline))
+
+
+settled = cache(settle)
+"""`settle` for those who only look."""
+
+
+def answers(envoys: Envoys, resources: Iterable[ResourceKey]) -> dict[DeliveryKey, Delivery]:
+    """Say what Envoys answer to each resource that one acknowledges by itself."""
+    found = {}
+    for fleet, type_url, name in resources:
+        kind = _KINDS.get(type_url)
+        if kind in envoys.answered:
+            words = envoys.words if kind == envoys.rejected else ""
+            found[DeliveryKey(fleet, type_url, name)] = Delivery(acknowledged=not words, rejected=words)
+    return found
+
+
+def sources(pipeline: Pipeline) -> tuple[Row, ...]:
+    """Give all that came from outside: objects, allocated binds, answers of Envoys."""
+    return tuple(
+        (table.name, key, row)
+        for table in pipeline.graph.tables
+        if isinstance(table, Source)
+        for key, row in table.rows.items()
+    )
+
+
+def changes(pipeline: Pipeline, rows: Iterable[Row], *, gone: bool = False) -> list[Change]:
+    """Address rows to the sources of a pipeline."""
+    tables: dict[str, Any] = {table.name: table for table in pipeline.graph.tables}
+    return [Change(tables[name], key, None if gone else row) for name, key, row in rows]
+
+
+def tables(pipeline: Pipeline) -> dict[str, dict[Any, Any]]:
+    """Give the rows of every table; resources compare by the hash of their bytes."""
+    return {table.name: dict(table.rows) for table in pipeline.graph.tables}
