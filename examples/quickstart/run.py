@@ -111,7 +111,6 @@ async def watch(stop: asyncio.Event, folder: Path, backends: Process, gateway: P
         await telling
         print(f"quickstart: {words}", file=sys.stderr)
         return 1
-    print("\nstopping", flush=True)
     await end(gateway)
     await telling
     for task in ends:

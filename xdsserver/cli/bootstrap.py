@@ -9,12 +9,21 @@ from xdsserver.reconciler import FLEET
 
 
 def bootstrap(
-    xds: Annotated[str, typer.Option(help="Where xdsserver listens: HOST:PORT or unix:PATH.")] = "127.0.0.1:18000",
-    admin: Annotated[str, typer.Option(help="Envoy's admin interface: HOST:PORT or unix:PATH.")] = "127.0.0.1:9901",
-    node_id: Annotated[str, typer.Option(help="Names this Envoy; each needs a name of its own.")] = "envoy",
-    fleet: Annotated[str, typer.Option(help="The fleet that it belongs to.")] = FLEET,
+    xds: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Where xdsserver listens: HOST:PORT or unix:PATH.")
+    ] = "127.0.0.1:18000",
+    admin: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Envoy's admin interface: HOST:PORT or unix:PATH.")
+    ] = "127.0.0.1:9901",
+    node_id: Annotated[
+        str, typer.Option(metavar="NAME", help="Names this Envoy; each needs a name of its own.")
+    ] = "envoy",
+    fleet: Annotated[str, typer.Option(metavar="NAME", help="The fleet that it belongs to.")] = FLEET,
 ) -> None:
-    """Print an Envoy bootstrap that connects to xdsserver, as YAML."""
+    """Print the bootstrap for an Envoy of your own.
+
+    It is YAML for `envoy -c`; an Envoy that is started with it gets everything else from xdsserver.
+    """
     try:
         options = BootstrapOptions(node_id=node_id, fleet=fleet, xds=_address(xds), admin=_address(admin))
         print(to_yaml(build_bootstrap(options)), end="")

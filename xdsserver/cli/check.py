@@ -1,12 +1,11 @@
 """`xdsserver check`: everything that is wrong with a folder, each with file and line."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from xdsserver.cli.folder import read
+from xdsserver.cli.folder import ExistingFolder, read
 from xdsserver.gatewayapi.attachment import named_gateway
 from xdsserver.gatewayapi.statuses import faults
 from xdsserver.objects.meta import ObjectKey
@@ -14,20 +13,23 @@ from xdsserver.reconciler import Reconciler
 
 
 def check(
-    folder: Annotated[Path, typer.Argument(help="Folder of YAML and JSON files.")],
+    folder: ExistingFolder,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print problems only.")] = False,
 ) -> None:
-    """Say what is wrong with a folder: unreadable files, refused objects, conditions that are not good.
+    """Say what is wrong with a folder.
+
+    That is: what cannot be read, objects that are refused, references that lead nowhere, conditions that are not good.
+    Each with file and line, as compilers write it.
 
     Exit code: 0 good (warnings do not count), 1 problems found, 2 usage.
     """
     source, scan, reconciler = read(folder)
     for problem in scan.problems:
-        print(problem)
+        print(problem.below(folder))
     found = list(_found(reconciler))
     for key, words in found:
         file, line = source.place(key) or ("", 0)
-        print(f"{file}:{line}: error: {key} {words}")
+        print(f"{folder / file}:{line}: error: {key} {words}")
     errors = len(scan.errors) + len(found)
     if not quiet:
         objects = "1 object" if len(scan.changes) == 1 else f"{len(scan.changes)} objects"

@@ -1,10 +1,19 @@
 """Reading a folder once, for the commands that need no running server."""
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from xdsserver.files import Folder, Scan
 from xdsserver.objects.schemas import BUNDLE_VERSION
 from xdsserver.reconciler import Reconciler, Surroundings
+
+ExistingFolder = Annotated[
+    Path,
+    typer.Argument(metavar="DIR", help="Folder of YAML and JSON files.", exists=True, file_okay=False),
+]
+"""The folder of a command that reads once; one that is not there is a wrong command line."""
 
 
 def read(path: Path) -> tuple[Folder, Scan, Reconciler]:

@@ -13,6 +13,8 @@ app = typer.Typer(
     help="Turns Gateway API objects into Envoy configuration over xDS.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    # Plain text: boxes cut what does not fit, and what is copied from help must be whole.
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (standalone, check, translate, bootstrap, version):

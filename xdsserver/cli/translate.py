@@ -3,13 +3,12 @@
 import json
 import sys
 from enum import Enum
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import yaml
 
-from xdsserver.cli.folder import read
+from xdsserver.cli.folder import ExistingFolder, read
 from xdsserver.translation.documents import document, short_type
 
 
@@ -28,14 +27,20 @@ class Only(Enum):
 
 
 def translate(
-    folder: Annotated[Path, typer.Argument(help="Folder of YAML and JSON files.")],
+    folder: ExistingFolder,
     output: Annotated[Output, typer.Option("--output", "-o", help="How to write it.")] = Output.YAML,
     only: Annotated[Only | None, typer.Option(help="Print one part only.")] = None,
 ) -> None:
-    """Print the Envoy configuration and the statuses that a folder leads to; addresses are those of a first start."""
+    """Print the Envoy configuration of a folder.
+
+    With it come the statuses that its objects would get. Addresses are those of a first start, and no port is tried.
+    What is wrong with files goes to the error output.
+
+    Exit code: 0 good, 1 something in a file is refused, 2 usage.
+    """
     _, scan, reconciler = read(folder)
     for problem in scan.problems:
-        print(problem, file=sys.stderr)
+        print(problem.below(folder), file=sys.stderr)
     parts: dict[str, Any] = {}
     if only is not Only.STATUSES:
         resources: dict[str, dict[str, Any]] = {}

@@ -7,7 +7,10 @@ from xdsserver.proxy.envoy import EnvoyError, envoy_version, find_envoy
 
 
 def version() -> None:
-    """Print the versions of xdsserver, of the Gateway API that it reads, and of the Envoy that it would run."""
+    """Print what is installed.
+
+    That is: xdsserver, the Gateway API that it reads, and the Envoy that it would run.
+    """
     print(f"xdsserver {installed('xdsserver')}")
     print(f"gateway-api {BUNDLE_VERSION}")
     try:
