@@ -9,10 +9,13 @@ from typing import Final
 
 _LENGTH_DELIMITED: Final = 2
 _CONTINUES: Final = 0x80
+_ONE_BYTE: Final = tuple(bytes((number,)) for number in range(_CONTINUES))
 
 
 def varint(number: int) -> bytes:
     """Encode a non-negative integer in base 128, least significant group first."""
+    if number < _CONTINUES:
+        return _ONE_BYTE[number]
     groups = bytearray()
     while number >= _CONTINUES:
         groups.append(number & (_CONTINUES - 1) | _CONTINUES)
