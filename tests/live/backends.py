@@ -1,0 +1,88 @@
+"""A backend that tells who it is and what reached it, quick enough that a load measures the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.live.http1 import Answer
+
+
+@dataclass(slots=True)
+class Backend:
+    """One that runs: `served` counts the requests that reached it, so that a hidden second attempt shows."""
+
+    name: str
+    port: int = 0
+    served: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A request as a backend received it; names of headers in lower case."""
+
+    backend: str
+    method: str
+    path: str
+    headers: tuple[tuple[str, str], ...]
+
+    def values(self, name: str) -> list[str]:
+        return [value for key, value in self.headers if key == name]
+
+
+def seen(answer: Answer) -> Seen:
+    """Read what a backend answered."""
+    fields: dict[str, Any] = json.loads(answer.body)
+    headers = tuple((name, value) for name, value in fields["headers"])
+    return Seen(fields["backend"], fields["method"], fields["path"], headers)
+
+
+@asynccontextmanager
+async def backend(name: str) -> AsyncIterator[Backend]:
+    """Serve on a loopback port for the length of a block."""
+    found = Backend(name)
+    server = await asyncio.get_running_loop().create_server(lambda: _Serving(found), "127.0.0.1", 0)
+    found.port = server.sockets[0].getsockname()[1]
+    try:
+        yield found
+    finally:
+        server.close()
+
+
+class _Serving(asyncio.Protocol):
+    """Answers requests without a body, one after the other."""
+
+    def __init__(self, backend_: Backend) -> None:
+        self._backend = backend_
+        self._rest = b""
+        self._transport: asyncio.WriteTransport | None = None
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        *heads, self._rest = (self._rest + data).split(b"\r\n\r\n")
+        for head in heads:
+            self._answer(head.decode("latin-1"))
+
+    def _answer(self, head: str) -> None:
+        self._backend.served += 1
+        request, *lines = head.split("\r\n")
+        method, path, _ = request.split(" ", 2)
+        headers = [(name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
+        fields = {"backend": self._backend.name, "method": method, "path": path, "headers": headers}
+        body = json.dumps(fields).encode()
+        start = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+        if self._transport is not None:
+            self._transport.write(start.encode() + (b"" if method == "HEAD" else body))

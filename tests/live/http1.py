@@ -1,0 +1,88 @@
+"""HTTP/1.1 as small as a load needs it: one connection, one request at a time, nothing repeated, nothing hidden."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request without a body."""
+
+    path: str = "/"
+    host: str = "gateway.test"
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def encode(self) -> bytes:
+        lines = [f"{self.method} {self.path} HTTP/1.1", f"host: {self.host}"]
+        lines += [f"{name}: {value}" for name, value in self.headers]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back; names of headers in lower case."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+
+class Connection:
+    """A connection to Envoy; `closing` once the other side said that it will take no further request on it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self.closing = False
+
+    @classmethod
+    async def open(cls, ip: str, port: int) -> Self:
+        return cls(*await asyncio.open_connection(ip, port))
+
+    async def exchange(self, ask: Ask) -> Answer:
+        """Send a request and read the whole answer.
+
+        Raises:
+            OSError: the connection was reset.
+            asyncio.IncompleteReadError: it ended before the answer did.
+        """
+        self._writer.write(ask.encode())
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        status, *lines = head.decode("latin-1").split("\r\n")
+        pairs = (line.partition(":") for line in lines if line)
+        headers = {name.lower(): value.strip() for name, _, value in pairs}
+        # Everything that is asked here has a known length: our backends give one, and so does Envoy for its own words.
+        length = 0 if ask.method == "HEAD" else int(headers.get("content-length", 0))
+        body = await self._reader.readexactly(length)
+        self.closing = headers.get("connection") == "close"
+        return Answer(int(status.split(" ", 2)[1]), body, headers)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+@asynccontextmanager
+async def connected(ip: str, port: int) -> AsyncIterator[Connection]:
+    connection = await Connection.open(ip, port)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+async def ask(port: int, request: Ask, ip: str = "127.0.0.1", within_s: float = 5.0) -> Answer:
+    """Ask once on a connection of its own."""
+    async with asyncio.timeout(within_s), connected(ip, port) as connection:
+        return await connection.exchange(request)

@@ -1,0 +1,114 @@
+"""Gateway API objects as documents of a folder, with only what a test is about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+Document: TypeAlias = "dict[str, Any]"
+
+_GATEWAY = "gateway.networking.k8s.io/v1"
+
+
+def write(path: Path, documents: Iterable[Document]) -> None:
+    """Write a file as an editor saves it: in place, in one go."""
+    path.write_text(dump(documents))
+
+
+def dump(documents: Iterable[Document]) -> str:
+    """Give the documents as YAML text that ends with a line break."""
+    return str(yaml.dump_all(documents, Dumper=yaml.CSafeDumper, sort_keys=False, explicit_start=True))
+
+
+def gateway_class() -> Document:
+    spec = {"controllerName": "gateway.xdsserver.io/controller"}
+    return {"apiVersion": _GATEWAY, "kind": "GatewayClass", "metadata": {"name": "xdsserver"}, "spec": spec}
+
+
+def gateway(*listeners: Document, name: str = "edge") -> Document:
+    spec = {"gatewayClassName": "xdsserver", "listeners": list(listeners)}
+    return {"apiVersion": _GATEWAY, "kind": "Gateway", "metadata": {"name": name}, "spec": spec}
+
+
+def listener(port: int, *, name: str = "http", hostname: str | None = None) -> Document:
+    found: Document = {"name": name, "port": port, "protocol": "HTTP"}
+    return found if hostname is None else {**found, "hostname": hostname}
+
+
+def service(name: str, port: int | None, *, namespace: str = "default") -> list[Document]:
+    """Give a Service with one endpoint on loopback, or with none where `port` is None."""
+    metadata = {"name": name, "namespace": namespace}
+    labels = {"kubernetes.io/service-name": name}
+    return [
+        {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"ports": [{"port": 80}]}},
+        {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {**metadata, "labels": labels},
+            "addressType": "IPv4",
+            "ports": [{"port": port or 1, "name": ""}],
+            "endpoints": [] if port is None else [{"addresses": ["127.0.0.1"]}],
+        },
+    ]
+
+
+def external_name(name: str, target: str) -> Document:
+    spec = {"type": "ExternalName", "externalName": target}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec}
+
+
+def http_route(name: str, *rules: Document, hostnames: Iterable[str] = (), **parent: str) -> Document:
+    """Give a route of Gateway `edge`; `parent` narrows the reference (`sectionName=...`)."""
+    spec: Document = {"parentRefs": [{"name": "edge", **parent}], "rules": list(rules)}
+    if hosts := list(hostnames):
+        spec["hostnames"] = hosts
+    return {"apiVersion": _GATEWAY, "kind": "HTTPRoute", "metadata": {"name": name}, "spec": spec}
+
+
+def rule(*backends: Document, matches: Iterable[Document] = (), filters: Iterable[Document] = ()) -> Document:
+    found: Document = {"backendRefs": list(backends)}
+    if asked := list(matches):
+        found["matches"] = asked
+    if edits := list(filters):
+        found["filters"] = edits
+    return found
+
+
+def to(name: str, *, weight: int | None = None, port: int = 80, namespace: str | None = None) -> Document:
+    found: Document = {"name": name, "port": port, "weight": weight, "namespace": namespace}
+    return {field: value for field, value in found.items() if value is not None}
+
+
+def path(value: str, kind: str = "PathPrefix") -> Document:
+    return {"path": {"type": kind, "value": value}}
+
+
+def request_headers(
+    set_: Iterable[tuple[str, str]] = (), add: Iterable[tuple[str, str]] = (), remove: Iterable[str] = ()
+) -> Document:
+    edits: Document = {
+        "set": [{"name": name, "value": value} for name, value in set_],
+        "add": [{"name": name, "value": value} for name, value in add],
+        "remove": list(remove),
+    }
+    kept = {field: value for field, value in edits.items() if value}
+    return {"type": "RequestHeaderModifier", "requestHeaderModifier": kept}
+
+
+def reference_grant(namespace: str, from_namespace: str = "default") -> Document:
+    spec = {
+        "from": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": from_namespace}],
+        "to": [{"group": "", "kind": "Service"}],
+    }
+    metadata = {"name": "routes", "namespace": namespace}
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1beta1",
+        "kind": "ReferenceGrant",
+        "metadata": metadata,
+        "spec": spec,
+    }
