@@ -1,0 +1,29 @@
+"""What the parts may know of each other, where no import shows it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.properties.gateway_worlds import ANSWERED, Answer, settled, take, world
+
+
+@pytest.mark.parametrize("number", range(30))
+def test_what_envoys_answered_reaches_nothing_that_is_sent_to_them(number: int) -> None:
+    """A table reads only what stands before it, so it is enough that all readers of answers stand behind resources."""
+    running = settled(world(number))
+    pipeline = running.pipeline
+    for resource in range(len(ANSWERED)):
+        for answer in range(1, 5):
+            outcome = take(running, Answer(resource, answer))
+
+            assert not outcome.resources
+            assert not outcome.failures
+    readers = {reader for waiting in pipeline.deliveries._readers.values() for reader, _key in waiting}
+    early = [reader for reader in readers if getattr(reader, "place", -1) <= pipeline.resources.place]
+    assert not early
+    assert not pipeline.deliveries._followers
+
+
+def test_somebody_reads_what_envoys_answered() -> None:
+    """The test above would hold in a world without readers."""
+    assert any(settled(world(number)).pipeline.deliveries._readers for number in range(30))
