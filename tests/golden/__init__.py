@@ -1,8 +1,9 @@
 """Golden cases: what users write on the left, what Envoy gets and what statuses say on the right.
 
-A folder per case, `cases/<area>/<case>/`: `cluster.yaml` in, `envoy.yaml` and `status.yaml` out. Other YAML files beside
-`cluster.yaml` are input too. The first comment of `cluster.yaml` says what the case proves and names the passage of the
-specification that it follows; below it a case holds only what it is about. Lines of that comment that set the stage:
+A folder per case, `cases/<area>/<case>/`: `cluster.yaml` in, `envoy.yaml` and `status.yaml` out. Other YAML files
+beside `cluster.yaml` are input too. The first comment of `cluster.yaml` says what the case proves and names the passage
+of the specification that it follows; below it a case holds only what it is about. Lines of that comment that set the
+stage:
 
     # base: class gateway web     files of base/ that are read before it
     # envoys: none                no Envoy has answered (otherwise each acknowledges all that it gets)

@@ -116,7 +116,8 @@ def _envoys(name: str, told: Mapping[str, str]) -> Envoys:
         return Envoys(answered=frozenset({"listener"}))
     found = _REJECT.fullmatch(value)
     if found is None:
-        message = f'{name}/cluster.yaml: envoys must be `none`, `listener` or `reject listener|routes "words"`, found {value}'
+        known = '`none`, `listener`, `reject listener "words"` and `reject routes "words"`'
+        message = f"{name}/cluster.yaml: envoys is {value}, and may be {known}"
         raise ValueError(message)
     # An Envoy that refused the listener never asked for its routes.
     answered = frozenset({"listener"} if found["what"] == "listener" else {"listener", "routes"})

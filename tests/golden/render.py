@@ -56,11 +56,12 @@ def envoy(case: Case) -> Json:
 
 def status(case: Case) -> Json:
     """Give the statuses of a case and what is wrong with its documents."""
-    out: dict[str, Json] = {}
     usual = {} if case.name == REFERENCE else _statuses(_reference())
-    for key, document in _statuses(case).items():
-        if not key.startswith("GatewayClass ") or usual.get(key) != document:
-            out[key] = document
+    out: dict[str, Json] = {
+        key: document
+        for key, document in _statuses(case).items()
+        if not key.startswith("GatewayClass ") or usual.get(key) != document
+    }
     if problems := scan(case).problems:
         out["problems"] = [str(problem) for problem in problems]
     return out

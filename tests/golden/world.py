@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from tests.golden.cases import scan
 from xdsserver.model.places import Delivery, DeliveryKey
-from xdsserver.pipeline import Pipeline
 from xdsserver.reconciler import Reconciler
 from xdsserver.tables import Change, Source
 from xdsserver.xds.resource import LISTENER, ROUTE
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tests.golden.cases import Case, Envoys
-    from xdsserver.pipeline import ResourceKey
+    from xdsserver.pipeline import Pipeline, ResourceKey
 
 _KINDS = {LISTENER: "listener", ROUTE: "routes"}
 

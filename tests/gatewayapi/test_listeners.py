@@ -1,0 +1,87 @@
+"""Conflicts among the listeners of one Gateway.
+
+The schema refuses two listeners of one port, protocol and hostname before this code sees them, so that no golden case
+can show it; an API server with older schemas lets them through.
+"""
+
+from __future__ import annotations
+
+from xdsserver.gatewayapi.gateways import ListenerState, claims, gateway_status
+from xdsserver.gatewayapi.listeners import listeners
+from xdsserver.model.places import Bind, Delivery, PortKey, Refusal
+from xdsserver.objects.gateway import Gateway, GatewayListener, GatewaySpec
+from xdsserver.objects.meta import Name, ObjectMeta
+
+
+def gateway(*found: GatewayListener) -> Gateway:
+    metadata = ObjectMeta(name="edge", namespace="default", generation=7)
+    return Gateway(metadata=metadata, spec=GatewaySpec(gateway_class_name="xdsserver", listeners=found))
+
+
+def http(name: str, port: int = 80, hostname: str | None = None) -> GatewayListener:
+    return GatewayListener(name=name, port=port, protocol="HTTP", hostname=hostname)
+
+
+def reasons(of: Gateway) -> dict[str, list[str]]:
+    return {
+        one.key.name: [f"{problem.condition}/{problem.reason}" for problem in one.problems] for one in listeners(of)
+    }
+
+
+def test_of_two_that_cannot_be_told_apart_none_wins() -> None:
+    """ "MUST NOT pick one conflicting Listener as the winner" (GatewaySpec.listeners)."""
+    found = gateway(http("a", hostname="x.example.com"), http("b", hostname="X.example.com."), http("c"))
+    assert reasons(found) == {"a": ["Conflicted/HostnameConflict"], "b": ["Conflicted/HostnameConflict"], "c": []}
+
+
+def test_without_a_hostname_there_can_be_one() -> None:
+    assert reasons(gateway(http("a"), http("b"))) == {
+        "a": ["Conflicted/HostnameConflict"],
+        "b": ["Conflicted/HostnameConflict"],
+    }
+
+
+def test_other_ports_and_other_hostnames_are_no_conflict() -> None:
+    found = gateway(http("a"), http("b", hostname="*.example.com"), http("c", hostname="x.example.com"), http("d", 81))
+    assert not any(reasons(found).values())
+
+
+def test_an_unsupported_protocol_stands_in_nobodys_way() -> None:
+    found = gateway(http("a"), GatewayListener(name="b", port=80, protocol="TCP"))
+    assert reasons(found) == {"a": [], "b": ["Accepted/UnsupportedProtocol"]}
+
+
+def test_a_conflict_is_said_of_accepted_too_and_claims_no_port() -> None:
+    found = gateway(http("a"), http("b"), http("c", 81))
+    assert list(claims(found)) == [PortKey(Name("default", "edge"), 81, "TCP")]
+    bind = Bind("fleet", "127.0.0.1", 81, "TCP")
+    states = [
+        ListenerState(one, 0, bind if one.accepted else None, Delivery(acknowledged=True) if one.accepted else None)
+        for one in listeners(found)
+    ]
+    status = gateway_status(found, states)
+    told = {
+        listener.name: {one.type: (one.status.value, one.reason) for one in listener.conditions}
+        for listener in status.listeners
+    }
+    assert told["a"] == told["b"]
+    assert told["a"]["Conflicted"] == ("True", "HostnameConflict")
+    assert told["a"]["Accepted"] == ("False", "HostnameConflict")
+    assert told["a"]["Programmed"] == ("False", "Invalid")
+    assert told["c"]["Programmed"] == ("True", "Programmed")
+    assert [(one.type, one.status.value, one.reason) for one in status.conditions] == [
+        ("Accepted", "True", "ListenersNotValid"),
+        ("Programmed", "True", "Programmed"),
+    ]
+    assert {one.observed_generation for listener in status.listeners for one in listener.conditions} == {7}
+
+
+def test_an_address_that_cannot_be_had_leaves_the_gateway_accepted() -> None:
+    found = gateway(http("a"))
+    refusal = Refusal("AddressNotUsable", "in use")
+    status = gateway_status(found, [ListenerState(one, 0, refusal, None) for one in listeners(found)])
+    assert [(one.type, one.status.value, one.reason) for one in status.conditions] == [
+        ("Accepted", "True", "Accepted"),
+        ("Programmed", "False", "AddressNotUsable"),
+    ]
+    assert status.addresses == ()
