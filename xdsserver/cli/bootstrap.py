@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from xdsserver.infrastructure.allocation import MAX_PORT
 from xdsserver.proxy.bootstrap import BootstrapOptions, TcpAddress, UnixSocket, build_bootstrap, to_yaml
 from xdsserver.reconciler import FLEET
 
@@ -35,7 +36,7 @@ def _address(text: str) -> TcpAddress | UnixSocket:
     if text.startswith("unix:"):
         return UnixSocket(text.removeprefix("unix:"))
     host, colon, port = text.rpartition(":")
-    if not colon or not port.isdecimal():
+    if not colon or not port.isdecimal() or not 0 < int(port) <= MAX_PORT:
         message = f"{text!r} is neither HOST:PORT nor unix:PATH"
         raise ValueError(message)
     return TcpAddress(host.strip("[]"), int(port))
