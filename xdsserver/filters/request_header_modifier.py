@@ -48,7 +48,14 @@ class RequestHeaderModifier:
         route.request_headers_to_remove.extend(settings.remove)
 
     def on_share(self, settings: Settings, share: WeightedCluster.ClusterWeight) -> None:
-        """Apply it to the requests that one backend gets."""
+        """Apply it to the requests that one backend gets, after what is there already.
+
+        Envoy removes first, then sets, then adds, whatever the order: an earlier edit that this one undoes must go.
+        """
+        undone = {name.lower() for name in (*settings.remove, *(name for name, _ in settings.set))}
+        kept = [option for option in share.request_headers_to_add if option.header.key.lower() not in undone]
+        del share.request_headers_to_add[:]
+        share.request_headers_to_add.extend(kept)
         share.request_headers_to_add.extend(_options(settings))
         share.request_headers_to_remove.extend(settings.remove)
 

@@ -29,4 +29,4 @@ class RouteFilter(Protocol[S_contra]):
         """Apply it to all requests of a rule."""
 
     def on_share(self, settings: S_contra, share: WeightedCluster.ClusterWeight) -> None:
-        """Apply it to the requests that one backend gets."""
+        """Apply it to the requests that one backend gets; called once for each filter of it, in their order."""

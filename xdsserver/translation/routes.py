@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from envoy.config.route.v3.route_components_pb2 import Route, WeightedCluster
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from xdsserver.gatewayapi.rules import ResolvedRule
     from xdsserver.model.places import ListenerKey
-    from xdsserver.model.routing import ClusterKey, Hosts, Rule, Share
+    from xdsserver.model.routing import ClusterKey, Filter, Hosts, Rule, Share
     from xdsserver.objects.meta import ObjectKey
 
 _ROUTES = 3
@@ -89,14 +89,32 @@ def used_clusters(rule: Rule) -> Iterator[ClusterKey]:
 def _action(rule: Rule) -> Route:
     """Give all of a route but its name and match; it is the same for all matches of a rule."""
     route = Route()
+    for_all = rule.filters
     match rule.action:
         case Respond(status):
             route.direct_response.status = status
         case Forward(shares):
+            for_all, shares = _in_order(rule.filters, shares)
             _forward(route, shares)
-    for filter_ in rule.filters:
+    for filter_ in for_all:
         BY_TYPE[filter_.type].on_route(filter_.settings, route)
     return route
+
+
+def _in_order(filters: tuple[Filter, ...], shares: tuple[Share, ...]) -> tuple[tuple[Filter, ...], tuple[Share, ...]]:
+    """Give the filters that a route applies, and the shares with those that go before their own.
+
+    Envoy edits for a share first and for its route after, so that the route would have the last word. Where a backend
+    has a filter of a type that its rule has too, the rule's becomes the first of each share.
+    """
+    types = {filter_.type for share in shares for filter_ in share.filters}
+    moved = tuple(filter_ for filter_ in filters if filter_.type in types)
+    if not moved:
+        return filters, shares
+    for_all = tuple(filter_ for filter_ in filters if filter_.type not in types)
+    return for_all, tuple(
+        replace(share, filters=(*moved, *share.filters)) if share.cluster else share for share in shares
+    )
 
 
 def _forward(route: Route, shares: tuple[Share, ...]) -> None:
