@@ -32,7 +32,9 @@ def cluster(cluster_: Cluster) -> Resource:
             # EndpointSlices say who is ready; an endpoint that left must not serve on because a health check says so.
             out.ignore_health_on_host_removal = True
         case FromDns(hostname, port):
-            out.type = EnvoyCluster.STRICT_DNS
+            # As a client reaches a name: one address at a time, the next one where it refuses. As endpoints of their
+            # own (STRICT_DNS) an address that nobody listens on, such as ::1 of localhost, would fail its share.
+            out.type = EnvoyCluster.LOGICAL_DNS
             # A name that does not resolve must not hold back other clusters or listeners while Envoy starts.
             out.wait_for_warm_on_init.value = False
             out.dns_lookup_family = EnvoyCluster.ALL
