@@ -49,7 +49,7 @@ class Edit:
 
 
 def edit(number: int) -> Edit:
-    """Give an edit by number: weights, a new rule before the others, a backend swapped, back again, a hostname added."""
+    """Give an edit: weights, a new rule before the others, a backend swapped, back again, a hostname added, in turn."""
     stamp = m.request_headers(set_=[(EDIT_HEADER, str(number))])
 
     def whole(*targets: Document) -> Document:

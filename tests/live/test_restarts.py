@@ -106,7 +106,7 @@ def _versions(part: Any) -> list[tuple[str, str]]:  # noqa: ANN401 (any JSON)
             return []
 
 
-def _name(entry: dict[str, Any]) -> str:
+def _name(entry: dict[Any, Any]) -> str:
     for kind in ("cluster", "listener", "route_config", "endpoint_config"):
         if kind in entry:
             return f"{kind} {entry[kind].get('name') or entry[kind].get('cluster_name')}"
