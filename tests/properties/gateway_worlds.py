@@ -72,6 +72,10 @@ class Dice:
         """Choose one of the options, of which the first is the plainest."""
         return self._random.choice(options) if self._random.random() < self._strangeness else options[0]
 
+    def any(self, *options: T) -> T:
+        """Choose one of the options, all alike unless nothing strange is wanted."""
+        return self._random.choice(options) if self._strangeness else options[0]
+
     def some(self, make: Callable[[], T], *, least: int, most: int) -> tuple[T, ...]:
         """Make some, any number between the two unless nothing strange is wanted."""
         number = self._random.randint(least, most) if self._strangeness else least
@@ -245,7 +249,7 @@ def _filter(dice: Dice) -> hr.HTTPRouteFilter:
 def _backend(dice: Dice) -> hr.HTTPBackendRef:
     return hr.HTTPBackendRef(
         name=dice.pick("web", "web", "api", "missing"),
-        namespace=dice.pick(None, None, "pay", "shop"),
+        namespace=dice.any(None, None, "pay", "shop"),
         kind=dice.pick("Service", "Service", "Service", "Service", "ConfigMap"),
         group=dice.pick("", "", "", "", "", "example.com"),
         port=dice.pick(80, 80, 8080, 8080, 53, None),
@@ -259,14 +263,14 @@ def reference_grant(dice: Dice, name: Name) -> rg.ReferenceGrant:
         return rg.ReferenceGrantFrom(
             group=dice.pick(GATEWAY_GROUP, GATEWAY_GROUP, ""),
             kind=dice.pick("HTTPRoute", "HTTPRoute", "GRPCRoute"),
-            namespace=dice.pick("shop", "pay"),
+            namespace=dice.any("shop", "pay"),
         )
 
     def to() -> rg.ReferenceGrantTo:
         return rg.ReferenceGrantTo(
             group=dice.pick("", "", "example.com"),
             kind=dice.pick("Service", "Service", "Secret"),
-            name=dice.pick(None, "web", ""),
+            name=dice.any(None, "web", "web", ""),
         )
 
     spec = rg.ReferenceGrantSpec(from_=dice.some(from_, least=1, most=2), to=dice.some(to, least=1, most=2))
