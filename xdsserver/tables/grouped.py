@@ -104,7 +104,8 @@ class _Sorted(_Parted[K, V, G, W]):
 
     def __init__(self, source: Table[K, V], grouping: Grouping[K, V, G], place: Place) -> None:
         super().__init__(source, grouping, place)
-        self._members: dict[G, list[tuple[Any, K]]] = {}
+        # Tuples of order, key and what is kept with them, sorted; no two have the same order and key.
+        self._members: dict[G, list[tuple[Any, ...]]] = {}
 
     @property
     @override
@@ -112,7 +113,8 @@ class _Sorted(_Parted[K, V, G, W]):
         """Whether nothing is kept."""
         return super().empty and not self._members
 
-    def _move(self, key: K, before: _Spot[G] | None, after: _Spot[G] | None) -> None:
+    def _move(self, key: K, before: _Spot[G] | None, after: _Spot[G] | None, *kept: object) -> None:
+        """Take a member from where it was to where it is, and keep there with it what is to be at hand."""
         if before is not None:
             members = self._members[before.group]
             del members[bisect_left(members, (before.order, key))]
@@ -120,7 +122,7 @@ class _Sorted(_Parted[K, V, G, W]):
                 del self._members[before.group]
         if after is not None:
             try:
-                insort(self._members.setdefault(after.group, []), (after.order, key))
+                insort(self._members.setdefault(after.group, []), (after.order, key, *kept))
             except TypeError as error:
                 message = f"{self.name}: {key!r} cannot be sorted among the members of {after.group!r}: {error}"
                 raise TableError(message) from error
@@ -156,10 +158,11 @@ class Grouped(_Sorted[K, V, G, W]):
     @override
     def update(self) -> None:
         """Move the members that changed, then fold each group that one of them is or was in."""
+        rows = self._source.rows
         touched: set[G] = set()
         for key, before, after in self._moves():
-            if before != after:
-                self._move(key, before, after)
+            # The row is kept with its place in the order: looking ten thousand rows up by key costs more than the fold.
+            self._move(key, before, after, rows.get(key))
             touched.update(spot.group for spot in (before, after) if spot is not None)
         for group in touched:
             self.put(group, self._folded(group))
@@ -169,9 +172,8 @@ class Grouped(_Sorted[K, V, G, W]):
         if members is None:
             return None
         self._work.folds += 1
-        rows = self._source.rows
         try:
-            return self._fold(group, [(key, rows[key]) for _, key in members])
+            return self._fold(group, [(key, row) for _, key, row in members])
         except Exception as error:  # noqa: BLE001  # As in a derivation: the bug costs this group only.
             self._work.failures[self.name, group] = error
             return None
