@@ -39,9 +39,10 @@ check: $(STAMP) ## lint, format, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-golden: $(STAMP) ## rewrite the golden files; read the diff before committing it
+golden: $(STAMP) ## rewrite the golden files and the pages made from code; read the diff before committing it
 	$(BIN)/python -m tests.golden.rewrite
 	$(BIN)/python -m tests.proxy.rewrite_bootstrap
+	$(BIN)/python -m tests.docs.rewrite
 
 live: $(STAMP) ## the tests with a real Envoy, LOAD_S seconds (60) of load per case
 	$(BIN)/python -m pytest -m live --load-s $(LOAD_S) $(ARGS)

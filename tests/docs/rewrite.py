@@ -1,0 +1,9 @@
+"""Rewrite the pages that are made from the code: `python -m tests.docs.rewrite`, part of `make golden`."""
+
+from __future__ import annotations
+
+from tests.docs.reference import pages
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
