@@ -11,7 +11,7 @@ import yaml
 
 from tests.golden.cases import CASES, OUTPUTS, all_cases, scan
 from tests.golden.render import envoy, status, text
-from tests.golden.world import changes, settle, settled, tables
+from tests.golden.world import before_an_edit, changes, settle, settled, tables
 from xdsserver.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -58,14 +58,17 @@ def test_one_by_one_equals_all_at_once(case: Case) -> None:
     world = settled(case)
     draw = Random(case.name)  # noqa: S311  # As above.
     rows = list(world.rows)
-    draw.shuffle(rows)
     pipeline = Pipeline()
+    draw.shuffle(rows)
     for number, row in enumerate(rows):
-        pipeline.apply(changes(pipeline, [row]))
+        pipeline.apply(changes(pipeline, [before_an_edit(row, draw)]))
         if draw.random() < 0.3:
             again = draw.sample(rows[: number + 1], draw.randint(1, min(3, number + 1)))
             pipeline.apply(changes(pipeline, again, gone=True))
             pipeline.apply(changes(pipeline, again))
+    draw.shuffle(rows)
+    for row in rows:
+        pipeline.apply(changes(pipeline, [row]))
     assert tables(pipeline) == tables(world.reconciler.pipeline)
 
 

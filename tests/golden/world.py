@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from tests.golden.cases import scan
 from xdsserver.model.places import Delivery, DeliveryKey
 from xdsserver.reconciler import Reconciler
@@ -14,6 +16,7 @@ from xdsserver.xds.resource import LISTENER, ROUTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from random import Random
 
     from tests.golden.cases import Case, Envoys
     from xdsserver.pipeline import Pipeline, ResourceKey
@@ -77,3 +80,18 @@ def changes(pipeline: Pipeline, rows: Iterable[Row], *, gone: bool = False) -> l
 def tables(pipeline: Pipeline) -> dict[str, dict[Any, Any]]:
     """Give the rows of every table; resources compare by the hash of their bytes."""
     return {table.name: dict(table.rows) for table in pipeline.graph.tables}
+
+
+def before_an_edit(row: Row, draw: Random) -> Row:
+    """Give a row as it may have been before an edit: one entry of one list of the object was not there yet."""
+    table, key, value = row
+    part: Any = getattr(value, "spec", value)
+    lists = [field for field in getattr(part, "__struct_fields__", ()) if isinstance(getattr(part, field), tuple)]
+    lists = [field for field in lists if getattr(part, field)]
+    if not lists:
+        return row
+    field = draw.choice(lists)
+    entries = getattr(part, field)
+    left_out = draw.randrange(len(entries))
+    thinner = msgspec.structs.replace(part, **{field: entries[:left_out] + entries[left_out + 1 :]})
+    return table, key, thinner if part is value else msgspec.structs.replace(value, spec=thinner)
