@@ -60,10 +60,10 @@ def host(hostname: str, lists: Iterable[RouteList]) -> Host:
 def route_configuration(bind: Bind, members: Sequence[tuple[HostKey, Host]]) -> Resource:
     """Join the RouteConfiguration of a bind from its virtual hosts."""
     head = RouteConfiguration(name=route_configuration_name(bind)).SerializeToString(deterministic=True)
-    body = b"".join((head, *(one.wire for _, one in members), _TAIL))
-    return Resource.of_bytes(
-        ROUTE, route_configuration_name(bind), body, clusters=tuple(one.clusters for _, one in members)
-    )
+    body = b"".join([head, *[one.wire for _, one in members], _TAIL])
+    # Hosts share few sets of clusters.
+    clusters = tuple(dict.fromkeys([one.clusters for _, one in members]))
+    return Resource.of_bytes(ROUTE, route_configuration_name(bind), body, clusters=clusters)
 
 
 def _tail() -> bytes:

@@ -75,8 +75,8 @@ def envoy_routes(listener: ListenerKey, hosts: Hosts, resolved: ResolvedRule) ->
 def route_list(_group: object, members: Sequence[tuple[RouteKey, EnvoyRoute]]) -> RouteList:
     """Join routes that are in their order already."""
     return RouteList(
-        b"".join(route.wire for _, route in members),
-        frozenset[str]().union(*(route.clusters for _, route in members)),
+        b"".join([route.wire for _, route in members]),
+        frozenset[str]().union(*{route.clusters for _, route in members}),
     )
 
 
