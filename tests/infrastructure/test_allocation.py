@@ -117,14 +117,22 @@ def test_an_address_that_is_given_back_is_free_for_another() -> None:
     assert set(written) == {B, C}
 
 
-def test_a_gateway_that_was_made_again_does_not_inherit_ports() -> None:
-    machine = Machine(("127.0.0.1", 80))
-    before = {A: Written("another uid", "127.0.0.1", {(80, "TCP"): 80})}
+def test_a_gateway_that_was_made_again_does_not_inherit_where_its_ports_were_moved() -> None:
+    before = {A: Written("another uid", "127.0.0.1", {(80, "TCP"): 8080})}
 
-    written, bindings = allocate(claim(A), before, POOL, machine)
+    written, bindings = allocate(claim(A), before, POOL, FREE)
 
-    assert found(bindings, A) == bind("127.0.0.1", 8080)
-    assert written == {A: Written("uid of a", "127.0.0.1", {(80, "TCP"): 8080})}
+    assert found(bindings, A) == bind("127.0.0.1", 80)
+    assert written == {A: Written("uid of a", "127.0.0.1", {(80, "TCP"): 80})}
+
+
+def test_an_address_is_handed_on_with_its_sockets() -> None:
+    """The machine would say that the port is in use: by our own Envoy, which has not heard of the change yet."""
+    written, _ = allocate(claim(A), NOTHING, POOL, FREE)
+
+    _, bindings = allocate(claim(B), written, POOL, Machine(("127.0.0.1", 80)))
+
+    assert found(bindings, B) == bind("127.0.0.1", 80)
 
 
 def test_an_address_that_left_the_pool_is_replaced() -> None:

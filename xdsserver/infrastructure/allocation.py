@@ -50,8 +50,15 @@ def allocate(
 ) -> tuple[dict[Name, Written], dict[PortKey, Binding]]:
     """Answer every claim, and say what is to be written down now.
 
-    Older Gateways come first (creation time, then uid). Gateways without a claim lose their address.
+    Older Gateways come first (creation time, then uid). Gateways without a claim lose their address. What was written
+    down for any Gateway is open already, by an Envoy of ours, so the machine is not asked about it: whoever gets the
+    address next gets the sockets too.
     """
+    ours = {(one.address, port, transport) for one in written.values() for (_, transport), port in one.ports.items()}
+
+    def refusal(address: str, port: int, transport: str) -> str | None:
+        return None if (address, port, transport) in ours else probe(address, port, transport)
+
     by_gateway: dict[Name, dict[PortKey, PortClaim]] = defaultdict(dict)
     for key, claim in claims.items():
         by_gateway[key.gateway][key] = claim
@@ -70,7 +77,7 @@ def allocate(
             bindings.update(dict.fromkeys(own, address))
             continue
         one = kept.get(gateway) or Written(ages[gateway][1], address)
-        kept[gateway], found = _ports(own, one, pool.fleet, probe)
+        kept[gateway], found = _ports(own, one, pool.fleet, refusal)
         bindings.update(found)
     return kept, bindings
 
