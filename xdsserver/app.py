@@ -139,6 +139,7 @@ class Standalone:
             async for scan in readings:
                 self._narrator.scan(scan)
                 self._take(self._reconciler.objects((one.kind, one.name, one.object) for one in scan.changes))
+                self._narrator.references(scan, self._reconciler, self._folder.place)
                 # A folder that cannot be read has not said anything yet: Envoys keep what they have.
                 if not any(problem.severity == "error" and not problem.file for problem in scan.problems):
                     self._server.ready()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from xdsserver.gatewayapi.statuses import GatewayStatus, faults, programmed
 from xdsserver.model.places import ListenerKey
+from xdsserver.objects.meta import ObjectKey
 from xdsserver.observe.notices import Level, Notice
 from xdsserver.proxy.states import Crashed, Draining, Missing, Ready, Starting, Stopped
 
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
     from xdsserver.files import Scan
     from xdsserver.gatewayapi.statuses import ObjectStatus
     from xdsserver.model.places import Bind
-    from xdsserver.objects.meta import ObjectKey
     from xdsserver.proxy.states import State
-    from xdsserver.reconciler import Outcome
+    from xdsserver.reconciler import Outcome, Reconciler
+
+    PlaceOf = Callable[[ObjectKey], tuple[str, int] | None]
+    """File and line (from 1) of the definition of an object that is in force."""
 
 _NAMED = 3
 """Objects that a notice names before it counts the rest."""
@@ -41,10 +44,10 @@ def _url(bind: Bind) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
-    """Where things are now: the socket of a listener, and file and line (from 1) of an object's definition."""
+    """Where things are now: the socket of a listener, and the definition of an object."""
 
     socket: Callable[[ListenerKey], Socket | None]
-    definition: Callable[[ObjectKey], tuple[str, int] | None]
+    definition: PlaceOf
 
 
 class Narrator:
@@ -56,6 +59,7 @@ class Narrator:
         self._problems: frozenset[str] = frozenset()
         self._faults: dict[ObjectKey, tuple[str, ...]] = {}
         self._serving: dict[ObjectKey, frozenset[tuple[str, Socket]]] = {}
+        self._dangling: dict[ObjectKey, tuple[str, ...]] = {}
 
     def scan(self, scan: Scan) -> None:
         """Tell what a reading of the folder found."""
@@ -88,6 +92,29 @@ class Narrator:
             elif status is None:
                 self._serving.pop(key, None)
 
+    def references(self, scan: Scan, reconciler: Reconciler, place_of: PlaceOf) -> None:
+        """Tell which references of objects lead to nobody, after a reading has been reconciled."""
+        targets_gone = any(
+            change.object is None and change.kind in {"Gateway", "GatewayClass"} for change in scan.changes
+        )
+        # What changed, and what was told before; all that may refer to something only where something is gone.
+        pipeline = reconciler.pipeline
+        candidates = {*self._dangling, *(change.key for change in scan.changes)}
+        if targets_gone:
+            candidates |= {
+                *pipeline.route_heads.rows,
+                *(ObjectKey("Gateway", *name) for name in pipeline.gateways.rows),
+            }
+        before, self._dangling = self._dangling, reconciler.dangling(candidates)
+        for key, words in sorted(self._dangling.items()):
+            for line in words:
+                if line not in before.get(key, ()):
+                    self._tell_fault(key, line, place_of(key))
+
+    def _tell_fault(self, key: ObjectKey, line: str, place: tuple[str, int] | None) -> None:
+        where = f"{self._folder / place[0]}:{place[1]}: " if place is not None else ""
+        self._report(Notice(Level.WARNING, "", f"{where}{key}: {line}"))
+
     def _tell_faults(self, key: ObjectKey, status: ObjectStatus | None, place: tuple[str, int] | None) -> None:
         before = self._faults.pop(key, ())
         if status is None:
@@ -97,8 +124,7 @@ class Narrator:
         now = tuple(words)
         for line in now:
             if line not in before:
-                where = f"{self._folder / place[0]}:{place[1]}: " if place is not None else ""
-                self._report(Notice(Level.WARNING, "", f"{where}{key}: {line}"))
+                self._tell_fault(key, line, place)
         if now:
             self._faults[key] = now
         elif before:

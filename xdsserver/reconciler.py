@@ -9,17 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from xdsserver.gatewayapi.attachment import named_gateway
 from xdsserver.infrastructure.allocation import Pool, allocate
+from xdsserver.objects.meta import Name
 from xdsserver.pipeline import Options, Pipeline
 from xdsserver.tables import Change
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from xdsserver.gatewayapi.statuses import ObjectStatus
     from xdsserver.infrastructure.allocation import Probe, Written
     from xdsserver.model.places import Delivery, DeliveryKey
-    from xdsserver.objects.meta import KubeObject, Name, ObjectKey
+    from xdsserver.objects.meta import KubeObject, ObjectKey
     from xdsserver.pipeline import ResourceKey
     from xdsserver.tables import Delta
     from xdsserver.xds.resource import Resource
@@ -78,6 +80,27 @@ class Reconciler:
     def deliveries(self, answers: Mapping[DeliveryKey, Delivery | None]) -> Outcome:
         """Take what the Envoys answered; it changes statuses and nothing else."""
         return self._round([Change(self.pipeline.deliveries, key, row) for key, row in answers.items()])
+
+    def dangling(self, keys: Iterable[ObjectKey]) -> dict[ObjectKey, tuple[str, ...]]:
+        """Give the references of these objects that lead to no Gateway or GatewayClass, where they have such.
+
+        No status can tell of them: whoever would write it is the one that is not there.
+        """
+        found = {key: tuple(self._dangling(key)) for key in keys}
+        return {key: words for key, words in found.items() if words}
+
+    def _dangling(self, key: ObjectKey) -> Iterator[str]:
+        pipeline = self.pipeline
+        name = Name(key.namespace, key.name)
+        if key.kind == "Gateway" and (gateway := pipeline.gateways.rows.get(name)) is not None:
+            class_name = gateway.spec.gateway_class_name
+            if Name("", class_name) not in pipeline.gateway_classes.rows:
+                yield f"spec.gatewayClassName: no GatewayClass {class_name}; this Gateway is served by nobody"
+        if (route := pipeline.route_heads.rows.get(key)) is not None:
+            for number, reference in enumerate(route.parents):
+                gateway_name = named_gateway(key, reference)
+                if gateway_name is not None and gateway_name not in pipeline.gateways.rows:
+                    yield f"spec.parentRefs[{number}]: no Gateway {gateway_name}"
 
     def _round(self, rows: Iterable[Change]) -> Outcome:
         deltas = [self.pipeline.apply(rows)]

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from xdsserver.cli.folder import ExistingFolder, read
-from xdsserver.gatewayapi.attachment import named_gateway
+from xdsserver.files import Scan
 from xdsserver.gatewayapi.statuses import faults
 from xdsserver.objects.meta import ObjectKey
 from xdsserver.reconciler import Reconciler
@@ -26,7 +26,7 @@ def check(
     source, scan, reconciler = read(folder)
     for problem in scan.problems:
         print(problem.below(folder))
-    found = list(_found(reconciler))
+    found = list(_found(scan, reconciler))
     for key, words in found:
         file, line = source.place(key) or ("", 0)
         print(f"{folder / file}:{line}: error: {key} {words}")
@@ -38,19 +38,10 @@ def check(
         raise typer.Exit(1)
 
 
-def _found(reconciler: Reconciler) -> Iterator[tuple[ObjectKey, str]]:
-    """Give faults of statuses, and references to Gateways that are not there, of which no status can tell."""
-    pipeline = reconciler.pipeline
-    for key, status in sorted(pipeline.statuses.rows.items()):
+def _found(scan: Scan, reconciler: Reconciler) -> Iterator[tuple[ObjectKey, str]]:
+    """Give faults of statuses, and references of which no status can tell."""
+    for key, status in sorted(reconciler.pipeline.statuses.rows.items()):
         # The same words may stand in several conditions and for several parents.
         yield from ((key, words) for words in {f"{one.reason}: {one.message}": None for _, one in faults(status)})
-    for name, gateway in sorted(pipeline.gateways.rows.items()):
-        class_name = gateway.spec.gateway_class_name
-        if not any(key.name == class_name for key in pipeline.gateway_classes.rows):
-            words = f"spec.gatewayClassName: no GatewayClass {class_name}; this Gateway is served by nobody"
-            yield ObjectKey("Gateway", *name), words
-    for key, route in sorted(pipeline.route_heads.rows.items()):
-        for number, reference in enumerate(route.parents):
-            gateway_name = named_gateway(key, reference)
-            if gateway_name is not None and gateway_name not in pipeline.gateways.rows:
-                yield key, f"spec.parentRefs[{number}]: no Gateway {gateway_name}"
+    for key, words in sorted(reconciler.dangling(change.key for change in scan.changes).items()):
+        yield from ((key, one) for one in words)

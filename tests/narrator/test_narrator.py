@@ -1,0 +1,124 @@
+"""What a run says: each thing once, with file and line, and again when it is mended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.folders import GATEWAY, ROUTE, SHOP, folder
+from xdsserver.files import Folder
+from xdsserver.files.values import Limits
+from xdsserver.model.places import Bind, Delivery, DeliveryKey
+from xdsserver.narrator import Narrator, Socket, Whereabouts
+from xdsserver.observe.notices import Level, Notice
+from xdsserver.reconciler import FLEET, Reconciler
+from xdsserver.xds.resource import LISTENER
+from xdsserver.xds.resource import ROUTE as ROUTES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from xdsserver.model.places import ListenerKey
+
+REMOVALS_AT_ONCE = Limits(settle_s=0)
+
+
+class Run:
+    """A folder that is read, reconciled and told of, step by step; without sockets."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.opened_port = 8080
+        self._folder = Folder(path, REMOVALS_AT_ONCE)
+        self._reconciler = Reconciler()
+        self._heard: list[Notice] = []
+        self._narrator = Narrator(self._heard.append, path)
+
+    def said(self, **files: str) -> list[Notice]:
+        """Save files, read the folder, and give what is said of it."""
+        folder(self.path, **files)
+        scan = self._folder.scan()
+        self._narrator.scan(scan)
+        outcome = self._reconciler.objects((one.kind, one.name, one.object) for one in scan.changes)
+        self._narrator.outcome(outcome, Whereabouts(self._socket, self._folder.place))
+        self._narrator.references(scan, self._reconciler, self._folder.place)
+        return self._all()
+
+    def acknowledged(self) -> list[Notice]:
+        """Let an Envoy acknowledge listeners and routes, and give what is said of it."""
+        keys = (DeliveryKey(*key) for key in self._reconciler.pipeline.resources.rows if key[1] in (LISTENER, ROUTES))
+        outcome = self._reconciler.deliveries(dict.fromkeys(keys, Delivery(acknowledged=True, rejected="")))
+        self._narrator.outcome(outcome, Whereabouts(self._socket, self._folder.place))
+        return self._all()
+
+    def _all(self) -> list[Notice]:
+        heard = self._heard.copy()
+        self._heard.clear()
+        return heard
+
+    def _socket(self, _key: ListenerKey) -> Socket:
+        return Socket(8080, Bind(FLEET, "127.0.0.1", self.opened_port, "TCP"))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(tmp_path)
+
+
+def problems(notices: list[Notice]) -> list[str]:
+    return [notice.text for notice in notices if notice.level in (Level.WARNING, Level.ERROR)]
+
+
+def test_changed_objects_are_named_and_the_rest_is_counted(run: Run) -> None:
+    (notice,) = run.said(a=GATEWAY, b=ROUTE, c=SHOP)
+    assert notice.subject == "changed"
+    assert notice.text.endswith(" and 1 more")
+    (notice,) = run.said(c=SHOP.replace("80", "81") + "---\n" + ROUTE.replace("name: shop}", "name: other}", 1))[:1]
+    assert notice.text == "HTTPRoute default/other, Service default/shop"
+
+
+def test_a_listener_is_told_with_its_address_once_it_is_served(run: Run) -> None:
+    run.said(a=GATEWAY, b=ROUTE, c=SHOP)
+    (notice,) = run.acknowledged()
+    url = "http://127.0.0.1:8080"
+    assert notice == Notice(Level.OK, "Gateway default/edge", f"listener http is served at {url}", url)
+    assert run.said() == []
+
+
+def test_a_port_that_was_mapped_is_told(run: Run) -> None:
+    run.opened_port = 16080
+    run.said(a=GATEWAY, b=ROUTE, c=SHOP)
+    (notice,) = run.acknowledged()
+    assert notice.url == "http://127.0.0.1:16080"
+    assert "port 8080 could not be opened here" in notice.text
+
+
+def test_a_condition_is_told_once_with_file_and_line_and_again_when_it_is_good(run: Run) -> None:
+    words = "HTTPRoute default/shop: BackendNotFound: spec.rules[0].backendRefs[0]: Service default/shop does not exist"
+    assert problems(run.said(a=GATEWAY, b=ROUTE)) == [f"{run.path}/b.yaml:1: {words}"]
+    assert problems(run.said(a=GATEWAY + "# a comment")) == []
+    assert run.said(c=SHOP)[-1] == Notice(Level.OK, "HTTPRoute default/shop", "has no problems any more")
+
+
+def test_a_broken_file_is_told_once_with_its_line_and_when_it_is_mended(run: Run) -> None:
+    run.said(a=GATEWAY, b=ROUTE, c=SHOP)
+    bad = ROUTE.replace("port: 80}", "port: eighty}")
+    said = problems(run.said(b=bad))
+    assert any(words.startswith(f"{run.path}/b.yaml:9: error: HTTPRoute default/shop ") for words in said), said
+    assert problems(run.said(b=bad)) == []
+    assert run.said(b=ROUTE)[-1].text == "no errors any more"
+
+
+def test_a_route_for_a_gateway_that_is_not_there_is_told(run: Run) -> None:
+    words = "HTTPRoute default/shop: spec.parentRefs[0]: no Gateway default/edge"
+    assert problems(run.said(b=ROUTE, c=SHOP)) == [f"{run.path}/b.yaml:1: {words}"]
+    assert problems(run.said(d=SHOP.replace("name: shop", "name: other"))) == []
+    assert problems(run.said(a=GATEWAY)) == []
+    (run.path / "a.yaml").unlink()
+    assert problems(run.said()) == [f"{run.path}/b.yaml:1: {words}"]
+
+
+def test_a_gateway_of_a_class_that_is_not_there_is_told(run: Run) -> None:
+    (words,) = problems(run.said(a=GATEWAY.replace("gatewayClassName: xdsserver", "gatewayClassName: other")))
+    assert words.startswith(f"{run.path}/a.yaml:6: Gateway default/edge: spec.gatewayClassName: no GatewayClass other")
