@@ -112,8 +112,8 @@ class Narrator:
                     self._tell_fault(key, line, place_of(key))
 
     def _tell_fault(self, key: ObjectKey, line: str, place: tuple[str, int] | None) -> None:
-        where = f"{self._folder / place[0]}:{place[1]}: " if place is not None else ""
-        self._report(Notice(Level.WARNING, "", f"{where}{key}: {line}"))
+        where = f" ({self._folder / place[0]}:{place[1]})" if place is not None else ""
+        self._report(Notice(Level.WARNING, str(key), f"{line}{where}"))
 
     def _tell_faults(self, key: ObjectKey, status: ObjectStatus | None, place: tuple[str, int] | None) -> None:
         before = self._faults.pop(key, ())

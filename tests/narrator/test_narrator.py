@@ -67,7 +67,11 @@ def run(tmp_path: Path) -> Run:
 
 
 def problems(notices: list[Notice]) -> list[str]:
-    return [notice.text for notice in notices if notice.level in (Level.WARNING, Level.ERROR)]
+    return [
+        f"{notice.subject}: {notice.text}" if notice.subject else notice.text
+        for notice in notices
+        if notice.level in (Level.WARNING, Level.ERROR)
+    ]
 
 
 def test_changed_objects_are_named_and_the_rest_is_counted(run: Run) -> None:
@@ -96,7 +100,7 @@ def test_a_port_that_was_mapped_is_told(run: Run) -> None:
 
 def test_a_condition_is_told_once_with_file_and_line_and_again_when_it_is_good(run: Run) -> None:
     words = "HTTPRoute default/shop: BackendNotFound: spec.rules[0].backendRefs[0]: Service default/shop does not exist"
-    assert problems(run.said(a=GATEWAY, b=ROUTE)) == [f"{run.path}/b.yaml:1: {words}"]
+    assert problems(run.said(a=GATEWAY, b=ROUTE)) == [f"{words} ({run.path}/b.yaml:1)"]
     assert problems(run.said(a=GATEWAY + "# a comment")) == []
     assert run.said(c=SHOP)[-1] == Notice(Level.OK, "HTTPRoute default/shop", "has no problems any more")
 
@@ -112,13 +116,14 @@ def test_a_broken_file_is_told_once_with_its_line_and_when_it_is_mended(run: Run
 
 def test_a_route_for_a_gateway_that_is_not_there_is_told(run: Run) -> None:
     words = "HTTPRoute default/shop: spec.parentRefs[0]: no Gateway default/edge"
-    assert problems(run.said(b=ROUTE, c=SHOP)) == [f"{run.path}/b.yaml:1: {words}"]
+    assert problems(run.said(b=ROUTE, c=SHOP)) == [f"{words} ({run.path}/b.yaml:1)"]
     assert problems(run.said(d=SHOP.replace("name: shop", "name: other"))) == []
     assert problems(run.said(a=GATEWAY)) == []
     (run.path / "a.yaml").unlink()
-    assert problems(run.said()) == [f"{run.path}/b.yaml:1: {words}"]
+    assert problems(run.said()) == [f"{words} ({run.path}/b.yaml:1)"]
 
 
 def test_a_gateway_of_a_class_that_is_not_there_is_told(run: Run) -> None:
     (words,) = problems(run.said(a=GATEWAY.replace("gatewayClassName: xdsserver", "gatewayClassName: other")))
-    assert words.startswith(f"{run.path}/a.yaml:6: Gateway default/edge: spec.gatewayClassName: no GatewayClass other")
+    assert words.startswith("Gateway default/edge: spec.gatewayClassName: no GatewayClass other")
+    assert words.endswith(f"({run.path}/a.yaml:6)")
