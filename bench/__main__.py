@@ -1,0 +1,57 @@
+"""Run the measurements whose figures begin with a prefix: `python -m bench [prefix]`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from bench import changes, counts, decoding, failures, saving
+from bench.figure import table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bench.figure import Figure
+
+# Which figures a measurement gives, so that a prefix runs no more than it needs. Quick and exact ones come first.
+_MEASUREMENTS: tuple[tuple[tuple[str, ...], Callable[[], Iterator[Figure]]], ...] = (
+    (("derivations_per_change", "rows_per_change", "bytes_per_change"), counts.figures),
+    (("decode_us",), decoding.figures),
+    (
+        (
+            "change_to_answer_ms",
+            "change_ratio_to_handwritten",
+            "own_share_ms",
+            "cpu_ms_per_change",
+            "sent_bytes_per_change",
+            "cold_start_s",
+            "growth",
+        ),
+        changes.figures,
+    ),
+    (("file_to_answer_ms",), saving.figures),
+    (("failed_requests", "torn_answers"), failures.figures),
+)
+
+
+def main() -> int:
+    """Measure, print a line as soon as a figure is there, then the table; the exit code says whether anything ran."""
+    prefix = sys.argv[1] if len(sys.argv) > 1 else ""
+    found = []
+    for names, figures in _MEASUREMENTS:
+        if not any(name.startswith(prefix) for name in names):
+            continue
+        for figure in figures():
+            if figure.name.startswith(prefix):
+                print(figure.line(), flush=True)
+                found.append(figure)
+    if not found:
+        print(f"no figure begins with {prefix!r}", file=sys.stderr)
+        return 2
+    print()
+    print(table(found))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
