@@ -8,9 +8,10 @@ at once is what it must equal after any history (tests/properties).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from xdsserver.filters import registry
+from xdsserver.filters.slices import ListenerFacts
 from xdsserver.gatewayapi import features, hostnames
 from xdsserver.gatewayapi.attachment import RouteHead, attach, named_gateway
 from xdsserver.gatewayapi.backends import (
@@ -23,16 +24,19 @@ from xdsserver.gatewayapi.backends import (
 from xdsserver.gatewayapi.classes import class_problems, class_status
 from xdsserver.gatewayapi.gateways import ListenerState, claims, gateway_status
 from xdsserver.gatewayapi.grants import permissions
+from xdsserver.gatewayapi.grpcrules import parse_grpc
+from xdsserver.gatewayapi.httprules import parse_http
 from xdsserver.gatewayapi.labels import namespace_labels
 from xdsserver.gatewayapi.listeners import listeners
 from xdsserver.gatewayapi.routes import route_status
-from xdsserver.gatewayapi.rules import parse, resolve_rule
+from xdsserver.gatewayapi.rules import resolve_rule
 from xdsserver.model.backends import Cluster, FromDns, FromSlices
 from xdsserver.model.places import Bind, Delivery, DeliveryKey, ListenerKey, PortKey
 from xdsserver.model.routing import ClusterKey, EndpointsKey
 from xdsserver.objects.core import EndpointSlice, Namespace, Service
 from xdsserver.objects.gateway import Gateway
 from xdsserver.objects.gatewayclass import GatewayClass
+from xdsserver.objects.grpcroute import GRPCRoute
 from xdsserver.objects.httproute import HTTPRoute
 from xdsserver.objects.meta import Name, ObjectKey
 from xdsserver.objects.referencegrant import ReferenceGrant
@@ -44,7 +48,7 @@ from xdsserver.translation.routes import envoy_routes, route_list, used_clusters
 from xdsserver.xds.resource import LISTENER, ROUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from xdsserver.gatewayapi.attachment import Parent
     from xdsserver.gatewayapi.backends import (
@@ -52,6 +56,7 @@ if TYPE_CHECKING:
     )
     from xdsserver.gatewayapi.grants import Permission
     from xdsserver.gatewayapi.listeners import Listener
+    from xdsserver.gatewayapi.parsing import ParseFilter
     from xdsserver.gatewayapi.rules import ParsedRule, ResolvedRule
     from xdsserver.gatewayapi.statuses import ObjectStatus
     from xdsserver.model.places import Binding, PortClaim
@@ -84,6 +89,7 @@ class Pipeline:
         self.gateway_classes = graph.source("gateway_classes", GatewayClass)
         self.gateways = graph.source("gateways", Gateway)
         self.http_routes = graph.source("http_routes", HTTPRoute)
+        self.grpc_routes = graph.source("grpc_routes", GRPCRoute)
         self.reference_grants = graph.source("reference_grants", ReferenceGrant)
         self.namespaces = graph.source("namespaces", Namespace)
         self.services = graph.source("services", Service)
@@ -109,7 +115,11 @@ class Pipeline:
 
         # Attachment: which routes have which hostnames on which listeners.
         self.labels = graph.derive("labels", self.namespaces, _labels)
-        self.route_heads = graph.derive("route_heads", self.http_routes, _route_head)
+        self.route_heads = graph.union(
+            "route_heads",
+            graph.derive("http_route_heads", self.http_routes, _route_head("HTTPRoute")),
+            graph.derive("grpc_route_heads", self.grpc_routes, _route_head("GRPCRoute")),
+        )
         self.parents = graph.derive("parents", self.route_heads, self._parents)
         self.attached = graph.derive("attached", self.parents, _attached)
 
@@ -119,7 +129,11 @@ class Pipeline:
         self.service_kinds = graph.derive("service_kinds", self.services, _service_kind)
         self.service_ports = graph.derive("service_ports", self.services, _service_ports)
         self.backends = BackendTables(self.grants, self.service_kinds, self.service_ports)
-        self.parsed_rules = graph.derive("parsed_rules", self.http_routes, self._parsed_rules)
+        self.parsed_rules = graph.union(
+            "parsed_rules",
+            graph.derive("http_rules", self.http_routes, _parsed_rules(parse_http)),
+            graph.derive("grpc_rules", self.grpc_routes, _parsed_rules(parse_grpc)),
+        )
         self.rules = graph.derive("rules", self.parsed_rules, self._rule)
         self.rules_of = graph.index("rules_of", self.rules, lambda key, _rule: key[0])
 
@@ -176,15 +190,25 @@ class Pipeline:
         self.listener_states = graph.derive("listener_states", self.listeners, self._listener_state)
         self.class_statuses = graph.derive("class_statuses", self.our_classes, self._class_status)
         self.gateway_statuses = graph.derive("gateway_statuses", self.our_gateways, self._gateway_status)
-        self.route_statuses = graph.derive("route_statuses", self.http_routes, self._route_status)
+        self.http_route_statuses = graph.derive(
+            "http_route_statuses", self.http_routes, self._route_status("HTTPRoute")
+        )
+        self.grpc_route_statuses = graph.derive(
+            "grpc_route_statuses", self.grpc_routes, self._route_status("GRPCRoute")
+        )
         self.statuses: Table[ObjectKey, ObjectStatus] = graph.union(
-            "statuses", self.class_statuses, self.gateway_statuses, self.route_statuses
+            "statuses",
+            self.class_statuses,
+            self.gateway_statuses,
+            self.http_route_statuses,
+            self.grpc_route_statuses,
         )
 
         self._sources: Mapping[str, Source[Name, Any]] = {
             "GatewayClass": self.gateway_classes,
             "Gateway": self.gateways,
             "HTTPRoute": self.http_routes,
+            "GRPCRoute": self.grpc_routes,
             "ReferenceGrant": self.reference_grants,
             "Namespace": self.namespaces,
             "Service": self.services,
@@ -232,9 +256,6 @@ class Pipeline:
 
     # Rules and routes.
 
-    def _parsed_rules(self, _read: Read, _key: Name, route: HTTPRoute) -> Mapping[RuleKey, ParsedRule]:
-        return {(rule.owner, rule.position): rule for rule in parse(route, _PARSERS)}
-
     def _rule(self, read: Read, key: RuleKey, rule: ParsedRule) -> Mapping[RuleKey, ResolvedRule]:
         return {key: resolve_rule(read, self.backends, rule)}
 
@@ -245,14 +266,19 @@ class Pipeline:
     def _accepted(
         self, read: Read, key: tuple[ListenerKey, ObjectKey], _hosts: tuple[Hosts, ...]
     ) -> Mapping[tuple[ListenerKey, ObjectKey], bool]:
-        return {key: True} if read(self.good_rule_counts, key[1]) else {}
+        good = read(self.good_rule_counts, key[1]) or read(self.rules_of, key[1]) is None
+        return {key: True} if good else {}
 
     def _routes(
         self, read: Read, key: tuple[ListenerKey, ObjectKey], hosts: tuple[Hosts, ...]
     ) -> Mapping[RouteKey, EnvoyRoute]:
         listener, route = key
+        found = read(self.listeners, listener)
+        if found is None:
+            return {}
+        facts = ListenerFacts(found.port, "http")
         rules = self._rules_of(read, route)
-        return dict(one for host_ in hosts for rule in rules for one in envoy_routes(listener, host_, rule))
+        return dict(one for host_ in hosts for rule in rules for one in envoy_routes(listener, facts, host_, rule))
 
     def _host(self, read: Read, key: tuple[ListenerKey, str], _count: int) -> Mapping[HostKey, Host]:
         listener, hostname = key
@@ -333,14 +359,17 @@ class Pipeline:
         states = (read(self.listener_states, one) for one in keys)
         return {ObjectKey("Gateway", *key): gateway_status(gateway, (one for one in states if one is not None))}
 
-    def _route_status(self, read: Read, key: Name, route: HTTPRoute) -> Mapping[ObjectKey, ObjectStatus]:
-        owner = ObjectKey("HTTPRoute", *key)
-        parents = read(self.parents, owner)
-        if not parents:
-            return {}
-        rules = self._rules_of(read, owner)
-        generation = route.metadata.generation
-        return {owner: route_status(parents, rules, controller=self.options.controller, generation=generation)}
+    def _route_status(self, kind: str) -> Callable[[Read, Name, KubeObject], Mapping[ObjectKey, ObjectStatus]]:
+        def status(read: Read, key: Name, route: KubeObject) -> Mapping[ObjectKey, ObjectStatus]:
+            owner = ObjectKey(kind, *key)
+            parents = read(self.parents, owner)
+            if not parents:
+                return {}
+            rules = self._rules_of(read, owner)
+            generation = route.metadata.generation
+            return {owner: route_status(parents, rules, controller=self.options.controller, generation=generation)}
+
+        return status
 
 
 RuleKey = tuple[ObjectKey, int]
@@ -377,9 +406,24 @@ def _labels(_read: Read, key: Name, namespace: Namespace) -> Mapping[str, Mappin
     return {key.name: namespace.metadata.labels}
 
 
-def _route_head(_read: Read, key: Name, route: HTTPRoute) -> Mapping[ObjectKey, RouteHead]:
-    owner = ObjectKey("HTTPRoute", *key)
-    return {owner: RouteHead(owner, route.spec.hostnames, route.spec.parent_refs)}
+R = TypeVar("R", HTTPRoute, GRPCRoute)
+
+
+def _route_head(kind: str) -> Callable[[Read, Name, R], Mapping[ObjectKey, RouteHead]]:
+    def head(_read: Read, key: Name, route: R) -> Mapping[ObjectKey, RouteHead]:
+        owner = ObjectKey(kind, *key)
+        return {owner: RouteHead(owner, route.spec.hostnames, route.spec.parent_refs)}
+
+    return head
+
+
+def _parsed_rules(
+    parse: Callable[[R, Mapping[str, ParseFilter]], Iterable[ParsedRule]],
+) -> Callable[[Read, Name, R], Mapping[RuleKey, ParsedRule]]:
+    def rules(_read: Read, _key: Name, route: R) -> Mapping[RuleKey, ParsedRule]:
+        return {(rule.owner, rule.position): rule for rule in parse(route, _PARSERS)}
+
+    return rules
 
 
 def _attached(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from xdsserver.filters.request_header_modifier import RequestHeaderModifier
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from xdsserver.filters.slices import RouteFilter
 
-FILTERS: tuple[RouteFilter[Any], ...] = (RequestHeaderModifier(),)
+FILTERS: tuple[RouteFilter, ...] = (RequestHeaderModifier(),)
 
-BY_TYPE: Mapping[str, RouteFilter[Any]] = {one.type: one for one in FILTERS}
+BY_TYPE: Mapping[str, RouteFilter] = {one.type: one for one in FILTERS}
 
 FEATURES: tuple[str, ...] = tuple(feature for one in FILTERS for feature in one.features)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from envoy.config.route.v3.route_components_pb2 import Route, WeightedCluster
 
+    from xdsserver.filters.slices import Target
     from xdsserver.objects.httproute import HTTPHeader, HTTPRouteFilter
 
 
@@ -31,6 +32,7 @@ class RequestHeaderModifier:
 
     type = "RequestHeaderModifier"
     features: tuple[str, ...] = ("HTTPRouteBackendRequestHeaderModification",)
+    per_share = True
 
     def parse(self, spec: HTTPRouteFilter) -> Filter | str:
         """Refuse what Envoy refuses: pseudo headers, and Host, which only a rewrite of the hostname may change."""
@@ -42,22 +44,29 @@ class RequestHeaderModifier:
                 return f"requestHeaderModifier cannot change {name}; use URLRewrite for the hostname"
         return Filter(self.type, Settings(_pairs(edits.set), _pairs(edits.add), edits.remove))
 
-    def on_route(self, settings: Settings, route: Route) -> None:
-        """Apply it to all requests of a rule."""
-        route.request_headers_to_add.extend(_options(settings))
-        route.request_headers_to_remove.extend(settings.remove)
+    def on_route(self, filter_: Filter, target: Target) -> None:
+        """Apply it to all requests of a route."""
+        _edit(target.route, filter_.settings)
 
-    def on_share(self, settings: Settings, share: WeightedCluster.ClusterWeight) -> None:
-        """Apply it to the requests that one backend gets, after what is there already.
+    def on_share(self, filter_: Filter, share: WeightedCluster.ClusterWeight) -> None:
+        """Apply it to the requests that one backend gets."""
+        _edit(share, filter_.settings)
 
-        Envoy removes first, then sets, then adds, whatever the order: an earlier edit that this one undoes must go.
-        """
-        undone = {name.lower() for name in (*settings.remove, *(name for name, _ in settings.set))}
-        kept = [option for option in share.request_headers_to_add if option.header.key.lower() not in undone]
-        del share.request_headers_to_add[:]
-        share.request_headers_to_add.extend(kept)
-        share.request_headers_to_add.extend(_options(settings))
-        share.request_headers_to_remove.extend(settings.remove)
+    def http_filter(self) -> None:
+        """Need nothing in the chain: Envoy's router edits headers."""
+
+
+def _edit(out: Route | WeightedCluster.ClusterWeight, settings: Settings) -> None:
+    """Add edits after those that are there already.
+
+    Envoy removes first, then sets, then adds, whatever the order: an earlier edit that this one undoes must go.
+    """
+    undone = {name.lower() for name in (*settings.remove, *(name for name, _ in settings.set))}
+    kept = [option for option in out.request_headers_to_add if option.header.key.lower() not in undone]
+    del out.request_headers_to_add[:]
+    out.request_headers_to_add.extend(kept)
+    out.request_headers_to_add.extend(_options(settings))
+    out.request_headers_to_remove.extend(settings.remove)
 
 
 def _names(headers: tuple[HTTPHeader, ...]) -> Iterator[str]:

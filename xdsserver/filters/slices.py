@@ -2,31 +2,55 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from envoy.config.route.v3.route_components_pb2 import Route, WeightedCluster
+    from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import HttpFilter
 
-    from xdsserver.model.routing import Filter
+    from xdsserver.model.routing import Filter, RequestMatch
     from xdsserver.objects.httproute import HTTPRouteFilter
 
 
-S_contra = TypeVar("S_contra", contravariant=True)
+@dataclass(frozen=True, slots=True)
+class ListenerFacts:
+    """What a filter may need to know of the listener that its route is on: the port that the user wrote, the scheme."""
+
+    port: int
+    scheme: str
 
 
-class RouteFilter(Protocol[S_contra]):
-    """One type of filter. `settings` is always what `parse` put into its Filter; nobody else looks into it."""
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The Envoy route that a filter is applied to; it is complete but for the filters behind this one."""
+
+    route: Route
+    match: RequestMatch
+    listener: ListenerFacts
+
+
+class RouteFilter(Protocol):
+    """One type of filter. The settings of the Filters it gets are what its own `parse` made."""
 
     type: str
     """The `type` by which users name it."""
     features: tuple[str, ...]
     """The features of the Gateway API that it makes whole."""
+    per_share: bool
+    """Whether Envoy can apply it to one weighted cluster. Where it cannot, its rule is split: a route a backend."""
 
     def parse(self, spec: HTTPRouteFilter) -> Filter | str:
         """Give the settings, or say what is wrong with them and what to write instead."""
 
-    def on_route(self, settings: S_contra, route: Route) -> None:
-        """Apply it to all requests of a rule."""
+    def on_route(self, filter_: Filter, target: Target) -> None:
+        """Apply it to all requests of a route."""
 
-    def on_share(self, settings: S_contra, share: WeightedCluster.ClusterWeight) -> None:
-        """Apply it to the requests that one backend gets; called once for each filter of it, in their order."""
+    def on_share(self, filter_: Filter, share: WeightedCluster.ClusterWeight) -> None:
+        """Apply it to the requests that one backend gets; called once for each filter of it, in their order.
+
+        Never called where it is not `per_share`.
+        """
+
+    def http_filter(self) -> HttpFilter | None:
+        """Give what must stand in the chain of every connection manager, without effect on routes that do not ask."""

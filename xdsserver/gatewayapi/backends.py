@@ -15,10 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from xdsserver.gatewayapi.grants import Permission, Referrer
-    from xdsserver.model.routing import EndpointsKey
+    from xdsserver.model.routing import BackendUse, EndpointsKey
     from xdsserver.objects.core import EndpointPort, EndpointSlice, Service
-    from xdsserver.objects.meta import BackendObjectReference
     from xdsserver.tables import Read, Table
+
+
+H2C = "kubernetes.io/h2c"
+WS = "kubernetes.io/ws"
+"""Application protocols of a Service port that we speak (KEP-3726): HTTP/2 by prior knowledge, WebSocket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +63,18 @@ def service_ports(service: Service) -> dict[tuple[Name, int], PortKind]:
     return {(service.name, port.port): PortKind(port.name, port.protocol, port.app_protocol) for port in ports}
 
 
-def resolve(
-    read: Read, tables: BackendTables, referrer: Referrer, reference: BackendObjectReference, field: str
-) -> ClusterKey | Problem:
-    """Find what a backendRef of a route means (HTTPBackendRef, ResolvedRefs).
+def resolve(read: Read, tables: BackendTables, referrer: Referrer, use: BackendUse) -> ClusterKey | Problem:
+    """Find what a reference to a backend means (BackendObjectReference, ResolvedRefs).
 
-    The grant is checked before existence. `field` is the path of the reference, for the words of a problem.
+    The grant is checked before existence. Words of a problem begin with the field of `use`. gRPC needs HTTP/2, whatever
+    the Service says.
     """
+    reference = use.reference
     target = ObjectKey(reference.kind, reference.namespace or referrer.namespace, reference.name)
     name = Name(target.namespace, target.name)
 
     def problem(reason: str, message: str) -> Problem:
-        return Problem(RESOLVED_REFS, reason, f"{field}: {message}")
+        return Problem(RESOLVED_REFS, reason, f"{use.field}: {message}")
 
     if (reference.group, reference.kind) != ("", "Service"):
         return problem("InvalidKind", f"{reference.group or 'core'}/{reference.kind} is no backend; use a Service")
@@ -91,14 +95,18 @@ def resolve(
             return problem("BackendNotFound", f"Service {name} has no port {reference.port}")
     elif (refusal := _protocol_problem(port)) is not None:
         return problem("UnsupportedProtocol", f"Service {name} port {reference.port}: {refusal}")
-    return ClusterKey("Service", name.namespace, name.name, reference.port, "http1")
+    speaks_http2 = use.http2 or referrer.kind == "GRPCRoute" or (port is not None and port.app_protocol == H2C)
+    protocol = "http2" if speaks_http2 else "http1"
+    return ClusterKey("Service", name.namespace, name.name, reference.port, protocol)
 
 
 def _protocol_problem(port: PortKind) -> str | None:
     if port.protocol != "TCP":
         return f"protocol {port.protocol} cannot carry HTTP; use TCP"
     if port.app_protocol is not None and port.app_protocol.startswith("kubernetes.io/"):
-        return f"appProtocol {port.app_protocol} is not supported; leave it out for HTTP/1.1"
+        if port.app_protocol in (H2C, WS):
+            return None
+        return f"appProtocol {port.app_protocol} is not supported; use {H2C} or {WS}, or leave it out for HTTP/1.1"
     return None
 
 

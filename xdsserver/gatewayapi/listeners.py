@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from xdsserver.objects.gateway import Gateway, GatewayListener, RouteNamespaces
 
-ROUTE_KINDS: Mapping[str, tuple[str, ...]] = {"HTTP": ("HTTPRoute",)}
+ROUTE_KINDS: Mapping[str, tuple[str, ...]] = {"HTTP": ("HTTPRoute", "GRPCRoute")}
 """The kinds of routes that a listener of each supported protocol can serve, in the order in which status lists them."""
 
 TRANSPORTS: Mapping[str, str] = {"HTTP": "TCP"}

@@ -33,7 +33,8 @@ def route_status(
     """
     rules = tuple(rules)
     dropped = [words for rule in rules for words in rule.dropped]
-    whole = [Problem(ACCEPTED, "UnsupportedValue", "; ".join(dropped))] if all(rule.dropped for rule in rules) else []
+    nothing_left = bool(rules) and all(rule.dropped for rule in rules)
+    whole = [Problem(ACCEPTED, "UnsupportedValue", "; ".join(dropped))] if nothing_left else []
     references = condition(
         RESOLVED_REFS,
         "ResolvedRefs",

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from xdsserver.objects.meta import ObjectKey
+    from xdsserver.objects.meta import BackendObjectReference, ObjectKey
 
 MAX_REGEX_INSTRUCTIONS = 1_000
 """How large a regular expression may be, in instructions of its RE2 program (`[a-z]{1,64}` has 259).
@@ -26,13 +26,15 @@ class PathKind(Enum):
     EXACT = 0
     REGEX = 1
     PREFIX = 2
+    METHOD = 3
 
 
 @dataclass(frozen=True, slots=True)
 class PathMatch:
     """A path: whole, by RE2 expression over the whole path, or by elements (`/a` covers `/a/b`, not `/ab`).
 
-    The value of a prefix has no slash at its end, so that of `/` is empty.
+    The value of a prefix has no slash at its end, so that of `/` is empty. That of METHOD is `/` and the name of a gRPC
+    method, of any service: less specific than a whole service, which is a prefix.
     """
 
     kind: PathKind
@@ -61,7 +63,7 @@ class RequestMatch:
 class ClusterKey(NamedTuple):
     """One backend as a fleet reaches it: which one it is, never what is in it and never who names it.
 
-    `protocol` is what is spoken to it: "http1" for now.
+    `protocol` is what is spoken to it: "http1" or "http2" (without TLS by prior knowledge).
     """
 
     kind: str
@@ -88,11 +90,29 @@ class EndpointsKey(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class BackendUse:
+    """A backend that a filter needs: where the reference stands within the filter, and what is spoken to it.
+
+    What is `required` must not be left out: without it the requests of the filter are answered with 500.
+    """
+
+    reference: BackendObjectReference
+    field: str
+    http2: bool = False
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Filter:
-    """A filter with its settings as its slice in `filters` parsed them; opaque to everybody else."""
+    """A filter with its settings as its slice in `filters` parsed them; opaque to everybody else.
+
+    `clusters` are those that `uses` were resolved to, in their order, None for what cannot be had; empty before.
+    """
 
     type: str
     settings: Any
+    uses: tuple[BackendUse, ...] = ()
+    clusters: tuple[ClusterKey | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ XGATEWAY_GROUP = "gateway.networking.x-k8s.io"
 
 NOT_YET = frozenset(
     {
-        *((GATEWAY_GROUP, kind) for kind in ("BackendTLSPolicy", "GRPCRoute", "ListenerSet")),
+        *((GATEWAY_GROUP, kind) for kind in ("BackendTLSPolicy", "ListenerSet")),
         *((GATEWAY_GROUP, kind) for kind in ("TCPRoute", "TLSRoute", "UDPRoute")),
         *((XGATEWAY_GROUP, kind) for kind in ("XBackend", "XBackendTrafficPolicy", "XMesh", "XTelemetryPolicy")),
         ("rustfs.com", "Tenant"),

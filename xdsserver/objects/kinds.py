@@ -5,6 +5,7 @@ from typing import NamedTuple
 from xdsserver.objects.core import ConfigMap, EndpointSlice, Namespace, Secret, Service
 from xdsserver.objects.gateway import Gateway
 from xdsserver.objects.gatewayclass import GatewayClass
+from xdsserver.objects.grpcroute import GRPCRoute
 from xdsserver.objects.httproute import HTTPRoute
 from xdsserver.objects.meta import GATEWAY_GROUP, KubeObject
 from xdsserver.objects.referencegrant import ReferenceGrant
@@ -24,6 +25,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("GatewayClass", GATEWAY_GROUP, ("v1", "v1beta1"), GatewayClass, namespaced=False),
     Kind("Gateway", GATEWAY_GROUP, ("v1", "v1beta1"), Gateway),
     Kind("HTTPRoute", GATEWAY_GROUP, ("v1", "v1beta1"), HTTPRoute),
+    Kind("GRPCRoute", GATEWAY_GROUP, ("v1",), GRPCRoute),
     Kind("ReferenceGrant", GATEWAY_GROUP, ("v1", "v1beta1"), ReferenceGrant),
     Kind("Namespace", "", ("v1",), Namespace, namespaced=False),
     Kind("Service", "", ("v1",), Service),

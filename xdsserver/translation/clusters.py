@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster as EnvoyCluster
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
+from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
 
 from xdsserver.model.backends import FromDns, FromSlices
 from xdsserver.translation.sources import ads
@@ -16,12 +17,17 @@ if TYPE_CHECKING:
 
 _CONNECT_TIMEOUT_S = 5
 
+_HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+"""The key under which a cluster says how it speaks HTTP."""
+
 
 def cluster(cluster_: Cluster) -> Resource:
     """Translate a cluster; its endpoints are a resource of their own, so that they can change without it."""
     name = str(cluster_.key)
     out = EnvoyCluster(name=name)
     out.connect_timeout.seconds = _CONNECT_TIMEOUT_S
+    if cluster_.key.protocol == "http2":
+        _speak_http2(out)
     endpoints = None
     match cluster_.discovery:
         case FromSlices(key):
@@ -41,6 +47,12 @@ def cluster(cluster_: Cluster) -> Resource:
             out.load_assignment.cluster_name = name
             _add(out.load_assignment, hostname, port)
     return Resource.of(out, name, endpoints=endpoints)
+
+
+def _speak_http2(out: EnvoyCluster) -> None:
+    options = HttpProtocolOptions()
+    options.explicit_http_config.http2_protocol_options.SetInParent()
+    out.typed_extension_protocol_options[_HTTP_OPTIONS].Pack(options, deterministic=True)
 
 
 def load_assignment(endpoints: Endpoints) -> Resource:

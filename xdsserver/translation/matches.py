@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from envoy.config.route.v3.route_components_pb2 import HeaderMatcher, QueryParameterMatcher, RouteMatch
@@ -36,6 +37,8 @@ def _set_path(out: RouteMatch, path: PathMatch) -> None:
             out.path_separated_prefix = path.value
         case PathKind.PREFIX:
             out.prefix = "/"
+        case PathKind.METHOD:
+            out.safe_regex.regex = "/[^/]+" + re.escape(path.value)
 
 
 def _header(match: ValueMatch) -> HeaderMatcher:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from envoy.config.route.v3.route_components_pb2 import Route, WeightedCluster
+from envoy.type.v3.percent_pb2 import FractionalPercent
 
 from xdsserver.filters.registry import BY_TYPE
+from xdsserver.filters.slices import Target
 from xdsserver.gatewayapi.precedence import precedence
 from xdsserver.model.routing import Forward, Respond
 from xdsserver.translation.matches import route_match
+from xdsserver.translation.split import split
 from xdsserver.xds.protobuf import length_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from xdsserver.filters.slices import ListenerFacts
     from xdsserver.gatewayapi.rules import ResolvedRule
     from xdsserver.model.places import ListenerKey
-    from xdsserver.model.routing import ClusterKey, Filter, Hosts, Rule, Share
+    from xdsserver.model.routing import ClusterKey, Hosts, Rule, Share
     from xdsserver.objects.meta import ObjectKey
+    from xdsserver.translation.split import Variant
 
 _ROUTES = 3
 """Field number of VirtualHost.routes."""
@@ -29,13 +34,17 @@ _MISSING = "backend-not-found"
 
 
 class RouteKey(NamedTuple):
-    """One Envoy route: a match of a rule of a route object, under one hostname of one listener."""
+    """One Envoy route: a match of a rule of a route object, under one hostname of one listener.
+
+    `turn` counts the routes that a rule is split into, which share a match.
+    """
 
     listener: ListenerKey
     hostname: str
     owner: ObjectKey
     rule: int
     match: int
+    turn: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +64,31 @@ class RouteList:
     clusters: frozenset[str]
 
 
-def envoy_routes(listener: ListenerKey, hosts: Hosts, resolved: ResolvedRule) -> Iterator[tuple[RouteKey, EnvoyRoute]]:
+def envoy_routes(
+    listener: ListenerKey, facts: ListenerFacts, hosts: Hosts, resolved: ResolvedRule
+) -> Iterator[tuple[RouteKey, EnvoyRoute]]:
     """Translate one rule for one hostname."""
     rule = resolved.rule
     if rule is None:
         return
     clusters = frozenset(str(cluster) for cluster in used_clusters(rule))
-    action = _action(rule)
+    name = f"{rule.owner.kind}/{rule.owner.namespace}/{rule.owner.name}/rule/{rule.position}"
+    variants = [(variant, _action(variant)) for variant in split(rule)]
     for number, match in enumerate(rule.matches):
-        route = Route(name=f"{rule.owner.kind}/{rule.owner.namespace}/{rule.owner.name}/rule/{rule.position}/{number}")
-        route.match.CopyFrom(route_match(match))
-        route.MergeFrom(action)
-        key = RouteKey(listener, hosts.effective, rule.owner, rule.position, number)
         order = precedence(hosts.original, match, rule, resolved.created)
-        body = route.SerializeToString(deterministic=True)
-        yield key, EnvoyRoute(order, length_prefix(_ROUTES, len(body)) + body, clusters)
+        for turn, (variant, action) in enumerate(variants):
+            route = Route(name=f"{name}/{number}")
+            route.match.CopyFrom(route_match(match))
+            if variant.below_ppm is not None:
+                route.match.runtime_fraction.default_value.numerator = variant.below_ppm
+                route.match.runtime_fraction.default_value.denominator = FractionalPercent.MILLION
+            route.MergeFrom(action)
+            target = Target(route, match, facts)
+            for filter_ in variant.filters:
+                BY_TYPE[filter_.type].on_route(filter_, target)
+            key = RouteKey(listener, hosts.effective, rule.owner, rule.position, number, turn)
+            body = route.SerializeToString(deterministic=True)
+            yield key, EnvoyRoute((*order, turn), length_prefix(_ROUTES, len(body)) + body, clusters)
 
 
 def route_list(_group: object, members: Sequence[tuple[RouteKey, EnvoyRoute]]) -> RouteList:
@@ -81,40 +100,22 @@ def route_list(_group: object, members: Sequence[tuple[RouteKey, EnvoyRoute]]) -
 
 
 def used_clusters(rule: Rule) -> Iterator[ClusterKey]:
-    """Give the clusters that a rule sends requests to."""
-    if isinstance(rule.action, Forward):
-        yield from (share.cluster for share in rule.action.shares if share.cluster is not None)
+    """Give the clusters that a rule sends requests to, those of its filters included."""
+    shares = rule.action.shares if isinstance(rule.action, Forward) else ()
+    yield from (share.cluster for share in shares if share.cluster is not None)
+    for filter_ in (*rule.filters, *(filter_ for share in shares for filter_ in share.filters)):
+        yield from (cluster for cluster in filter_.clusters if cluster is not None)
 
 
-def _action(rule: Rule) -> Route:
-    """Give all of a route but its name and match; it is the same for all matches of a rule."""
+def _action(variant: Variant) -> Route:
+    """Give what happens to a request but for the filters; it is the same for all matches of a rule."""
     route = Route()
-    for_all = rule.filters
-    match rule.action:
+    match variant.action:
         case Respond(status):
             route.direct_response.status = status
         case Forward(shares):
-            for_all, shares = _in_order(rule.filters, shares)
             _forward(route, shares)
-    for filter_ in for_all:
-        BY_TYPE[filter_.type].on_route(filter_.settings, route)
     return route
-
-
-def _in_order(filters: tuple[Filter, ...], shares: tuple[Share, ...]) -> tuple[tuple[Filter, ...], tuple[Share, ...]]:
-    """Give the filters that a route applies, and the shares with those that go before their own.
-
-    Envoy edits for a share first and for its route after, so that the route would have the last word. Where a backend
-    has a filter of a type that its rule has too, the rule's becomes the first of each share.
-    """
-    types = {filter_.type for share in shares for filter_ in share.filters}
-    moved = tuple(filter_ for filter_ in filters if filter_.type in types)
-    if not moved:
-        return filters, shares
-    for_all = tuple(filter_ for filter_ in filters if filter_.type not in types)
-    return for_all, tuple(
-        replace(share, filters=(*moved, *share.filters)) if share.cluster else share for share in shares
-    )
 
 
 def _forward(route: Route, shares: tuple[Share, ...]) -> None:
@@ -135,5 +136,5 @@ def _weight(share: Share) -> WeightedCluster.ClusterWeight:
     out = WeightedCluster.ClusterWeight(name=str(share.cluster) if share.cluster else _MISSING)
     out.weight.value = share.weight
     for filter_ in share.filters:
-        BY_TYPE[filter_.type].on_share(filter_.settings, out)
+        BY_TYPE[filter_.type].on_share(filter_, out)
     return out

@@ -1,0 +1,93 @@
+"""Rules of a GRPCRoute: a gRPC method is an HTTP path, `/package.Service/Method` (gRPC over HTTP/2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xdsserver.gatewayapi.parsing import RuleParser
+from xdsserver.gatewayapi.rules import ParsedRule
+from xdsserver.model.routing import PathKind, PathMatch, RequestMatch
+from xdsserver.objects.grpcroute import GRPCRouteMatch
+from xdsserver.objects.httproute import HTTPBackendRef, HTTPRouteFilter
+from xdsserver.objects.meta import ObjectKey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from xdsserver.gatewayapi.parsing import ParseFilter
+    from xdsserver.objects.grpcroute import GRPCBackendRef, GRPCMethodMatch, GRPCRoute, GRPCRouteFilter
+
+ANYTHING = PathMatch(PathKind.PREFIX, "")
+
+
+def parse_grpc(route: GRPCRoute, filters: Mapping[str, ParseFilter]) -> Iterator[ParsedRule]:
+    """Understand the rules of a route one by one; `filters` maps each supported type of filter to its parser."""
+    owner = ObjectKey("GRPCRoute", *route.name)
+    for position, spec in enumerate(route.spec.rules):
+        parser = RuleParser(f"spec.rules[{position}]", filters)
+        specs = spec.matches or (GRPCRouteMatch(),)
+        found = (_match(parser, f"matches[{number}]", one) for number, one in enumerate(specs))
+        matches = tuple(dict.fromkeys(one for one in found if one is not None))
+        if spec.session_persistence is not None:
+            parser.note("sessionPersistence", "not supported; remove it")
+        yield ParsedRule(
+            owner=owner,
+            created=route.metadata.creation_timestamp,
+            position=position,
+            matches=matches,
+            filters=parser.filters("filters", _filters(spec.filters)),
+            backends=parser.backends(_backend(reference) for reference in spec.backend_refs),
+            problems=tuple(parser.problems),
+        )
+
+
+def _match(parser: RuleParser, field: str, spec: GRPCRouteMatch) -> RequestMatch | None:
+    headers = parser.values(f"{field}.headers", spec.headers, fold_case=True)
+    path = ANYTHING if spec.method is None else _path(parser, f"{field}.method", spec.method)
+    return None if path is None else RequestMatch(path, None, headers)
+
+
+def _path(parser: RuleParser, field: str, spec: GRPCMethodMatch) -> PathMatch | None:
+    """Say a method match as a path: of one service all methods, of all services one method (GRPCMethodMatch)."""
+    match spec.type, spec.service or None, spec.method or None:
+        case "Exact" | None, None, None:
+            return ANYTHING
+        case "Exact" | None, service, None:
+            return PathMatch(PathKind.PREFIX, f"/{service}")
+        case "Exact" | None, None, method:
+            return PathMatch(PathKind.METHOD, f"/{method}")
+        case "Exact" | None, service, method:
+            return PathMatch(PathKind.EXACT, f"/{service}/{method}")
+        case "RegularExpression", service, method:
+            value = f"/(?:{service or '[^/]+'})/(?:{method or '[^/]+'})"
+            parser.check_regex(field, value)
+            return PathMatch(PathKind.REGEX, value)
+        case other, _, _:
+            parser.note(f"{field}.type", f"{other} is not supported; use Exact or RegularExpression")
+    return None
+
+
+def _filters(specs: tuple[GRPCRouteFilter, ...]) -> tuple[HTTPRouteFilter, ...]:
+    """Say filters in the words of HTTPRoute, whose filters these are a part of."""
+    return tuple(
+        HTTPRouteFilter(
+            type=spec.type,
+            request_header_modifier=spec.request_header_modifier,
+            response_header_modifier=spec.response_header_modifier,
+            request_mirror=spec.request_mirror,
+            extension_ref=spec.extension_ref,
+        )
+        for spec in specs
+    )
+
+
+def _backend(reference: GRPCBackendRef) -> HTTPBackendRef:
+    return HTTPBackendRef(
+        name=reference.name,
+        group=reference.group,
+        kind=reference.kind,
+        namespace=reference.namespace,
+        port=reference.port,
+        weight=reference.weight,
+        filters=_filters(reference.filters),
+    )

@@ -1,0 +1,68 @@
+"""Splitting: how many Envoy routes one rule needs, since Envoy cannot apply every filter to one weighted cluster.
+
+Where a backend has such a filter, each backend becomes a route of its own with the same match. Which one answers is
+drawn once a request: routes are tried in order, each takes what is below its cumulative share (Envoy's RouteMatch
+.runtime_fraction compares one random number of the request), the last one takes the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from xdsserver.filters.registry import BY_TYPE
+from xdsserver.model.routing import Forward, Respond
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from xdsserver.model.routing import Action, Filter, Rule, Share
+
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One Envoy route of a rule; `below_ppm` is the share of requests, in millionths and summed up, that end here."""
+
+    below_ppm: int | None
+    filters: tuple[Filter, ...]
+    action: Action
+
+
+def split(rule: Rule) -> Iterator[Variant]:
+    """Give the routes that a rule needs, in the order in which they must stand: mostly one."""
+    match rule.action:
+        case Forward(shares) if not all(BY_TYPE[one.type].per_share for share in shares for one in share.filters):
+            yield from _one_each(rule, shares)
+        case Forward(shares):
+            filters, shares = _in_order(rule.filters, shares)
+            yield Variant(None, filters, Forward(shares))
+        case Respond():
+            yield Variant(None, rule.filters, rule.action)
+
+
+def _one_each(rule: Rule, shares: tuple[Share, ...]) -> Iterator[Variant]:
+    total = sum(share.weight for share in shares)
+    sums = list(accumulate(share.weight for share in shares))
+    for share, below in zip(shares, sums, strict=True):
+        ppm = None if below == total else round(below * MILLION / total)
+        action: Action = Forward((replace(share, filters=()),)) if share.cluster is not None else Respond(500)
+        yield Variant(ppm, (*rule.filters, *share.filters), action)
+
+
+def _in_order(filters: tuple[Filter, ...], shares: tuple[Share, ...]) -> tuple[tuple[Filter, ...], tuple[Share, ...]]:
+    """Give the filters that a route applies, and the shares with those that go before their own.
+
+    Envoy edits for a share first and for its route after, so that the route would have the last word. Where a backend
+    has a filter of a type that its rule has too, the rule's becomes the first of each share.
+    """
+    types = {filter_.type for share in shares for filter_ in share.filters}
+    moved = tuple(filter_ for filter_ in filters if filter_.type in types)
+    if not moved:
+        return filters, shares
+    for_all = tuple(filter_ for filter_ in filters if filter_.type not in types)
+    return for_all, tuple(
+        replace(share, filters=(*moved, *share.filters)) if share.cluster else share for share in shares
+    )
