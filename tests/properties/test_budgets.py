@@ -236,7 +236,7 @@ def test_metadata_of_a_route_changes_its_status_at_most(hosts: bool) -> None:  #
         metadata = msgspec.structs.replace(old.metadata, generation=2, labels={"team": "red"})
         delta = world.put(msgspec.structs.replace(old, metadata=metadata))
 
-        assert world.changed(delta) == {"http_routes", "route_statuses", "statuses"}
+        assert world.changed(delta) == {"http_routes", "http_route_statuses", "statuses"}
         costs[size] = delta.stats
     same(costs)
 
