@@ -110,7 +110,7 @@ class Plane(Standalone):
         everything = worlds.changes([*worlds.base(port, backend_port), *worlds.routes(count)])
         begun = time.monotonic_ns()
         _say({"begun_ns": begun})
-        self._take(self._reconciler.objects(everything))
+        self._objects(everything)
         self._server.ready()
         await self._acked.wait()
         _say({"acked_ns": time.monotonic_ns()})
@@ -121,7 +121,7 @@ class Plane(Standalone):
         sent = self._timed.written_bytes
         cpu_ns = time.process_time_ns()
         begun = time.monotonic_ns()
-        self._take(self._reconciler.objects([change]))
+        self._objects([change])
         await self._acked.wait()
         # One turn of the loop later what the answer means for statuses is decided too.
         await asyncio.sleep(0)
