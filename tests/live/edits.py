@@ -39,6 +39,7 @@ class Edit:
         probe: a request whose answer tells.
         backend: who must answer the probe; for weights, who must answer as well as `also`.
         allowed: backends that may answer the load (path `/`) while this edit is in force.
+        fresh: a Service that comes with the edit, for the backend `backend`, and goes with the next one.
     """
 
     route: Document
@@ -46,6 +47,7 @@ class Edit:
     backend: str
     allowed: frozenset[str]
     also: str | None = None
+    fresh: str | None = None
 
 
 def edit(number: int) -> Edit:
@@ -67,7 +69,9 @@ def edit(number: int) -> Edit:
             first = m.rule(green, matches=[m.path(f"/first/{number}", "Exact")], filters=[stamp])
             return Edit(route(first, whole(blue)), Ask(f"/first/{number}", HOST), "green", frozenset({"blue"}))
         case 2:
-            return Edit(route(whole(green)), Ask("/", HOST), "green", frozenset({"green"}))
+            # A Service that nobody knew: Envoy needs its cluster and endpoints before the route that names it.
+            fresh = f"fresh-{number}"
+            return Edit(route(whole(m.to(fresh))), Ask("/", HOST), "green", frozenset({"green"}), fresh=fresh)
         case 3:
             return Edit(route(whole(blue)), Ask("/", HOST), "blue", frozenset({"blue"}))
         case _:
@@ -94,7 +98,9 @@ class Stage:
     async def apply(self, number: int) -> Edit:
         """Save an edit and wait for the answer that shows it."""
         wanted = edit(number)
-        m.write(self.home.folder / "route.yaml", [wanted.route])
+        ports = {one.name: one.port for one in self.backends}
+        services = [] if wanted.fresh is None else m.service(wanted.fresh, ports[wanted.backend])
+        m.write(self.home.folder / "route.yaml", [*services, wanted.route])
         missing = {wanted.backend} | ({wanted.also} if wanted.also else set())
 
         def shows(answer: Answer) -> bool:

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     from tests.live.load import Tally
     from tests.live.product import Home, Product
 
-_MADE = "^listener_manager.listener_(added|modified|removed)$|^cluster_manager.cluster_(added|modified|removed)$"
+_MADE = (
+    "^listener_manager.listener_(added|modified|removed)$|^cluster_manager.cluster_(added|modified|removed)$"
+    # Also an update that changes nothing: what Envoy holds already is not sent to it again.
+    "|^(listener_manager.lds|cluster_manager.cds).update_success$"
+)
 
 
 @dataclass(frozen=True, slots=True)
