@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from bench import changes, counts, decoding, failures, saving
+from bench import changes, counts, decoding, failures, proxying, saving
 from bench.figure import table
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ _MEASUREMENTS: tuple[tuple[tuple[str, ...], Callable[[], Iterator[Figure]]], ...
         changes.figures,
     ),
     (("file_to_answer_ms",), saving.figures),
+    (("generated_vs_handwritten",), proxying.figures),
     (("failed_requests", "torn_answers"), failures.figures),
 )
 

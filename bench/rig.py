@@ -59,9 +59,8 @@ def process(*arguments: str) -> Iterator[Child]:
 
 
 @contextmanager
-def data_plane(folder: Path, xds: str) -> Iterator[None]:
-    """Run an Envoy as `standalone` runs it, with one worker, connected to a socket."""
-    folder.mkdir()
+def data_plane(folder: Path, xds: str) -> Iterator[int]:
+    """Run an Envoy as `standalone` runs it, with one worker, connected to a socket; gives its pid."""
     bootstrap = build_bootstrap(
         BootstrapOptions(
             node_id=folder.name,
@@ -70,13 +69,31 @@ def data_plane(folder: Path, xds: str) -> Iterator[None]:
             admin=UnixSocket(str(folder / "admin.sock")),
         )
     )
+    local = LocalEnvoy(envoy.binary(), bootstrap, folder, concurrency=1)
+    folder.mkdir()
     config = folder / "bootstrap.yaml"
     config.write_text(to_yaml(bootstrap))
-    command = LocalEnvoy(envoy.binary(), bootstrap, folder, concurrency=1).command(config)
+    with _bound(local.command(config)) as pid:
+        yield pid
+
+
+@contextmanager
+def envoy_of(folder: Path, bootstrap: dict[str, Any]) -> Iterator[int]:
+    """Run an Envoy of one worker with a bootstrap of anybody's; gives its pid."""
+    folder.mkdir()
+    config = folder / "bootstrap.json"
+    config.write_text(json.dumps(bootstrap))
+    options = ("--concurrency", "1", "--disable-hot-restart", "--log-level", "warning")
+    with _bound((str(envoy.binary()), "--config-path", str(config), *options)) as pid:
+        yield pid
+
+
+@contextmanager
+def _bound(command: tuple[str, ...]) -> Iterator[int]:
     bound = (sys.executable, "-I", "-S", str(launch), "bound", str(os.getpid()))
     with subprocess.Popen((*bound, *command), stderr=subprocess.DEVNULL) as running:
         try:
-            yield
+            yield running.pid
         finally:
             running.kill()
 
