@@ -17,7 +17,7 @@ from xdsserver.tables import Change, Graph
 
 
 # Time is not what is tested here, and the machine may be busy.
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(graphs, histories)
 def test_tables_equal_those_of_a_fresh_graph_after_every_step(steps: list[Step], history: list[list[Write]]) -> None:
     graph = build(steps)

@@ -16,7 +16,7 @@ Rows = Table[int, Any]
 Made = Mapping[int, Row]
 
 SOURCES = 2
-KEYS = 6
+KEYS = 5
 VALUES = 8
 
 
@@ -108,9 +108,21 @@ def fail_some(use: Ingredients) -> Rows:
     """Raise for some rows, after reading what decides it."""
 
     def fail(read: Read, key: int, row: Row) -> Made:
-        if (number(read(use.other, key)) + number(row)) % 4 == use.salt % 4:
+        if (number(read(use.other, key)) + number(row)) % 3 == use.salt % 3:
             raise ArithmeticError
         return {key: number(row)}
+
+    return use.derive(fail)
+
+
+def fail_half_way(use: Ingredients) -> Rows:
+    """Raise between two reads, for what the first one gave."""
+
+    def fail(read: Read, key: int, row: Row) -> Made:
+        first = number(read(use.other, number(row) % KEYS))
+        if first % 2 == use.salt % 2:
+            raise ArithmeticError
+        return {key: number(read(use.third, first % KEYS))}
 
     return use.derive(fail)
 
@@ -136,13 +148,13 @@ def fail_to_fold(use: Ingredients) -> Rows:
     """Raise for some members and for some groups."""
 
     def by(key: int, row: Row) -> int | None:
-        if number(row) == use.salt % VALUES:
+        if number(row) % 3 == use.salt % 3:
             raise ArithmeticError
         return use.grouping(key, row)
 
     def fold(_group: int, members: Sequence[tuple[int, Row]]) -> int:
         total = sum(number(row) for _key, row in members)
-        if total % 3 == use.salt % 3:
+        if total % 3 == (use.salt + 1) % 3:
             raise ArithmeticError
         return total
 
@@ -182,6 +194,7 @@ RECIPES: tuple[Callable[[Ingredients], Rows], ...] = (
     read_own,
     gate,
     fail_some,
+    fail_half_way,
     hand_over,
     group,
     fail_to_fold,
@@ -230,6 +243,6 @@ def sources(graph: Graph) -> list[Source[Any, Any]]:
 
 
 _choice = st.integers(0, 11)
-graphs = st.lists(st.builds(Step, st.sampled_from(RECIPES), _choice, _choice, _choice, _choice), min_size=1, max_size=6)
+graphs = st.lists(st.builds(Step, st.sampled_from(RECIPES), _choice, _choice, _choice, _choice), min_size=1, max_size=8)
 writes = st.builds(Write, st.integers(0, SOURCES - 1), st.integers(0, KEYS - 1), st.none() | st.integers(0, VALUES - 1))
-histories = st.lists(st.lists(writes, max_size=6), min_size=1, max_size=8)
+histories = st.lists(st.lists(writes, min_size=1, max_size=8), min_size=3, max_size=9)
