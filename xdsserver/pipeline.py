@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     )
     from xdsserver.gatewayapi.grants import Permission
     from xdsserver.gatewayapi.listeners import Listener
-    from xdsserver.gatewayapi.parsing import ParseFilter
+    from xdsserver.gatewayapi.parsing import FilterKind
     from xdsserver.gatewayapi.rules import ParsedRule, ResolvedRule
     from xdsserver.gatewayapi.statuses import ObjectStatus
     from xdsserver.model.places import Binding, PortClaim
@@ -386,7 +386,6 @@ class Serving(NamedTuple):
     hostname: str
 
 
-_PARSERS = {type_: one.parse for type_, one in registry.BY_TYPE.items()}
 _NO_PORT = PortKind("", "TCP", None)
 
 
@@ -418,10 +417,10 @@ def _route_head(kind: str) -> Callable[[Read, Name, R], Mapping[ObjectKey, Route
 
 
 def _parsed_rules(
-    parse: Callable[[R, Mapping[str, ParseFilter]], Iterable[ParsedRule]],
+    parse: Callable[[R, Mapping[str, FilterKind]], Iterable[ParsedRule]],
 ) -> Callable[[Read, Name, R], Mapping[RuleKey, ParsedRule]]:
     def rules(_read: Read, _key: Name, route: R) -> Mapping[RuleKey, ParsedRule]:
-        return {(rule.owner, rule.position): rule for rule in parse(route, _PARSERS)}
+        return {(rule.owner, rule.position): rule for rule in parse(route, registry.BY_TYPE)}
 
     return rules
 

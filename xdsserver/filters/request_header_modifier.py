@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from envoy.config.route.v3.route_components_pb2 import Route, WeightedCluster
 
     from xdsserver.filters.slices import Target
+    from xdsserver.model.routing import RequestMatch
     from xdsserver.objects.httproute import HTTPHeader, HTTPRouteFilter
 
 
@@ -32,9 +33,10 @@ class RequestHeaderModifier:
 
     type = "RequestHeaderModifier"
     features: tuple[str, ...] = ("HTTPRouteBackendRequestHeaderModification",)
-    per_share = True
+    repeatable = False
+    excludes: tuple[str, ...] = ()
 
-    def parse(self, spec: HTTPRouteFilter) -> Filter | str:
+    def parse(self, spec: HTTPRouteFilter, _matches: tuple[RequestMatch, ...], /) -> Filter | str:
         """Refuse what Envoy refuses: pseudo headers, and Host, which only a rewrite of the hostname may change."""
         edits = spec.request_header_modifier
         if edits is None:
@@ -43,6 +45,10 @@ class RequestHeaderModifier:
             if name.startswith(":") or name.lower() == "host":
                 return f"requestHeaderModifier cannot change {name}; use URLRewrite for the hostname"
         return Filter(self.type, Settings(_pairs(edits.set), _pairs(edits.add), edits.remove))
+
+    def per_share(self, _filter: Filter, /) -> bool:
+        """Envoy edits headers for a route and for a weighted cluster alike."""
+        return True
 
     def on_route(self, filter_: Filter, target: Target) -> None:
         """Apply it to all requests of a route."""

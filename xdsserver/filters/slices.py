@@ -29,6 +29,11 @@ class Target:
     match: RequestMatch
     listener: ListenerFacts
 
+    @property
+    def forwards(self) -> bool:
+        """Whether its requests go to a backend: where not, writing to `route.route` would undo the answer or redirect."""
+        return self.route.HasField("route")
+
 
 class RouteFilter(Protocol):
     """One type of filter. The settings of the Filters it gets are what its own `parse` made."""
@@ -37,14 +42,19 @@ class RouteFilter(Protocol):
     """The `type` by which users name it."""
     features: tuple[str, ...]
     """The features of the Gateway API that it makes whole."""
-    per_share: bool
-    """Whether Envoy can apply it to one weighted cluster. Where it cannot, its rule is split: a route a backend."""
+    repeatable: bool
+    """Whether a rule may have it more than once (HTTPRouteRule.filters: not, unless the filter says so)."""
+    excludes: tuple[str, ...]
+    """Types that no request may get besides this one; naming it on one side is enough."""
 
-    def parse(self, spec: HTTPRouteFilter) -> Filter | str:
-        """Give the settings, or say what is wrong with them and what to write instead."""
+    def parse(self, spec: HTTPRouteFilter, matches: tuple[RequestMatch, ...], /) -> Filter | str:
+        """Give the settings, or say what is wrong with them, or with the matches of the rule, and what to write."""
+
+    def per_share(self, filter_: Filter, /) -> bool:
+        """Tell whether Envoy can apply it to one weighted cluster; where it cannot, a rule is split by backends."""
 
     def on_route(self, filter_: Filter, target: Target) -> None:
-        """Apply it to all requests of a route."""
+        """Apply it to all requests of a route, behind the filters that stand before it."""
 
     def on_share(self, filter_: Filter, share: WeightedCluster.ClusterWeight) -> None:
         """Apply it to the requests that one backend gets; called once for each filter of it, in their order.

@@ -14,20 +14,21 @@ from xdsserver.objects.meta import ObjectKey
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from xdsserver.gatewayapi.parsing import ParseFilter
+    from xdsserver.gatewayapi.parsing import FilterKind
     from xdsserver.objects.grpcroute import GRPCBackendRef, GRPCMethodMatch, GRPCRoute, GRPCRouteFilter
 
 ANYTHING = PathMatch(PathKind.PREFIX, "")
 
 
-def parse_grpc(route: GRPCRoute, filters: Mapping[str, ParseFilter]) -> Iterator[ParsedRule]:
-    """Understand the rules of a route one by one; `filters` maps each supported type of filter to its parser."""
+def parse_grpc(route: GRPCRoute, kinds: Mapping[str, FilterKind]) -> Iterator[ParsedRule]:
+    """Understand the rules of a route one by one; `kinds` has each supported type of filter."""
     owner = ObjectKey("GRPCRoute", *route.name)
     for position, spec in enumerate(route.spec.rules):
-        parser = RuleParser(f"spec.rules[{position}]", filters)
+        parser = RuleParser(f"spec.rules[{position}]", kinds)
         specs = spec.matches or (GRPCRouteMatch(),)
         found = (_match(parser, f"matches[{number}]", one) for number, one in enumerate(specs))
         matches = tuple(dict.fromkeys(one for one in found if one is not None))
+        filters = parser.filters("filters", _filters(spec.filters), matches)
         if spec.session_persistence is not None:
             parser.note("sessionPersistence", "not supported; remove it")
         yield ParsedRule(
@@ -35,8 +36,8 @@ def parse_grpc(route: GRPCRoute, filters: Mapping[str, ParseFilter]) -> Iterator
             created=route.metadata.creation_timestamp,
             position=position,
             matches=matches,
-            filters=parser.filters("filters", _filters(spec.filters)),
-            backends=parser.backends(_backend(reference) for reference in spec.backend_refs),
+            filters=filters,
+            backends=parser.backends(map(_backend, spec.backend_refs), matches, filters),
             problems=tuple(parser.problems),
         )
 

@@ -13,17 +13,17 @@ from xdsserver.objects.meta import ObjectKey
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from xdsserver.gatewayapi.parsing import ParseFilter
+    from xdsserver.gatewayapi.parsing import FilterKind
     from xdsserver.objects.httproute import HTTPPathMatch, HTTPRoute, HTTPRouteRule
 
 
-def parse_http(route: HTTPRoute, filters: Mapping[str, ParseFilter]) -> Iterator[ParsedRule]:
-    """Understand the rules of a route one by one; `filters` maps each supported type of filter to its parser."""
+def parse_http(route: HTTPRoute, kinds: Mapping[str, FilterKind]) -> Iterator[ParsedRule]:
+    """Understand the rules of a route one by one; `kinds` has each supported type of filter."""
     owner = ObjectKey("HTTPRoute", *route.name)
     for position, spec in enumerate(route.spec.rules):
-        parser = RuleParser(f"spec.rules[{position}]", filters)
+        parser = RuleParser(f"spec.rules[{position}]", kinds)
         matches = _matches(parser, spec)
-        found = parser.filters("filters", spec.filters)
+        found = parser.filters("filters", spec.filters, matches)
         _refuse_the_rest(parser, spec)
         yield ParsedRule(
             owner=owner,
@@ -31,7 +31,7 @@ def parse_http(route: HTTPRoute, filters: Mapping[str, ParseFilter]) -> Iterator
             position=position,
             matches=matches,
             filters=found,
-            backends=parser.backends(spec.backend_refs),
+            backends=parser.backends(spec.backend_refs, matches, found),
             problems=tuple(parser.problems),
         )
 

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 import re2
 
-from xdsserver.gatewayapi.conditions import RESOLVED_REFS, Problem
+from xdsserver.gatewayapi.conditions import ACCEPTED, RESOLVED_REFS, Problem
 from xdsserver.gatewayapi.rules import ParsedBackend, ParsedFilters
-from xdsserver.model.routing import MAX_REGEX_INSTRUCTIONS, Filter, ValueMatch
-from xdsserver.objects.httproute import HTTPRouteFilter
+from xdsserver.model.routing import MAX_REGEX_INSTRUCTIONS, ValueMatch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from xdsserver.objects.httproute import HTTPBackendRef
-
-ParseFilter = Callable[[HTTPRouteFilter], Filter | str]
-"""Give the settings of a filter, or say what is wrong with it. The registry of `filters` has these."""
+    from xdsserver.model.routing import Filter, RequestMatch
+    from xdsserver.objects.httproute import HTTPBackendRef, HTTPRouteFilter
 
 _QUIET = re2.Options()
 _QUIET.log_errors = False
+
+
+class FilterKind(Protocol):
+    """What there is to know of a type of filter to parse rules; the slices of `filters` say it."""
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether a rule may have several."""
+
+    @property
+    def excludes(self) -> tuple[str, ...]:
+        """Types that no request may get besides it."""
+
+    def parse(self, spec: HTTPRouteFilter, matches: tuple[RequestMatch, ...], /) -> Filter | str:
+        """Give the settings, or say what is wrong with them."""
 
 
 class NamedValue(Protocol):
@@ -43,39 +54,63 @@ class NamedValue(Protocol):
 class RuleParser:
     """Parses one rule and notes what is wrong with it, each with the path of the field."""
 
-    def __init__(self, field: str, filters: Mapping[str, ParseFilter]) -> None:
-        self.problems: list[str] = []
+    def __init__(self, field: str, kinds: Mapping[str, FilterKind]) -> None:
+        self.problems: list[Problem] = []
         self._field = field
-        self._filters = filters
+        self._kinds = kinds
 
-    def filters(self, field: str, specs: tuple[HTTPRouteFilter, ...]) -> ParsedFilters:
-        """Parse filters with the parsers of the registry; a filter that nobody knows must not be skipped."""
+    def filters(
+        self,
+        field: str,
+        specs: tuple[HTTPRouteFilter, ...],
+        matches: tuple[RequestMatch, ...],
+        above: ParsedFilters | None = None,
+    ) -> ParsedFilters:
+        """Parse filters with the parsers of the registry; a filter that nobody knows must not be skipped.
+
+        `matches` are those of the rule, `above` its filters where these are of one of its backends.
+        """
         found: list[Filter] = []
         unresolved: list[Problem] = []
         for number, spec in enumerate(specs):
-            parse_filter = self._filters.get(spec.type)
-            if parse_filter is None and (reference := spec.extension_ref) is not None:
+            kind = self._kinds.get(spec.type)
+            if kind is None and (reference := spec.extension_ref) is not None:
                 words = f"{self._field}.{field}[{number}].extensionRef: {reference.group or 'core'}/{reference.kind}"
                 unresolved.append(Problem(RESOLVED_REFS, "InvalidKind", f"{words} is not a kind of filter; remove it"))
                 continue
-            if parse_filter is None:
-                known = ", ".join(self._filters)
+            if kind is None:
+                known = ", ".join(self._kinds)
                 self.note(f"{field}[{number}].type", f"{spec.type} is not supported; supported: {known}")
                 continue
-            parsed = parse_filter(spec)
+            if (refusal := self._incompatible(spec.type, found, above.known if above else ())) is not None:
+                self.note(f"{field}[{number}].type", refusal, "IncompatibleFilters")
+                continue
+            parsed = kind.parse(spec, matches)
             if isinstance(parsed, str):
                 self.note(f"{field}[{number}]", parsed)
             else:
                 found.append(parsed)
         return ParsedFilters(tuple(found), tuple(unresolved))
 
-    def backends(self, references: Iterable[HTTPBackendRef]) -> tuple[ParsedBackend, ...]:
-        """Parse the backendRefs; a weight that is not given is 1."""
+    def _incompatible(self, type_: str, before: Sequence[Filter], above: Sequence[Filter]) -> str | None:
+        """Say which filter a further one must not stand with (HTTPRouteRule.filters)."""
+        kind = self._kinds[type_]
+        if not kind.repeatable and any(one.type == type_ for one in before):
+            return f"{type_} is there already; make one of the two"
+        for one in (*above, *before):
+            if one.type in kind.excludes or type_ in self._kinds[one.type].excludes:
+                return f"{type_} and {one.type} exclude each other; use one of them"
+        return None
+
+    def backends(
+        self, references: Iterable[HTTPBackendRef], matches: tuple[RequestMatch, ...], filters: ParsedFilters
+    ) -> tuple[ParsedBackend, ...]:
+        """Parse the backendRefs of a rule with these matches and filters; a weight that is not given is 1."""
         return tuple(
             ParsedBackend(
                 reference,
                 1 if reference.weight is None else reference.weight,
-                self.filters(f"backendRefs[{number}].filters", reference.filters),
+                self.filters(f"backendRefs[{number}].filters", reference.filters, matches, filters),
             )
             for number, reference in enumerate(references)
         )
@@ -107,6 +142,6 @@ class RuleParser:
             words = f"{value!r} is too large: {size} RE2 instructions of at most {MAX_REGEX_INSTRUCTIONS}"
             self.note(field, f"{words}; repeat less, or use smaller classes of characters")
 
-    def note(self, field: str, message: str) -> None:
-        """Note what is wrong with a field of the rule."""
-        self.problems.append(f"{self._field}.{field}: {message}")
+    def note(self, field: str, message: str, reason: str = "UnsupportedValue") -> None:
+        """Note what is wrong with a field of the rule, which is dropped for it."""
+        self.problems.append(Problem(ACCEPTED, reason, f"{self._field}.{field}: {message}"))

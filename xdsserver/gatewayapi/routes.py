@@ -9,7 +9,6 @@ from xdsserver.gatewayapi.conditions import (
     PARTIALLY_INVALID,
     RESOLVED_REFS,
     Condition,
-    Problem,
     Status,
     clip,
     condition,
@@ -32,9 +31,9 @@ def route_status(
     (RouteConditionPartiallyInvalid). Backends have no say in Accepted (RouteConditionResolvedRefs).
     """
     rules = tuple(rules)
-    dropped = [words for rule in rules for words in rule.dropped]
+    dropped = [problem for rule in rules for problem in rule.dropped]
     nothing_left = bool(rules) and all(rule.dropped for rule in rules)
-    whole = [Problem(ACCEPTED, "UnsupportedValue", "; ".join(dropped))] if nothing_left else []
+    whole = dropped if nothing_left else []
     references = condition(
         RESOLVED_REFS,
         "ResolvedRefs",
@@ -44,7 +43,7 @@ def route_status(
     )
     partly = []
     if dropped and not whole:
-        words = clip("Dropped Rule: " + "; ".join(dropped))
+        words = clip("Dropped Rule: " + "; ".join(problem.message for problem in dropped))
         partly = [Condition(PARTIALLY_INVALID, Status.TRUE, "UnsupportedValue", words, generation)]
 
     def entry(parent: Parent) -> RouteParentStatus:

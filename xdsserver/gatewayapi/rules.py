@@ -52,7 +52,7 @@ class ParsedRule:
     matches: tuple[RequestMatch, ...]
     filters: ParsedFilters
     backends: tuple[ParsedBackend, ...]
-    problems: tuple[str, ...]
+    problems: tuple[Problem, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class ResolvedRule:
 
     created: str
     rule: Rule | None
-    dropped: tuple[str, ...]
+    dropped: tuple[Problem, ...]
     problems: tuple[Problem, ...]
 
 

@@ -32,15 +32,30 @@ class Variant:
 
 
 def split(rule: Rule) -> Iterator[Variant]:
-    """Give the routes that a rule needs, in the order in which they must stand: mostly one."""
+    """Give the routes that a rule needs, in the order in which they must stand: mostly one.
+
+    Envoy edits for a share first and for its route after, so that the route would have the last word. Where a backend
+    has a filter of a type that its rule has too, the rule's becomes the first of each share.
+    """
     match rule.action:
-        case Forward(shares) if not all(BY_TYPE[one.type].per_share for share in shares for one in share.filters):
-            yield from _one_each(rule, shares)
         case Forward(shares):
-            filters, shares = _in_order(rule.filters, shares)
-            yield Variant(None, filters, Forward(shares))
+            own = tuple(filter_ for share in shares for filter_ in share.filters)
+            types = {filter_.type for filter_ in own}
+            moved = tuple(filter_ for filter_ in rule.filters if filter_.type in types)
+            if all(BY_TYPE[one.type].per_share(one) for one in (*moved, *own)):
+                for_all = tuple(filter_ for filter_ in rule.filters if filter_.type not in types)
+                yield Variant(None, for_all, Forward(_preceded(moved, shares)))
+            else:
+                yield from _one_each(rule, shares)
         case Respond():
             yield Variant(None, rule.filters, rule.action)
+
+
+def _preceded(filters: tuple[Filter, ...], shares: tuple[Share, ...]) -> tuple[Share, ...]:
+    """Put filters before those of each share that has a backend."""
+    if not filters:
+        return shares
+    return tuple(replace(share, filters=(*filters, *share.filters)) if share.cluster else share for share in shares)
 
 
 def _one_each(rule: Rule, shares: tuple[Share, ...]) -> Iterator[Variant]:
@@ -50,19 +65,3 @@ def _one_each(rule: Rule, shares: tuple[Share, ...]) -> Iterator[Variant]:
         ppm = None if below == total else round(below * MILLION / total)
         action: Action = Forward((replace(share, filters=()),)) if share.cluster is not None else Respond(500)
         yield Variant(ppm, (*rule.filters, *share.filters), action)
-
-
-def _in_order(filters: tuple[Filter, ...], shares: tuple[Share, ...]) -> tuple[tuple[Filter, ...], tuple[Share, ...]]:
-    """Give the filters that a route applies, and the shares with those that go before their own.
-
-    Envoy edits for a share first and for its route after, so that the route would have the last word. Where a backend
-    has a filter of a type that its rule has too, the rule's becomes the first of each share.
-    """
-    types = {filter_.type for share in shares for filter_ in share.filters}
-    moved = tuple(filter_ for filter_ in filters if filter_.type in types)
-    if not moved:
-        return filters, shares
-    for_all = tuple(filter_ for filter_ in filters if filter_.type not in types)
-    return for_all, tuple(
-        replace(share, filters=(*moved, *share.filters)) if share.cluster else share for share in shares
-    )
