@@ -31,7 +31,7 @@ class Target:
 
     @property
     def forwards(self) -> bool:
-        """Whether its requests go to a backend: where not, writing to `route.route` would undo the answer or redirect."""
+        """Whether its requests go to a backend; where not, writing to `route.route` would undo the answer."""
         return self.route.HasField("route")
 
 
