@@ -38,7 +38,7 @@ _FAULT_TEST = re.compile(r"test_([a-z])([0-9]+)_(\w+)")
 
 
 def pages() -> dict[Path, str]:
-    """Make all pages."""
+    """Make the pages of this module."""
     return {DOCS / "reference" / "cli.md": cli(), DOCS / "faults.md": faults()}
 
 

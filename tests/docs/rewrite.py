@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.docs.reference import pages
+from tests.docs.made import pages
 
 if __name__ == "__main__":
     for path, text in pages().items():

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.docs.conditions import LISTED, in_golden_cases, literals
-from tests.docs.reference import ROOT, pages
+from tests.docs.made import pages
+from tests.docs.reference import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

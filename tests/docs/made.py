@@ -1,0 +1,15 @@
+"""All pages that are made: from the code, and from the table of rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.docs import reference, rules
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def pages() -> dict[Path, str]:
+    """Make all pages, by their paths."""
+    return {**reference.pages(), rules.PAGE: rules.page()}
