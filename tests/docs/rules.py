@@ -1,8 +1,8 @@
 """Rules of the specification, each with the golden case and the live test that show it: from `tests/rules/*.yaml`.
 
-A row is a rule in the words of the specification, in one line. `golden` is a folder of `tests/golden/cases`, `live` the id
-of a test as pytest prints it; either may be a list, and a row that lacks one of them is a hole. The page lists holes
-with the others, so that what nobody has shown stays in sight.
+A row is a rule in the words of the specification, in one line. `golden` is a folder below `tests/golden/cases`, `live`
+the id of a test as pytest prints it; either may be a list, and a row that lacks one of them is a hole. The page lists
+holes with the others, so that what nobody has shown stays in sight.
 """
 
 from __future__ import annotations
