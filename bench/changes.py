@@ -85,7 +85,7 @@ def measure(routes: int, *, reference: bool = False, changes: int = _CHANGES) ->
 @contextmanager
 def _ours(home: Path, routes: int, backend_port: int) -> Iterator[tuple[Side, float]]:
     port, xds = free_port(), f"unix:{home}/xds.sock"
-    with rig.process("bench.plane", str(home), xds) as child:
+    with rig.process("bench.plane", str(home), xds, core=rig.CONTROL_CORE) as child:
         child.hear()
         with rig.data_plane(home / "ours", xds):
             # Envoy has started and its stream is held, as it is when a server starts beside a running Envoy.
@@ -103,7 +103,7 @@ def _handwritten(home: Path, ours: Side, routes: int) -> Iterator[Side]:
     port, xds, dump = free_port(), f"unix:{home}/hand.sock", home / "dump.json"
     ours.child.tell("dump", dump)
     ours.child.hear()
-    with rig.process("bench.handwritten", str(dump), xds, str(port)) as child:
+    with rig.process("bench.handwritten", str(dump), xds, str(port), core=rig.CONTROL_CORE) as child:
         child.hear()
         with rig.data_plane(home / "hand", xds):
             client = rig.Client(port)
