@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from xdsserver.gatewayapi.attachment import named_gateway
-from xdsserver.infrastructure.allocation import Pool, allocate
+from xdsserver.infrastructure.allocation import Pool, Wanted, allocate
 from xdsserver.objects.meta import Name
 from xdsserver.pipeline import Options, Pipeline
 from xdsserver.tables import Change
@@ -104,15 +104,20 @@ class Reconciler:
 
     def _round(self, rows: Iterable[Change]) -> Outcome:
         deltas = [self.pipeline.apply(rows)]
-        if deltas[0][self.pipeline.claims]:
+        if deltas[0][self.pipeline.claims] or self._gave_back(deltas[0]):
             deltas.append(self.pipeline.apply(self._allocate()))
         return _merged(self.pipeline, deltas)
+
+    def _gave_back(self, delta: Delta) -> bool:
+        """Tell whether a Gateway is gone that kept an address; it may have had no claim any more."""
+        return any(row is None and name in self.written for name, row in delta[self.pipeline.gateways].items())
 
     def _allocate(self) -> list[Change]:
         """Answer the claims, all of them, since an address that one Gateway gives back is free for another."""
         surroundings = self._surroundings
-        claims = self.pipeline.claims.rows
-        self.written, bindings = allocate(claims, self.written, surroundings.pool, surroundings.probe)
+        uids = {name: gateway.metadata.uid for name, gateway in self.pipeline.gateways.rows.items()}
+        wanted = Wanted(self.pipeline.claims.rows, uids)
+        self.written, bindings = allocate(wanted, self.written, surroundings.pool, surroundings.probe)
         source = self.pipeline.bindings
         gone = [key for key in source.rows if key not in bindings]
         return [*(Change(source, key, None) for key in gone), *(Change(source, *one) for one in bindings.items())]

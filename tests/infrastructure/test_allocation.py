@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from xdsserver.infrastructure.allocation import Pool, Written, allocate
+from xdsserver.infrastructure.allocation import Pool, Wanted, Written, allocate
 from xdsserver.model.places import Bind, PortClaim, PortKey, Refusal
 from xdsserver.objects.meta import Name
 
@@ -42,6 +42,15 @@ def claim(
     return {PortKey(gateway, port, "TCP"): one for port in ports or (80,)}
 
 
+def answer(
+    claims: Mapping[PortKey, PortClaim], written: Mapping[Name, Written], machine: Machine = FREE, *waiting: Name
+) -> tuple[dict[Name, Written], dict[PortKey, Binding]]:
+    """Allocate where those exist who have claims, and those who wait without one."""
+    uids = {gateway: f"uid of {gateway.name}" for gateway in waiting}
+    uids |= {key.gateway: one.uid for key, one in claims.items()}
+    return allocate(Wanted(claims, uids), written, POOL, machine)
+
+
 def bind(ip: str, port: int = 80) -> Bind:
     return Bind("edge", ip, port, "TCP")
 
@@ -57,11 +66,11 @@ def reason(bindings: Mapping[PortKey, Binding], gateway: Name, port: int = 80) -
 
 
 def test_nothing_is_claimed_and_nothing_is_written() -> None:
-    assert allocate({}, NOTHING, POOL, FREE) == ({}, {})
+    assert answer({}, NOTHING) == ({}, {})
 
 
 def test_each_gateway_gets_one_address_for_all_its_ports() -> None:
-    written, bindings = allocate(claim(A, 80, 8080) | claim(B, 80), NOTHING, POOL, FREE)
+    written, bindings = answer(claim(A, 80, 8080) | claim(B, 80), NOTHING)
 
     assert found(bindings, A, 80) == bind("127.0.0.1", 80)
     assert found(bindings, A, 8080) == bind("127.0.0.1", 8080)
@@ -75,25 +84,25 @@ def test_each_gateway_gets_one_address_for_all_its_ports() -> None:
 def test_the_order_of_claims_does_not_matter() -> None:
     claims = claim(A, 80, 8080, created="2026") | claim(B, 80, created="2025") | claim(C, 80, created="")
 
-    assert allocate(dict(reversed(claims.items())), NOTHING, POOL, FREE) == allocate(claims, NOTHING, POOL, FREE)
+    assert answer(dict(reversed(claims.items())), NOTHING) == answer(claims, NOTHING)
 
 
 def test_the_older_gateway_comes_first() -> None:
-    _, bindings = allocate(claim(A, created="2026") | claim(B, created="2025"), NOTHING, POOL, FREE)
+    _, bindings = answer(claim(A, created="2026") | claim(B, created="2025"), NOTHING)
 
     assert (found(bindings, B), found(bindings, A)) == (bind("127.0.0.1"), bind("127.0.0.2"))
 
 
 def test_of_gateways_of_one_age_the_uid_decides() -> None:
-    _, bindings = allocate(claim(A, uid="2") | claim(B, uid="1"), NOTHING, POOL, FREE)
+    _, bindings = answer(claim(A, uid="2") | claim(B, uid="1"), NOTHING)
 
     assert (found(bindings, B), found(bindings, A)) == (bind("127.0.0.1"), bind("127.0.0.2"))
 
 
 def test_what_was_written_is_kept_whoever_comes_later() -> None:
-    written, _ = allocate(claim(A, created="2026"), NOTHING, POOL, FREE)
+    written, _ = answer(claim(A, created="2026"), NOTHING)
 
-    again, bindings = allocate(claim(A, created="2026") | claim(B, created="2025"), written, POOL, FREE)
+    again, bindings = answer(claim(A, created="2026") | claim(B, created="2025"), written)
 
     assert (found(bindings, A), found(bindings, B)) == (bind("127.0.0.1"), bind("127.0.0.2"))
     assert again[A] == written[A]
@@ -101,26 +110,37 @@ def test_what_was_written_is_kept_whoever_comes_later() -> None:
 
 def test_a_port_that_is_open_already_is_not_asked_for_again() -> None:
     """The machine would say that the port is in use: by our own Envoy."""
-    written, bindings = allocate(claim(A), NOTHING, POOL, FREE)
+    written, bindings = answer(claim(A), NOTHING)
     machine = Machine(("127.0.0.1", 80))
 
-    assert allocate(claim(A), written, POOL, machine) == (written, bindings)
+    assert answer(claim(A), written, machine) == (written, bindings)
     assert not machine.asked
 
 
 def test_an_address_that_is_given_back_is_free_for_another() -> None:
-    written, _ = allocate(claim(A) | claim(B), NOTHING, POOL, FREE)
+    written, _ = answer(claim(A) | claim(B), NOTHING)
 
-    written, bindings = allocate(claim(B) | claim(C), written, POOL, FREE)
+    written, bindings = answer(claim(B) | claim(C), written)
 
     assert (found(bindings, B), found(bindings, C)) == (bind("127.0.0.2"), bind("127.0.0.1"))
     assert set(written) == {B, C}
 
 
+def test_a_gateway_without_a_claim_for_a_while_keeps_its_address_and_ports() -> None:
+    """As one does whose class is not accepted for a moment, or whose listeners are all wrong while they are edited."""
+    written, before = answer(claim(A) | claim(B), NOTHING, Machine(("127.0.0.1", 80)))
+
+    waiting, _ = answer(claim(B) | claim(C), written, FREE, A)
+
+    assert waiting[A] == written[A]
+    _, after = answer(claim(A) | claim(B), waiting, Machine(("127.0.0.1", 8080)))
+    assert after == before
+
+
 def test_a_gateway_that_was_made_again_does_not_inherit_where_its_ports_were_moved() -> None:
     before = {A: Written("another uid", "127.0.0.1", {(80, "TCP"): 8080})}
 
-    written, bindings = allocate(claim(A), before, POOL, FREE)
+    written, bindings = answer(claim(A), before)
 
     assert found(bindings, A) == bind("127.0.0.1", 80)
     assert written == {A: Written("uid of a", "127.0.0.1", {(80, "TCP"): 80})}
@@ -128,9 +148,9 @@ def test_a_gateway_that_was_made_again_does_not_inherit_where_its_ports_were_mov
 
 def test_an_address_is_handed_on_with_its_sockets() -> None:
     """The machine would say that the port is in use: by our own Envoy, which has not heard of the change yet."""
-    written, _ = allocate(claim(A), NOTHING, POOL, FREE)
+    written, _ = answer(claim(A), NOTHING)
 
-    _, bindings = allocate(claim(B), written, POOL, Machine(("127.0.0.1", 80)))
+    _, bindings = answer(claim(B), written, Machine(("127.0.0.1", 80)))
 
     assert found(bindings, B) == bind("127.0.0.1", 80)
 
@@ -138,7 +158,7 @@ def test_an_address_is_handed_on_with_its_sockets() -> None:
 def test_an_address_that_left_the_pool_is_replaced() -> None:
     before = {A: Written("uid of a", "127.0.0.9", {(80, "TCP"): 80})}
 
-    written, bindings = allocate(claim(A), before, POOL, FREE)
+    written, bindings = answer(claim(A), before)
 
     assert found(bindings, A) == bind("127.0.0.1")
     assert written[A].address == "127.0.0.1"
@@ -146,9 +166,9 @@ def test_an_address_that_left_the_pool_is_replaced() -> None:
 
 def test_the_ports_of_an_address_that_is_replaced_are_asked_for_again() -> None:
     machine = Machine(("127.0.0.2", 80))
-    written, _ = allocate(claim(A), NOTHING, POOL, FREE)
+    written, _ = answer(claim(A), NOTHING)
 
-    _, bindings = allocate(claim(A, addresses=("127.0.0.2",)), written, POOL, machine)
+    _, bindings = answer(claim(A, addresses=("127.0.0.2",)), written, machine)
 
     assert found(bindings, A) == bind("127.0.0.2", 8080)
 
@@ -156,21 +176,21 @@ def test_the_ports_of_an_address_that_is_replaced_are_asked_for_again() -> None:
 def test_an_exhausted_pool_refuses_the_youngest() -> None:
     claims = claim(A, 80, 8080, created="2027") | claim(B, created="2026") | claim(C, created="2025")
 
-    written, bindings = allocate(claims, NOTHING, POOL, FREE)
+    written, bindings = answer(claims, NOTHING)
 
     assert (reason(bindings, A, 80), reason(bindings, A, 8080)) == ("AddressNotAssigned", "AddressNotAssigned")
     assert set(written) == {B, C}
 
 
 def test_an_address_that_is_asked_for_is_given() -> None:
-    _, bindings = allocate(claim(A, addresses=("127.0.0.2",)), NOTHING, POOL, FREE)
+    _, bindings = answer(claim(A, addresses=("127.0.0.2",)), NOTHING)
 
     assert found(bindings, A) == bind("127.0.0.2")
 
 
 @pytest.mark.parametrize("addresses", [("192.0.2.1",), ("127.0.0.1", "127.0.0.2")], ids=["not in the pool", "two"])
 def test_addresses_that_cannot_be_given_refuse_all_ports(addresses: tuple[str, ...]) -> None:
-    written, bindings = allocate(claim(A, 80, 8080, addresses=addresses), NOTHING, POOL, FREE)
+    written, bindings = answer(claim(A, 80, 8080, addresses=addresses), NOTHING)
 
     assert (reason(bindings, A, 80), reason(bindings, A, 8080)) == ("AddressNotUsable", "AddressNotUsable")
     assert not written
@@ -180,43 +200,41 @@ def test_of_two_gateways_that_ask_for_one_address_the_older_gets_it() -> None:
     asked = ("127.0.0.2",)
     claims = claim(A, created="2026", addresses=asked) | claim(B, created="2025", addresses=asked)
 
-    _, bindings = allocate(claims, NOTHING, POOL, FREE)
+    _, bindings = answer(claims, NOTHING)
 
     assert found(bindings, B) == bind("127.0.0.2")
     assert reason(bindings, A) == "AddressNotUsable"
 
 
 def test_whoever_has_an_address_keeps_it_from_an_older_gateway_that_asks_for_it() -> None:
-    written, _ = allocate(claim(A, created="2026"), NOTHING, POOL, FREE)
+    written, _ = answer(claim(A, created="2026"), NOTHING)
 
-    _, bindings = allocate(
-        claim(A, created="2026") | claim(B, created="2025", addresses=("127.0.0.1",)), written, POOL, FREE
-    )
+    _, bindings = answer(claim(A, created="2026") | claim(B, created="2025", addresses=("127.0.0.1",)), written)
 
     assert found(bindings, A) == bind("127.0.0.1")
     assert reason(bindings, B) == "AddressNotUsable"
 
 
 def test_an_address_that_is_asked_for_later_replaces_the_one_that_was_given() -> None:
-    written, _ = allocate(claim(A), NOTHING, POOL, FREE)
+    written, _ = answer(claim(A), NOTHING)
 
-    written, bindings = allocate(claim(A, addresses=("127.0.0.2",)), written, POOL, FREE)
+    written, bindings = answer(claim(A, addresses=("127.0.0.2",)), written)
 
     assert found(bindings, A) == bind("127.0.0.2")
     assert written[A].address == "127.0.0.2"
 
 
 def test_a_port_that_cannot_be_opened_is_opened_8000_higher_and_stays_there() -> None:
-    written, bindings = allocate(claim(A), NOTHING, POOL, Machine(("127.0.0.1", 80)))
+    written, bindings = answer(claim(A), NOTHING, Machine(("127.0.0.1", 80)))
 
     assert found(bindings, A) == bind("127.0.0.1", 8080)
-    assert allocate(claim(A), written, POOL, FREE) == (written, bindings)
+    assert answer(claim(A), written) == (written, bindings)
 
 
 def test_a_port_that_cannot_be_opened_in_either_place_is_refused_and_the_others_are_not() -> None:
     machine = Machine(("127.0.0.1", 80), ("127.0.0.1", 8080))
 
-    written, bindings = allocate(claim(A, 80, 81), NOTHING, POOL, machine)
+    written, bindings = answer(claim(A, 80, 81), NOTHING, machine)
 
     refusal = found(bindings, A, 80)
     assert isinstance(refusal, Refusal)
@@ -228,9 +246,9 @@ def test_a_port_that_cannot_be_opened_in_either_place_is_refused_and_the_others_
 
 def test_a_port_that_was_refused_is_asked_for_again() -> None:
     machine = Machine(("127.0.0.1", 80), ("127.0.0.1", 8080))
-    written, _ = allocate(claim(A), NOTHING, POOL, machine)
+    written, _ = answer(claim(A), NOTHING, machine)
 
-    _, bindings = allocate(claim(A), written, POOL, FREE)
+    _, bindings = answer(claim(A), written)
 
     assert found(bindings, A) == bind("127.0.0.1", 80)
 
@@ -238,7 +256,7 @@ def test_a_port_that_was_refused_is_asked_for_again() -> None:
 def test_a_port_beyond_the_last_is_never_asked_for() -> None:
     machine = Machine(("127.0.0.1", 60000))
 
-    _, bindings = allocate(claim(A, 60000), NOTHING, POOL, machine)
+    _, bindings = answer(claim(A, 60000), NOTHING, machine)
 
     assert reason(bindings, A, 60000) == "PortUnavailable"
     assert machine.asked == [("127.0.0.1", 60000, "TCP")]
@@ -246,7 +264,7 @@ def test_a_port_beyond_the_last_is_never_asked_for() -> None:
 
 def test_a_port_is_not_moved_onto_another_listener_of_the_gateway() -> None:
     """The machine says that 8080 is free, since nobody has opened it yet; two sockets cannot have it all the same."""
-    written, bindings = allocate(claim(A, 80, 8080), NOTHING, POOL, Machine(("127.0.0.1", 80)))
+    written, bindings = answer(claim(A, 80, 8080), NOTHING, Machine(("127.0.0.1", 80)))
 
     assert found(bindings, A, 8080) == bind("127.0.0.1", 8080)
     assert reason(bindings, A, 80) == "PortUnavailable"
@@ -254,17 +272,17 @@ def test_a_port_is_not_moved_onto_another_listener_of_the_gateway() -> None:
 
 
 def test_a_listener_does_not_get_the_port_that_another_was_moved_to() -> None:
-    written, _ = allocate(claim(A, 80), NOTHING, POOL, Machine(("127.0.0.1", 80)))
+    written, _ = answer(claim(A, 80), NOTHING, Machine(("127.0.0.1", 80)))
 
-    _, bindings = allocate(claim(A, 80, 8080), written, POOL, FREE)
+    _, bindings = answer(claim(A, 80, 8080), written)
 
     assert found(bindings, A, 80) == bind("127.0.0.1", 8080)
     assert found(bindings, A, 8080) == bind("127.0.0.1", 16080)
 
 
 def test_a_port_that_is_moved_is_free_again_when_its_listener_is_gone() -> None:
-    written, _ = allocate(claim(A, 80), NOTHING, POOL, Machine(("127.0.0.1", 80)))
+    written, _ = answer(claim(A, 80), NOTHING, Machine(("127.0.0.1", 80)))
 
-    _, bindings = allocate(claim(A, 8080), written, POOL, FREE)
+    _, bindings = answer(claim(A, 8080), written)
 
     assert found(bindings, A, 8080) == bind("127.0.0.1", 8080)

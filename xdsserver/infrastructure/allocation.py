@@ -45,14 +45,22 @@ class Written:
     ports: Mapping[tuple[int, str], int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The claims, and the uids of all Gateways that exist: one without a claim for a while keeps what it has."""
+
+    claims: Mapping[PortKey, PortClaim]
+    uids: Mapping[Name, str]
+
+
 def allocate(
-    claims: Mapping[PortKey, PortClaim], written: Mapping[Name, Written], pool: Pool, probe: Probe
+    wanted: Wanted, written: Mapping[Name, Written], pool: Pool, probe: Probe
 ) -> tuple[dict[Name, Written], dict[PortKey, Binding]]:
     """Answer every claim, and say what is to be written down now.
 
-    Older Gateways come first (creation time, then uid). Gateways without a claim lose their address. What was written
-    down for any Gateway is open already, by an Envoy of ours, so the machine is not asked about it: whoever gets the
-    address next gets the sockets too.
+    Older Gateways come first (creation time, then uid). A Gateway that is gone loses its address. What was written down
+    for any Gateway is open already, by an Envoy of ours, so the machine is not asked about it: whoever gets the address
+    next gets the sockets too.
     """
     ours = {(one.address, port, transport) for one in written.values() for (_, transport), port in one.ports.items()}
 
@@ -60,13 +68,13 @@ def allocate(
         return None if (address, port, transport) in ours else probe(address, port, transport)
 
     by_gateway: dict[Name, dict[PortKey, PortClaim]] = defaultdict(dict)
-    for key, claim in claims.items():
+    for key, claim in wanted.claims.items():
         by_gateway[key.gateway][key] = claim
     ages = {gateway: min((claim.created, claim.uid) for claim in own.values()) for gateway, own in by_gateway.items()}
     kept = {
         gateway: one
         for gateway, one in written.items()
-        if gateway in ages and _still_good(one, by_gateway[gateway], pool)
+        if one.uid == wanted.uids.get(gateway) and _still_good(one, by_gateway.get(gateway, {}), pool)
     }
     bindings: dict[PortKey, Binding] = {}
     for gateway in sorted(by_gateway, key=lambda one: (ages[one], one)):
@@ -84,7 +92,7 @@ def allocate(
 
 def _still_good(one: Written, own: Mapping[PortKey, PortClaim], pool: Pool) -> bool:
     return one.address in pool.addresses and all(
-        one.uid == claim.uid and (not claim.addresses or claim.addresses == (one.address,)) for claim in own.values()
+        not claim.addresses or claim.addresses == (one.address,) for claim in own.values()
     )
 
 
