@@ -28,6 +28,8 @@ class Target:
     route: Route
     match: RequestMatch
     listener: ListenerFacts
+    hostname: str
+    """The hostname under which it answers; may be a wildcard, or `*` for any."""
 
     @property
     def forwards(self) -> bool:

@@ -83,7 +83,7 @@ def envoy_routes(
                 route.match.runtime_fraction.default_value.numerator = variant.below_ppm
                 route.match.runtime_fraction.default_value.denominator = FractionalPercent.MILLION
             route.MergeFrom(action)
-            target = Target(route, match, facts)
+            target = Target(route, match, facts, hosts.effective)
             for filter_ in variant.filters:
                 BY_TYPE[filter_.type].on_route(filter_, target)
             key = RouteKey(listener, hosts.effective, rule.owner, rule.position, number, turn)
