@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from xdsserver.gatewayapi.parsing import regex_refusal
 from xdsserver.model.routing import PathKind
 
 if TYPE_CHECKING:
@@ -49,9 +48,9 @@ def parse_path(spec: HTTPPathModifier, matches: tuple[RequestMatch, ...]) -> Ful
         return f"{field}: {value!r} must be empty, or begin with / and be a path without query"
     if spec.type == "ReplaceFullPath":
         return FullPath(value or "/")
-    change = NewPrefix(value.rstrip("/"))
-    refusal = next(filter(None, (_refusal(change, one.path) for one in matches)), None)
-    return change if refusal is None else f"{field}: {refusal}"
+    if any(one.path.kind is not PathKind.PREFIX for one in matches):
+        return f"{field}: only a match of type PathPrefix has a prefix to replace; use ReplaceFullPath"
+    return NewPrefix(value.rstrip("/"))
 
 
 def replace_prefix(change: NewPrefix, old: PathMatch, out: RouteAction | RedirectAction) -> None:
@@ -66,16 +65,6 @@ def replace_prefix(change: NewPrefix, old: PathMatch, out: RouteAction | Redirec
         # Of the root Envoy takes the slash away, too.
         out.prefix_rewrite = change.prefix if old.value else change.prefix + "/"
     elif old.value:
-        out.regex_rewrite.pattern.regex = _stripping(old)
+        # However long the prefix: of what is literal at its beginning RE2 makes no program.
+        out.regex_rewrite.pattern.regex = f"^{re.escape(old.value)}/*"
         out.regex_rewrite.substitution = "/"
-
-
-def _refusal(change: NewPrefix, match: PathMatch) -> str | None:
-    if match.kind is not PathKind.PREFIX:
-        return "only a match of type PathPrefix has a prefix to replace; use ReplaceFullPath, or change the match"
-    return regex_refusal(_stripping(match)) if not change.prefix else None
-
-
-def _stripping(match: PathMatch) -> str:
-    """Give the expression of a prefix with the slashes behind it."""
-    return f"^{re.escape(match.value)}/*"

@@ -79,9 +79,7 @@ class RequestRedirect:
     def on_route(self, filter_: Filter, target: Target) -> None:
         """Redirect instead of what the route did."""
         settings: Settings = filter_.settings
-        out = target.route.redirect
-        out.Clear()
-        out.response_code = _CODES[settings.status]
+        out = RedirectAction(response_code=_CODES[settings.status])
         if settings.scheme is not None:
             out.scheme_redirect = settings.scheme
         match settings.path:
@@ -94,9 +92,10 @@ class RequestRedirect:
             case never:
                 assert_never(never)
         _set_authority(out, settings, target)
+        target.route.redirect.CopyFrom(out)
 
     def on_share(self, filter_: Filter, share: WeightedCluster.ClusterWeight) -> None:
-        """Not called."""
+        """Never called: no share has a redirect."""
 
     def http_filter(self) -> None:
         """Need nothing in the chain: Envoy's router redirects."""

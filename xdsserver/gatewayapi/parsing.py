@@ -131,24 +131,17 @@ class RuleParser:
         return tuple(found.values())
 
     def check_regex(self, field: str, value: str) -> None:
-        """Note an expression that Envoy would refuse."""
-        refusal = regex_refusal(value)
-        if refusal is not None:
-            self.note(field, refusal)
+        """Ask RE2, which is what Envoy will ask, so that a bad expression never gets there."""
+        try:
+            size = re2.compile(value, _QUIET).programsize
+        except re2.error as error:
+            words = error.args[0]
+            self.note(field, f"{value!r}: {words.decode() if isinstance(words, bytes) else words}")
+            return
+        if size > MAX_REGEX_INSTRUCTIONS:
+            words = f"{value!r} is too large: {size} RE2 instructions of at most {MAX_REGEX_INSTRUCTIONS}"
+            self.note(field, f"{words}; repeat less, or use smaller classes of characters")
 
     def note(self, field: str, message: str, reason: str = "UnsupportedValue") -> None:
         """Note what is wrong with a field of the rule, which is dropped for it."""
         self.problems.append(Problem(ACCEPTED, reason, f"{self._field}.{field}: {message}"))
-
-
-def regex_refusal(value: str) -> str | None:
-    """Ask RE2, which is what Envoy will ask, so that a bad expression never gets there; None for a good one."""
-    try:
-        size = re2.compile(value, _QUIET).programsize
-    except re2.error as error:
-        words = error.args[0]
-        return f"{value!r}: {words.decode() if isinstance(words, bytes) else words}"
-    if size <= MAX_REGEX_INSTRUCTIONS:
-        return None
-    words = f"{value!r} is too large: {size} RE2 instructions of at most {MAX_REGEX_INSTRUCTIONS}"
-    return f"{words}; repeat less, or use smaller classes of characters"
