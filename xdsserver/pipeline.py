@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     )
     from xdsserver.gatewayapi.grants import Permission
     from xdsserver.gatewayapi.listeners import Listener
-    from xdsserver.gatewayapi.parsing import FilterKind
+    from xdsserver.gatewayapi.parsing import Vocabulary
     from xdsserver.gatewayapi.rules import ParsedRule, ResolvedRule
     from xdsserver.gatewayapi.statuses import ObjectStatus
     from xdsserver.model.places import Binding, PortClaim
@@ -417,10 +417,10 @@ def _route_head(kind: str) -> Callable[[Read, Name, R], Mapping[ObjectKey, Route
 
 
 def _parsed_rules(
-    parse: Callable[[R, Mapping[str, FilterKind]], Iterable[ParsedRule]],
+    parse: Callable[[R, Vocabulary], Iterable[ParsedRule]],
 ) -> Callable[[Read, Name, R], Mapping[RuleKey, ParsedRule]]:
     def rules(_read: Read, _key: Name, route: R) -> Mapping[RuleKey, ParsedRule]:
-        return {(rule.owner, rule.position): rule for rule in parse(route, registry.BY_TYPE)}
+        return {(rule.owner, rule.position): rule for rule in parse(route, registry.VOCABULARY)}
 
     return rules
 

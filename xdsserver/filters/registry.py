@@ -1,4 +1,4 @@
-"""All filters, in the order in which Envoy applies them. Adding one: its file, its line here, its golden case."""
+"""All slices, in the order in which Envoy applies them. Adding one: its file, its line here, its golden case."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 from xdsserver.filters.request_header_modifier import RequestHeaderModifier
 from xdsserver.filters.request_redirect import RequestRedirect
 from xdsserver.filters.response_header_modifier import ResponseHeaderModifier
+from xdsserver.filters.retry import Retry
+from xdsserver.filters.session_persistence import SessionPersistence
+from xdsserver.filters.timeouts import Timeouts
 from xdsserver.filters.url_rewrite import URLRewrite
+from xdsserver.gatewayapi.parsing import Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from xdsserver.filters.slices import RouteFilter
+    from xdsserver.filters.slices import RouteFilter, RuleField, Slice
 
 FILTERS: tuple[RouteFilter, ...] = (
     RequestHeaderModifier(),
@@ -21,6 +25,15 @@ FILTERS: tuple[RouteFilter, ...] = (
     URLRewrite(),
 )
 
-BY_TYPE: Mapping[str, RouteFilter] = {one.type: one for one in FILTERS}
+FIELDS: tuple[RuleField, ...] = (Timeouts(), Retry(), SessionPersistence())
+"""Fields of a rule; what they set goes behind what filters do."""
 
-FEATURES: tuple[str, ...] = tuple(feature for one in FILTERS for feature in one.features)
+VOCABULARY = Vocabulary({one.type: one for one in FILTERS}, FIELDS)
+"""What a rule may hold, for those who parse one."""
+
+SLICES: tuple[Slice, ...] = (*FILTERS, *FIELDS)
+
+BY_TYPE: Mapping[str, Slice] = {one.type: one for one in SLICES}
+"""Who applies a Filter of a rule."""
+
+FEATURES: tuple[str, ...] = tuple(feature for one in SLICES for feature in one.features)

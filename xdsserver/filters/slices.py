@@ -1,4 +1,4 @@
-"""What a filter is: how it is parsed, and what it adds to an Envoy route or to the share of one backend."""
+"""What a slice is: how a filter or a field of a rule is parsed, and what it adds to a route or to a share of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import HttpFilter
 
     from xdsserver.model.routing import Filter, RequestMatch
-    from xdsserver.objects.httproute import HTTPRouteFilter
+    from xdsserver.objects.httproute import HTTPRouteFilter, HTTPRouteRule
+    from xdsserver.objects.meta import ObjectKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +38,13 @@ class Target:
         return self.route.HasField("route")
 
 
-class RouteFilter(Protocol):
-    """One type of filter. The settings of the Filters it gets are what its own `parse` made."""
+class Slice(Protocol):
+    """What is applied to Envoy routes. The settings of the Filters it gets are what its own `parse` made."""
 
     type: str
-    """The `type` by which users name it."""
+    """What users call it: the `type` of a filter, the name of a field."""
     features: tuple[str, ...]
     """The features of the Gateway API that it makes whole."""
-    repeatable: bool
-    """Whether a rule may have it more than once (HTTPRouteRule.filters: not, unless the filter says so)."""
-    excludes: tuple[str, ...]
-    """Types that no request may get besides this one; naming it on one side is enough."""
-
-    def parse(self, spec: HTTPRouteFilter, matches: tuple[RequestMatch, ...], /) -> Filter | str:
-        """Give the settings, or say what is wrong with them, or with the matches of the rule, and what to write."""
 
     def per_share(self, filter_: Filter, /) -> bool:
         """Tell whether Envoy can apply it to one weighted cluster; where it cannot, a rule is split by backends."""
@@ -66,3 +60,27 @@ class RouteFilter(Protocol):
 
     def http_filter(self) -> HttpFilter | None:
         """Give what must stand in the chain of every connection manager, without effect on routes that do not ask."""
+
+
+class RouteFilter(Slice, Protocol):
+    """One type of filter."""
+
+    repeatable: bool
+    """Whether a rule may have it more than once (HTTPRouteRule.filters: not, unless the filter says so)."""
+    excludes: tuple[str, ...]
+    """Types that no request may get besides this one; naming it on one side is enough."""
+
+    def parse(self, spec: HTTPRouteFilter, matches: tuple[RequestMatch, ...], /) -> Filter | str:
+        """Give the settings, or say what is wrong with them, or with the matches of the rule, and what to write."""
+
+
+class RuleField(Slice, Protocol):
+    """One field of a rule besides its matches, filters and backendRefs."""
+
+    def parse(
+        self, rule: HTTPRouteRule, owner: ObjectKey, position: int, /
+    ) -> Filter | tuple[Filter, ...] | str | None:
+        """Give what applies to the whole rule, or a tuple: for each backendRef its own; None where nothing is asked.
+
+        Or say what is wrong and what to write. The rule is the one at this position of the route `owner`.
+        """

@@ -5,41 +5,36 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xdsserver.gatewayapi.parsing import RuleParser
-from xdsserver.gatewayapi.rules import ParsedRule
 from xdsserver.model.routing import PathKind, PathMatch, RequestMatch
 from xdsserver.objects.grpcroute import GRPCRouteMatch
-from xdsserver.objects.httproute import HTTPBackendRef, HTTPRouteFilter
+from xdsserver.objects.httproute import HTTPBackendRef, HTTPRouteFilter, HTTPRouteRule
 from xdsserver.objects.meta import ObjectKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from xdsserver.gatewayapi.parsing import FilterKind
-    from xdsserver.objects.grpcroute import GRPCBackendRef, GRPCMethodMatch, GRPCRoute, GRPCRouteFilter
+    from xdsserver.gatewayapi.parsing import Vocabulary
+    from xdsserver.gatewayapi.rules import ParsedRule
+    from xdsserver.objects.grpcroute import (
+        GRPCBackendRef,
+        GRPCMethodMatch,
+        GRPCRoute,
+        GRPCRouteFilter,
+        GRPCRouteRule,
+    )
 
 ANYTHING = PathMatch(PathKind.PREFIX, "")
 
 
-def parse_grpc(route: GRPCRoute, kinds: Mapping[str, FilterKind]) -> Iterator[ParsedRule]:
-    """Understand the rules of a route one by one; `kinds` has each supported type of filter."""
+def parse_grpc(route: GRPCRoute, vocabulary: Vocabulary) -> Iterator[ParsedRule]:
+    """Understand the rules of a route one by one."""
     owner = ObjectKey("GRPCRoute", *route.name)
     for position, spec in enumerate(route.spec.rules):
-        parser = RuleParser(f"spec.rules[{position}]", kinds)
+        parser = RuleParser(owner, position, vocabulary)
         specs = spec.matches or (GRPCRouteMatch(),)
         found = (_match(parser, f"matches[{number}]", one) for number, one in enumerate(specs))
         matches = tuple(dict.fromkeys(one for one in found if one is not None))
-        filters = parser.filters("filters", _filters(spec.filters), matches)
-        if spec.session_persistence is not None:
-            parser.note("sessionPersistence", "not supported; remove it")
-        yield ParsedRule(
-            owner=owner,
-            created=route.metadata.creation_timestamp,
-            position=position,
-            matches=matches,
-            filters=filters,
-            backends=parser.backends(map(_backend, spec.backend_refs), matches, filters),
-            problems=tuple(parser.problems),
-        )
+        yield parser.rule(route.metadata.creation_timestamp, _rule(spec), matches)
 
 
 def _match(parser: RuleParser, field: str, spec: GRPCRouteMatch) -> RequestMatch | None:
@@ -68,8 +63,17 @@ def _path(parser: RuleParser, field: str, spec: GRPCMethodMatch) -> PathMatch | 
     return None
 
 
+def _rule(spec: GRPCRouteRule) -> HTTPRouteRule:
+    """Say a rule but for its matches in the words of HTTPRoute, whose rules hold all that these may."""
+    return HTTPRouteRule(
+        name=spec.name,
+        filters=_filters(spec.filters),
+        backend_refs=tuple(map(_backend, spec.backend_refs)),
+        session_persistence=spec.session_persistence,
+    )
+
+
 def _filters(specs: tuple[GRPCRouteFilter, ...]) -> tuple[HTTPRouteFilter, ...]:
-    """Say filters in the words of HTTPRoute, whose filters these are a part of."""
     return tuple(
         HTTPRouteFilter(
             type=spec.type,

@@ -5,46 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xdsserver.gatewayapi.parsing import RuleParser
-from xdsserver.gatewayapi.rules import ParsedRule
 from xdsserver.model.routing import PathKind, PathMatch, RequestMatch
 from xdsserver.objects.httproute import HTTPRouteMatch
 from xdsserver.objects.meta import ObjectKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from xdsserver.gatewayapi.parsing import FilterKind
+    from xdsserver.gatewayapi.parsing import Vocabulary
+    from xdsserver.gatewayapi.rules import ParsedRule
     from xdsserver.objects.httproute import HTTPPathMatch, HTTPRoute, HTTPRouteRule
 
 
-def parse_http(route: HTTPRoute, kinds: Mapping[str, FilterKind]) -> Iterator[ParsedRule]:
-    """Understand the rules of a route one by one; `kinds` has each supported type of filter."""
+def parse_http(route: HTTPRoute, vocabulary: Vocabulary) -> Iterator[ParsedRule]:
+    """Understand the rules of a route one by one."""
     owner = ObjectKey("HTTPRoute", *route.name)
     for position, spec in enumerate(route.spec.rules):
-        parser = RuleParser(f"spec.rules[{position}]", kinds)
-        matches = _matches(parser, spec)
-        found = parser.filters("filters", spec.filters, matches)
-        _refuse_the_rest(parser, spec)
-        yield ParsedRule(
-            owner=owner,
-            created=route.metadata.creation_timestamp,
-            position=position,
-            matches=matches,
-            filters=found,
-            backends=parser.backends(spec.backend_refs, matches, found),
-            problems=tuple(parser.problems),
-        )
-
-
-def _refuse_the_rest(parser: RuleParser, rule: HTTPRouteRule) -> None:
-    """Refuse what a rule may hold besides and we do not do."""
-    for field, value in (
-        ("timeouts", rule.timeouts),
-        ("retry", rule.retry),
-        ("sessionPersistence", rule.session_persistence),
-    ):
-        if value is not None:
-            parser.note(field, "not supported; remove it")
+        parser = RuleParser(owner, position, vocabulary)
+        yield parser.rule(route.metadata.creation_timestamp, spec, _matches(parser, spec))
 
 
 def _matches(parser: RuleParser, rule: HTTPRouteRule) -> tuple[RequestMatch, ...]:

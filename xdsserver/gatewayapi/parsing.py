@@ -1,20 +1,22 @@
-"""What rules of all kinds of routes have in common: filters, backendRefs, named values, regular expressions."""
+"""What rules of all kinds of routes have in common: filters, fields, backendRefs, named values, expressions."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import re2
 
 from xdsserver.gatewayapi.conditions import ACCEPTED, RESOLVED_REFS, Problem
-from xdsserver.gatewayapi.rules import ParsedBackend, ParsedFilters
+from xdsserver.gatewayapi.rules import ParsedBackend, ParsedFilters, ParsedRule
 from xdsserver.model.routing import MAX_REGEX_INSTRUCTIONS, ValueMatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from xdsserver.model.routing import Filter, RequestMatch
-    from xdsserver.objects.httproute import HTTPBackendRef, HTTPRouteFilter
+    from xdsserver.objects.httproute import HTTPBackendRef, HTTPRouteFilter, HTTPRouteRule
+    from xdsserver.objects.meta import ObjectKey
 
 _QUIET = re2.Options()
 _QUIET.log_errors = False
@@ -33,6 +35,27 @@ class FilterKind(Protocol):
 
     def parse(self, spec: HTTPRouteFilter, matches: tuple[RequestMatch, ...], /) -> Filter | str:
         """Give the settings, or say what is wrong with them."""
+
+
+class FieldKind(Protocol):
+    """What there is to know of a field of rules to parse it; the slices of `filters` say it."""
+
+    @property
+    def type(self) -> str:
+        """What it is called."""
+
+    def parse(
+        self, rule: HTTPRouteRule, owner: ObjectKey, position: int, /
+    ) -> Filter | tuple[Filter, ...] | str | None:
+        """Give the settings for the rule, or for each of its backendRefs, or say what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What a rule may hold besides matches and backendRefs: types of filters by name, and fields in their order."""
+
+    filters: Mapping[str, FilterKind]
+    fields: tuple[FieldKind, ...]
 
 
 class NamedValue(Protocol):
@@ -54,12 +77,43 @@ class NamedValue(Protocol):
 class RuleParser:
     """Parses one rule and notes what is wrong with it, each with the path of the field."""
 
-    def __init__(self, field: str, kinds: Mapping[str, FilterKind]) -> None:
+    def __init__(self, owner: ObjectKey, position: int, vocabulary: Vocabulary) -> None:
         self.problems: list[Problem] = []
-        self._field = field
-        self._kinds = kinds
+        self._owner = owner
+        self._position = position
+        self._field = f"spec.rules[{position}]"
+        self._kinds = vocabulary.filters
+        self._fields = vocabulary.fields
 
-    def filters(
+    def rule(self, created: str, spec: HTTPRouteRule, matches: tuple[RequestMatch, ...]) -> ParsedRule:
+        """Give the whole rule, its matches being parsed, of a route of this time of creation."""
+        filters = self._filters("filters", spec.filters, matches)
+        backends = self._backends(spec.backend_refs, matches, filters)
+        for kind in self._fields:
+            match kind.parse(spec, self._owner, self._position):
+                case None:
+                    pass
+                case str(refusal):
+                    self.note(kind.type, refusal)
+                case tuple(each):
+                    backends = tuple(
+                        replace(backend, filters=backend.filters.followed_by(one))
+                        for backend, one in zip(backends, each, strict=True)
+                    )
+                case whole:
+                    filters = filters.followed_by(whole)
+        return ParsedRule(
+            owner=self._owner,
+            created=created,
+            position=self._position,
+            name=spec.name or "",
+            matches=matches,
+            filters=filters,
+            backends=backends,
+            problems=tuple(self.problems),
+        )
+
+    def _filters(
         self,
         field: str,
         specs: tuple[HTTPRouteFilter, ...],
@@ -102,7 +156,7 @@ class RuleParser:
                 return f"{type_} and {one.type} exclude each other; use one of them"
         return None
 
-    def backends(
+    def _backends(
         self, references: Iterable[HTTPBackendRef], matches: tuple[RequestMatch, ...], filters: ParsedFilters
     ) -> tuple[ParsedBackend, ...]:
         """Parse the backendRefs of a rule with these matches and filters; a weight that is not given is 1."""
@@ -110,7 +164,7 @@ class RuleParser:
             ParsedBackend(
                 reference,
                 1 if reference.weight is None else reference.weight,
-                self.filters(f"backendRefs[{number}].filters", reference.filters, matches, filters),
+                self._filters(f"backendRefs[{number}].filters", reference.filters, matches, filters),
             )
             for number, reference in enumerate(references)
         )

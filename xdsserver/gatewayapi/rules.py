@@ -28,6 +28,10 @@ class ParsedFilters:
     known: tuple[Filter, ...]
     unresolved: tuple[Problem, ...] = ()
 
+    def followed_by(self, filter_: Filter) -> ParsedFilters:
+        """Give these and one more, behind them."""
+        return replace(self, known=(*self.known, filter_))
+
 
 @dataclass(frozen=True, slots=True)
 class ParsedBackend:
@@ -42,13 +46,14 @@ class ParsedBackend:
 class ParsedRule:
     """A rule as far as it can be understood without looking at other objects.
 
-    `created` is the creation time of its route. With `problems` the rule is dropped: no request is served by half of
-    what was asked for.
+    `created` is the creation time of its route; `name` is empty for a rule without one. With `problems` the rule is
+    dropped: no request is served by half of what was asked for.
     """
 
     owner: ObjectKey
     created: str
     position: int
+    name: str
     matches: tuple[RequestMatch, ...]
     filters: ParsedFilters
     backends: tuple[ParsedBackend, ...]
@@ -79,7 +84,7 @@ def resolve_rule(read: Read, tables: BackendTables, parsed: ParsedRule) -> Resol
     weighted = tuple(share for share in shares if share.weight > 0)
     forwards = filters is not None and any(share.cluster for share in weighted)
     action: Action = Forward(weighted) if forwards else Respond(500)
-    rule = Rule(parsed.owner, parsed.position, parsed.matches, filters or (), action)
+    rule = Rule(parsed.owner, parsed.position, parsed.matches, filters or (), action, parsed.name)
     return ResolvedRule(parsed.created, rule, (), tuple(resolver.problems))
 
 

@@ -143,13 +143,17 @@ Action = Forward | Respond
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule of a route: if any of the matches holds, the filters are applied and the action happens."""
+    """One rule of a route: if any of the matches holds, the filters are applied and the action happens.
+
+    `name` is what the user calls it, empty for nothing; it decides nothing.
+    """
 
     owner: ObjectKey
     position: int
     matches: tuple[RequestMatch, ...]
     filters: tuple[Filter, ...]
     action: Action
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
     HttpConnectionManager,
 )
 
-from xdsserver.filters.registry import FILTERS
+from xdsserver.filters.registry import SLICES
 from xdsserver.translation.sources import ads
 
 
@@ -35,7 +35,7 @@ def connection_manager(stat_prefix: str, route_configuration: str) -> HttpConnec
     manager.http2_protocol_options.initial_connection_window_size.value = 1024 * 1024
     # Asked for by a client, forwarded by any route: a Service that does not speak it refuses.
     manager.upgrade_configs.add(upgrade_type="websocket")
-    manager.http_filters.extend(found for one in FILTERS if (found := one.http_filter()) is not None)
+    manager.http_filters.extend(found for one in SLICES if (found := one.http_filter()) is not None)
     router = manager.http_filters.add(name="envoy.filters.http.router")
     router.typed_config.Pack(Router(suppress_envoy_headers=True), deterministic=True)
     return manager

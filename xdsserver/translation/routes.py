@@ -72,7 +72,7 @@ def envoy_routes(
     if rule is None:
         return
     clusters = frozenset(str(cluster) for cluster in used_clusters(rule))
-    name = f"{rule.owner.kind}/{rule.owner.namespace}/{rule.owner.name}/rule/{rule.position}"
+    name = _name(rule)
     variants = [(variant, _action(variant)) for variant in split(rule)]
     for number, match in enumerate(rule.matches):
         order = precedence(hosts.original, match, rule, resolved.created)
@@ -105,6 +105,12 @@ def used_clusters(rule: Rule) -> Iterator[ClusterKey]:
     yield from (share.cluster for share in shares if share.cluster is not None)
     for filter_ in (*rule.filters, *(filter_ for share in shares for filter_ in share.filters)):
         yield from (cluster for cluster in filter_.clusters if cluster is not None)
+
+
+def _name(rule: Rule) -> str:
+    """Say whose route it is, as statistics and access logs show it, by the name of the rule too where it has one."""
+    place = f"{rule.position}:{rule.name}" if rule.name else str(rule.position)
+    return f"{rule.owner.kind}/{rule.owner.namespace}/{rule.owner.name}/rule/{place}"
 
 
 def _action(variant: Variant) -> Route:
