@@ -105,6 +105,10 @@ class Narrator:
                 *pipeline.route_heads.rows,
                 *(ObjectKey("Gateway", *name) for name in pipeline.gateways.rows),
             }
+        if any(change.kind == "Gateway" for change in scan.changes):
+            # It may have been, or have become, a default.
+            heads = pipeline.route_heads.rows
+            candidates |= {key for key, head in heads.items() if head.default_scope is not None}
         before, self._dangling = self._dangling, reconciler.dangling(candidates)
         for key, words in sorted(self._dangling.items()):
             for line in words:

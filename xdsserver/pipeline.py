@@ -22,6 +22,7 @@ from xdsserver.gatewayapi.backends import (
     service_ports,
 )
 from xdsserver.gatewayapi.classes import class_problems, class_status
+from xdsserver.gatewayapi.default_gateways import references, scope
 from xdsserver.gatewayapi.gateways import ListenerState, claims, gateway_status
 from xdsserver.gatewayapi.grants import permissions
 from xdsserver.gatewayapi.grpcrules import parse_grpc
@@ -106,6 +107,8 @@ class Pipeline:
         self.accepted_classes = graph.derive("accepted_classes", self.our_classes, _accepted_class)
         self.our_gateways = graph.derive("our_gateways", self.gateways, self._our_gateway)
         self.claims = graph.derive("claims", self.our_gateways, _claims)  # PortKey -> what an allocator must answer
+        self.default_scopes = graph.derive("default_scopes", self.our_gateways, _default_scope)
+        self.default_gateways = graph.index("default_gateways", self.default_scopes, lambda _name, scope_: scope_)
 
         # Listeners, narrow, so that what else changes in a Gateway wakes no route.
         self.listeners = graph.derive("listeners", self.our_gateways, _listeners)
@@ -246,7 +249,8 @@ class Pipeline:
             return namespace_labels(namespace, read(self.labels, namespace))
 
         parents = []
-        for reference in route.parents:
+        defaults = read(self.default_gateways, route.default_scope) if route.default_scope is not None else None
+        for reference in references(route, defaults or ()):
             gateway = named_gateway(route.key, reference)
             keys = read(self.listeners_of, gateway) if gateway is not None else None
             if gateway is not None and keys is not None:
@@ -397,6 +401,11 @@ def _claims(_read: Read, _key: Name, gateway: Gateway) -> Mapping[PortKey, PortC
     return claims(gateway)
 
 
+def _default_scope(_read: Read, key: Name, gateway: Gateway) -> Mapping[Name, str]:
+    found = scope(gateway.spec.default_scope)
+    return {} if found is None else {key: found}
+
+
 def _listeners(_read: Read, _key: Name, gateway: Gateway) -> Mapping[ListenerKey, Listener]:
     return {listener.key: listener for listener in listeners(gateway)}
 
@@ -411,7 +420,8 @@ R = TypeVar("R", HTTPRoute, GRPCRoute)
 def _route_head(kind: str) -> Callable[[Read, Name, R], Mapping[ObjectKey, RouteHead]]:
     def head(_read: Read, key: Name, route: R) -> Mapping[ObjectKey, RouteHead]:
         owner = ObjectKey(kind, *key)
-        return {owner: RouteHead(owner, route.spec.hostnames, route.spec.parent_refs)}
+        spec = route.spec
+        return {owner: RouteHead(owner, spec.hostnames, spec.parent_refs, scope(spec.use_default_gateways))}
 
     return head
 

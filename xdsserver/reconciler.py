@@ -101,6 +101,8 @@ class Reconciler:
                 gateway_name = named_gateway(key, reference)
                 if gateway_name is not None and gateway_name not in pipeline.gateways.rows:
                     yield f"spec.parentRefs[{number}]: no Gateway {gateway_name}"
+            if route.default_scope is not None and route.default_scope not in pipeline.default_gateways.rows:
+                yield f"spec.useDefaultGateways: no Gateway served here has defaultScope {route.default_scope}"
 
     def _round(self, rows: Iterable[Change]) -> Outcome:
         deltas = [self.pipeline.apply(rows)]

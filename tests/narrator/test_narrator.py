@@ -123,6 +123,17 @@ def test_a_route_for_a_gateway_that_is_not_there_is_told(run: Run) -> None:
     assert problems(run.said()) == [f"{words} ({run.path}/b.yaml:1)"]
 
 
+def test_a_route_that_asks_for_default_gateways_is_told_where_there_is_none(run: Run) -> None:
+    route = ROUTE.replace("  parentRefs:\n  - name: edge\n", "  useDefaultGateways: All\n")
+    assert route != ROUTE
+    default = GATEWAY.replace("  gatewayClassName: xdsserver\n", "  gatewayClassName: xdsserver\n  defaultScope: All\n")
+    assert default != GATEWAY
+    words = "HTTPRoute default/shop: spec.useDefaultGateways: no Gateway served here has defaultScope All"
+    assert problems(run.said(a=GATEWAY, b=route, c=SHOP)) == [f"{words} ({run.path}/b.yaml:1)"]
+    assert problems(run.said(a=default)) == []
+    assert problems(run.said(a=GATEWAY)) == [f"{words} ({run.path}/b.yaml:1)"]
+
+
 def test_a_gateway_of_a_class_that_is_not_there_is_told(run: Run) -> None:
     (words,) = problems(run.said(a=GATEWAY.replace("gatewayClassName: xdsserver", "gatewayClassName: other")))
     assert words.startswith("Gateway default/edge: spec.gatewayClassName: no GatewayClass other")

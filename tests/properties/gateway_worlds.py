@@ -124,6 +124,7 @@ def gateway(dice: Dice, name: Name) -> gw.Gateway:
             ),
             addresses=dice.pick((), (), (), dice.sample(_ADDRESSES, least=1, most=2)),
             infrastructure=dice.pick(None, None, None, infrastructure),
+            default_scope=dice.pick(None, None, "All", "None"),
         ),
     )
 
@@ -176,6 +177,7 @@ def http_route(dice: Dice, name: Name) -> hr.HTTPRoute:
             parent_refs=dice.some(lambda: _parent(dice), least=1, most=3),
             hostnames=dice.sample((*HOSTNAMES, "A.Example.com"), least=dice.pick(0, 1), most=3),
             rules=dice.some(lambda: _rule(dice), least=1, most=3),
+            use_default_gateways=dice.pick(None, None, "All", "None"),
         ),
     )
 
@@ -196,8 +198,39 @@ def _rule(dice: Dice) -> hr.HTTPRouteRule:
         matches=dice.some(lambda: _match(dice), least=1, most=3) if dice.pick(1, 1, 1, 0) else (),
         filters=dice.pick((), (), (_filter(dice),), (_filter(dice), _filter(dice))),
         backend_refs=dice.some(lambda: _backend(dice), least=1, most=3) if dice.pick(1, 1, 1, 1, 0) else (),
-        timeouts=dice.pick(None, None, None, None, None, None, None, hr.HTTPRouteTimeouts(request="1s")),
+        name=dice.pick(None, None, "named"),
+        timeouts=dice.pick(None, None, None, None, *_TIMEOUTS),
+        retry=dice.pick(None, None, None, None, *_RETRIES),
+        session_persistence=dice.pick(None, None, None, None, *_SESSIONS),
     )
+
+
+_TIMEOUTS = (
+    hr.HTTPRouteTimeouts(request="1s"),
+    hr.HTTPRouteTimeouts(request="0s", backend_request="1h1ms"),
+    hr.HTTPRouteTimeouts(request="1s", backend_request="2s"),
+    hr.HTTPRouteTimeouts(backend_request="a day"),
+    hr.HTTPRouteTimeouts(),
+)
+_RETRIES = (
+    hr.HTTPRouteRetry(),
+    hr.HTTPRouteRetry(codes=(503, 500, 503), attempts=3, backoff="0s"),
+    hr.HTTPRouteRetry(codes=(500,), attempts=0),
+    hr.HTTPRouteRetry(attempts=None, backoff="99999h"),
+    hr.HTTPRouteRetry(attempts=10**30, backoff="soon"),
+)
+_SESSIONS = (
+    hr.SessionPersistence(cookie=hr.CookieConfig()),
+    hr.SessionPersistence(
+        cookie=hr.CookieConfig(name="s", path="/a b", lifetime_type="Permanent"), absolute_timeout="1h"
+    ),
+    hr.SessionPersistence(type=None, cookie=hr.CookieConfig(name="s;", path=None)),
+    hr.SessionPersistence(cookie=hr.CookieConfig(path="/\r\nx: y")),
+    hr.SessionPersistence(type="Header", header=hr.SessionHeader(name="x-session")),
+    hr.SessionPersistence(type="Header", header=hr.SessionHeader(name="Host")),
+    hr.SessionPersistence(type="Header"),
+    hr.SessionPersistence(type="Token", absolute_timeout="1h"),
+)
 
 
 def _match(dice: Dice) -> hr.HTTPRouteMatch:

@@ -147,6 +147,31 @@ def test_an_edited_route_costs_the_same_among_ten_and_among_a_thousand(hosts: bo
 
 
 @one_host_or_many
+def test_a_route_on_default_gateways_costs_the_same(hosts: bool) -> None:  # noqa: FBT001
+    costs = {}
+    for size, world in worlds(hosts=hosts).items():
+        front = gateway()
+        spec = msgspec.structs.replace(front.spec, default_scope="All")
+        world.put(msgspec.structs.replace(front, spec=spec))
+        for number in range(size):
+            world.put(by_default(number, hosts=hosts))
+
+        delta = world.put(by_default(7, hosts=hosts, path="new"))
+
+        assert world.types(delta) == [ROUTE]
+        costs[size] = delta.stats
+    assert same(costs).derivations <= 12, "more than about one for each table on the way"
+
+
+def by_default(number: int, *, hosts: bool, path: str = "/") -> HTTPRoute:
+    """Give a route that names no Gateway."""
+    found = route(number, hosts=hosts, path=path)
+    return msgspec.structs.replace(
+        found, spec=msgspec.structs.replace(found.spec, parent_refs=(), use_default_gateways="All")
+    )
+
+
+@one_host_or_many
 def test_a_route_that_comes_and_goes_costs_the_same(hosts: bool) -> None:  # noqa: FBT001
     added, removed = {}, {}
     for size, world in worlds(hosts=hosts).items():

@@ -22,16 +22,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RouteHead:
-    """What attachment needs of a route of any kind; edits of its rules leave this as it is."""
+    """What attachment needs of a route of any kind; edits of its rules leave this as it is.
+
+    `default_scope`: the default Gateways that it asks for besides its parents, None for none.
+    """
 
     key: ObjectKey
     hostnames: tuple[str, ...]
     parents: tuple[ParentReference, ...]
+    default_scope: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """One parentRef that names a Gateway of ours: the listeners it got with the hostnames on each, or the problem."""
+    """A reference to a Gateway of ours, written or by default: the listeners it got with hostnames, or why not."""
 
     reference: ParentReference
     gateway: Name

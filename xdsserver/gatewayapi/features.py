@@ -11,6 +11,7 @@ FEATURES: tuple[str, ...] = (
     "GatewayHTTPListenerIsolation",
     "GatewayPort8080",
     "GatewayRouteHostnameIntersectionPrecedence",
+    "GRPCRouteNamedRouteRule",
     "HTTPRouteDestinationPortMatching",
     "HTTPRouteMethodMatching",
     "HTTPRouteNamedRouteRule",

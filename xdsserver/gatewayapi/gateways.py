@@ -16,6 +16,7 @@ from xdsserver.gatewayapi.conditions import (
     clip,
     condition,
 )
+from xdsserver.gatewayapi.default_gateways import default_condition
 from xdsserver.gatewayapi.listeners import listeners
 from xdsserver.gatewayapi.statuses import GatewayStatus, ListenerStatus
 from xdsserver.model.places import Bind, PortClaim, PortKey, Refusal
@@ -112,7 +113,7 @@ def gateway_status(gateway: Gateway, states: Iterable[ListenerState]) -> Gateway
     binds = [state.binding for state in states if isinstance(state.binding, Bind)]
     return GatewayStatus(
         addresses=tuple(dict.fromkeys(bind.ip for bind in binds)),
-        conditions=(accepted, _programmed(accepted, states, generation)),
+        conditions=(accepted, _programmed(accepted, states, generation), *default_condition(gateway)),
         listeners=tuple(_listener_status(state, refusal, generation) for state in states),
     )
 
