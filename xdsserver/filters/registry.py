@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from xdsserver.filters.cors import CrossOrigin
 from xdsserver.filters.request_header_modifier import RequestHeaderModifier
+from xdsserver.filters.request_mirror import RequestMirror
 from xdsserver.filters.request_redirect import RequestRedirect
 from xdsserver.filters.response_header_modifier import ResponseHeaderModifier
 from xdsserver.filters.retry import Retry
@@ -19,10 +21,12 @@ if TYPE_CHECKING:
     from xdsserver.filters.slices import RouteFilter, RuleField, Slice
 
 FILTERS: tuple[RouteFilter, ...] = (
+    CrossOrigin(),
     RequestHeaderModifier(),
     ResponseHeaderModifier(),
     RequestRedirect(),
     URLRewrite(),
+    RequestMirror(),
 )
 
 FIELDS: tuple[RuleField, ...] = (Timeouts(), Retry(), SessionPersistence())

@@ -84,8 +84,14 @@ def resolve_rule(read: Read, tables: BackendTables, parsed: ParsedRule) -> Resol
     weighted = tuple(share for share in shares if share.weight > 0)
     forwards = filters is not None and any(share.cluster for share in weighted)
     action: Action = Forward(weighted) if forwards else Respond(500)
-    rule = Rule(parsed.owner, parsed.position, parsed.matches, filters or (), action, parsed.name)
+    rule = Rule(parsed.owner, parsed.position, _matches(parsed), filters or (), action, parsed.name)
     return ResolvedRule(parsed.created, rule, (), tuple(resolver.problems))
+
+
+def _matches(parsed: ParsedRule) -> tuple[RequestMatch, ...]:
+    """Give what leads to a rule: its own matches, then those that its filters add."""
+    filters = (*parsed.filters.known, *(one for backend in parsed.backends for one in backend.filters.known))
+    return tuple(dict.fromkeys((*parsed.matches, *(match for filter_ in filters for match in filter_.matches))))
 
 
 class _Resolver:

@@ -106,13 +106,15 @@ class BackendUse:
 class Filter:
     """A filter with its settings as its slice in `filters` parsed them; opaque to everybody else.
 
-    `clusters` are those that `uses` were resolved to, in their order, None for what cannot be had; empty before.
+    `clusters` are those that `uses` were resolved to, in their order, None for what cannot be had; empty before. With
+    `matches` a rule answers requests that it would not match without the filter.
     """
 
     type: str
     settings: Any
     uses: tuple[BackendUse, ...] = ()
     clusters: tuple[ClusterKey | None, ...] = ()
+    matches: tuple[RequestMatch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
