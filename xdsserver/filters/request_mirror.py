@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from envoy.type.v3.percent_pb2 import FractionalPercent
 
-from xdsserver.model.routing import BackendUse, Filter
+from xdsserver.model.routing import MILLION, BackendUse, Filter
 
 if TYPE_CHECKING:
     from envoy.config.route.v3.route_components_pb2 import WeightedCluster
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from xdsserver.filters.slices import Target
     from xdsserver.model.routing import RequestMatch
     from xdsserver.objects.httproute import Fraction, HTTPRequestMirrorFilter, HTTPRouteFilter
-
-_MILLION = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ class RequestMirror:
                 policy = target.route.route.request_mirror_policies.add(cluster=str(cluster))
                 # Otherwise the copy is for `HOST-shadow`, which no backend answers for.
                 policy.disable_shadow_host_suffix_append = True
-                policy.runtime_fraction.default_value.numerator = filter_.settings.ppm
+                policy.runtime_fraction.default_value.numerator = _below(filter_.settings.ppm, target.drawn)
                 policy.runtime_fraction.default_value.denominator = FractionalPercent.MILLION
 
     def on_share(self, filter_: Filter, share: WeightedCluster.ClusterWeight) -> None:
@@ -73,13 +71,18 @@ class RequestMirror:
         """Need nothing in the chain: Envoy's router makes the copies."""
 
 
+def _below(ppm: int, drawn: range) -> int:
+    """Give the number below which requests are copied: of those that a route gets, a share, and not of all."""
+    return drawn.start + round(ppm * len(drawn) / MILLION)
+
+
 def _ppm(mirror: HTTPRequestMirrorFilter) -> int | str:
     """Give the share in millionths: all where neither field is given."""
     match mirror.percent, mirror.fraction:
         case None, None:
-            return _MILLION
+            return MILLION
         case int(percent), None if 0 <= percent <= 100:  # noqa: PLR2004 (a percentage)
-            return percent * _MILLION // 100
+            return percent * MILLION // 100
         case int(), None:
             return "percent must be from 0 to 100"
         case None, fraction if fraction is not None:
@@ -93,4 +96,4 @@ def _of(fraction: Fraction) -> int | str:
     if denominator < 1 or not 0 <= fraction.numerator <= denominator:
         return "fraction must have a denominator above 0 and a numerator from 0 up to it"
     # Less than a millionth is still more than none.
-    return max(round(fraction.numerator * _MILLION / denominator), min(fraction.numerator, 1))
+    return max(round(fraction.numerator * MILLION / denominator), min(fraction.numerator, 1))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from xdsserver.model.routing import MILLION
+
 if TYPE_CHECKING:
     from envoy.config.route.v3.route_components_pb2 import Route, WeightedCluster
     from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import HttpFilter
@@ -24,13 +26,18 @@ class ListenerFacts:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The Envoy route that a filter is applied to; it is complete but for the filters behind this one."""
+    """The Envoy route that a filter is applied to; it is complete but for the filters behind this one.
+
+    `drawn` says which requests it gets where its rule is split: Envoy draws one number for each, in millionths, and all
+    that is decided by chance for a request is decided by this one number.
+    """
 
     route: Route
     match: RequestMatch
     listener: ListenerFacts
     hostname: str
     """The hostname under which it answers; may be a wildcard, or `*` for any."""
+    drawn: range = range(MILLION)
 
     @property
     def forwards(self) -> bool:

@@ -17,6 +17,10 @@ Envoy takes 100 by default and refuses a whole table for one larger expression, 
 """
 
 
+MILLION = 1_000_000
+"""Shares of requests are counted in millionths (ppm)."""
+
+
 class PathKind(Enum):
     """How a path is compared; the value is the rank in precedence, lower first (HTTPRouteRule.matches).
 

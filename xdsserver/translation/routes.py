@@ -11,7 +11,7 @@ from envoy.type.v3.percent_pb2 import FractionalPercent
 from xdsserver.filters.registry import BY_TYPE
 from xdsserver.filters.slices import Target
 from xdsserver.gatewayapi.precedence import precedence
-from xdsserver.model.routing import Forward, Respond
+from xdsserver.model.routing import MILLION, Forward, Respond
 from xdsserver.translation.matches import route_match
 from xdsserver.translation.split import split
 from xdsserver.xds.protobuf import length_prefix
@@ -79,11 +79,11 @@ def envoy_routes(
         for turn, (variant, action) in enumerate(variants):
             route = Route(name=f"{name}/{number}")
             route.match.CopyFrom(route_match(match))
-            if variant.below_ppm is not None:
-                route.match.runtime_fraction.default_value.numerator = variant.below_ppm
+            if variant.drawn.stop < MILLION:
+                route.match.runtime_fraction.default_value.numerator = variant.drawn.stop
                 route.match.runtime_fraction.default_value.denominator = FractionalPercent.MILLION
             route.MergeFrom(action)
-            target = Target(route, match, facts, hosts.effective)
+            target = Target(route, match, facts, hosts.effective, variant.drawn)
             for filter_ in variant.filters:
                 BY_TYPE[filter_.type].on_route(filter_, target)
             key = RouteKey(listener, hosts.effective, rule.owner, rule.position, number, turn)

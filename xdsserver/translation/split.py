@@ -8,27 +8,25 @@ drawn once a request: routes are tried in order, each takes what is below its cu
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 from xdsserver.filters.registry import BY_TYPE
-from xdsserver.model.routing import Forward, Respond
+from xdsserver.model.routing import MILLION, Forward, Respond
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xdsserver.model.routing import Action, Filter, Rule, Share
 
-MILLION = 1_000_000
-
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One Envoy route of a rule; `below_ppm` is the share of requests, in millionths and summed up, that end here."""
+    """One Envoy route of a rule: `drawn` says which requests end here, by the number that was drawn for them."""
 
-    below_ppm: int | None
     filters: tuple[Filter, ...]
     action: Action
+    drawn: range = range(MILLION)
 
 
 def split(rule: Rule) -> Iterator[Variant]:
@@ -44,11 +42,11 @@ def split(rule: Rule) -> Iterator[Variant]:
             moved = tuple(filter_ for filter_ in rule.filters if filter_.type in types)
             if all(BY_TYPE[one.type].per_share(one) for one in (*moved, *own)):
                 for_all = tuple(filter_ for filter_ in rule.filters if filter_.type not in types)
-                yield Variant(None, for_all, Forward(_preceded(moved, shares)))
+                yield Variant(for_all, Forward(_preceded(moved, shares)))
             else:
                 yield from _one_each(rule, shares)
         case Respond():
-            yield Variant(None, rule.filters, rule.action)
+            yield Variant(rule.filters, rule.action)
 
 
 def _preceded(filters: tuple[Filter, ...], shares: tuple[Share, ...]) -> tuple[Share, ...]:
@@ -60,8 +58,8 @@ def _preceded(filters: tuple[Filter, ...], shares: tuple[Share, ...]) -> tuple[S
 
 def _one_each(rule: Rule, shares: tuple[Share, ...]) -> Iterator[Variant]:
     total = sum(share.weight for share in shares)
-    sums = list(accumulate(share.weight for share in shares))
-    for share, below in zip(shares, sums, strict=True):
-        ppm = None if below == total else round(below * MILLION / total)
+    sums = accumulate((share.weight for share in shares), initial=0)
+    bounds = pairwise(round(part * MILLION / total) for part in sums)
+    for share, (start, stop) in zip(shares, bounds, strict=True):
         action: Action = Forward((replace(share, filters=()),)) if share.cluster is not None else Respond(500)
-        yield Variant(ppm, (*rule.filters, *share.filters), action)
+        yield Variant((*rule.filters, *share.filters), action, range(start, stop))
