@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -18,11 +19,21 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Backend:
-    """One that runs: `served` counts the requests that reached it, so that a hidden second attempt shows."""
+    """One that runs: `served` counts the requests that reached it, so that a hidden second attempt shows.
+
+    `received` holds the last few of them, for those whose answers nobody sees.
+    """
 
     name: str
     port: int = 0
     served: int = 0
+    received: deque[Seen] = field(default_factory=lambda: deque(maxlen=8))
+
+    async def has_served(self, count: int, within_s: float = 5.0) -> None:
+        """Wait until so many requests reached it; a copy comes when it comes."""
+        async with asyncio.timeout(within_s):
+            while self.served < count:  # noqa: ASYNC110 (another process sends them, nothing to await)
+                await asyncio.sleep(0.005)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +92,7 @@ class _Serving(asyncio.Protocol):
         request, *lines = head.split("\r\n")
         method, path, _ = request.split(" ", 2)
         headers = [(name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
+        self._backend.received.append(Seen(self._backend.name, method, path, tuple(headers)))
         fields = {"backend": self._backend.name, "method": method, "path": path, "headers": headers}
         body = json.dumps(fields).encode()
         start = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
