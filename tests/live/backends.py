@@ -1,4 +1,7 @@
-"""A backend that tells who it is and what reached it, quick enough that a load measures the gateway."""
+"""A backend that tells who it is and what reached it, quick enough that a load measures the gateway.
+
+A request may ask for headers of the answer: `x-echo-set-header: NAME:VALUE, NAME:VALUE`.
+"""
 
 from __future__ import annotations
 
@@ -95,6 +98,8 @@ class _Serving(asyncio.Protocol):
         self._backend.received.append(Seen(self._backend.name, method, path, tuple(headers)))
         fields = {"backend": self._backend.name, "method": method, "path": path, "headers": headers}
         body = json.dumps(fields).encode()
-        start = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+        asked = [one for name, value in headers if name == "x-echo-set-header" for one in value.split(", ")]
+        sent = ["HTTP/1.1 200 OK", "content-type: application/json", f"content-length: {len(body)}", *asked]
+        start = "\r\n".join([*sent, "\r\n"])
         if self._transport is not None:
             self._transport.write(start.encode() + (b"" if method == "HEAD" else body))

@@ -28,7 +28,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back; names of headers in lower case."""
+    """What came back; names of headers in lower case, their values joined by commas."""
 
     status: int
     body: bytes = b""
@@ -61,8 +61,10 @@ class Connection:
         self._writer.write(ask.encode())
         head = await self._reader.readuntil(b"\r\n\r\n")
         status, *lines = head.decode("latin-1").split("\r\n")
-        pairs = (line.partition(":") for line in lines if line)
-        headers = {name.lower(): value.strip() for name, _, value in pairs}
+        headers: dict[str, str] = {}
+        for name, _, value in (line.partition(":") for line in lines if line):
+            before = headers.get(name.lower())
+            headers[name.lower()] = value.strip() if before is None else f"{before}, {value.strip()}"
         # Everything that is asked here has a known length: our backends give one, and so does Envoy for its own words.
         length = 0 if ask.method == "HEAD" else int(headers.get("content-length", 0))
         body = await self._reader.readexactly(length)

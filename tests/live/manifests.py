@@ -79,8 +79,11 @@ def rule(*backends: Document, matches: Iterable[Document] = (), filters: Iterabl
     return found
 
 
-def to(name: str, *, weight: int | None = None, port: int = 80, namespace: str | None = None) -> Document:
+def to(
+    name: str, *filters: Document, weight: int | None = None, port: int = 80, namespace: str | None = None
+) -> Document:
     found: Document = {"name": name, "port": port, "weight": weight, "namespace": namespace}
+    found["filters"] = list(filters) or None
     return {field: value for field, value in found.items() if value is not None}
 
 
@@ -91,13 +94,40 @@ def path(value: str, kind: str = "PathPrefix") -> Document:
 def request_headers(
     set_: Iterable[tuple[str, str]] = (), add: Iterable[tuple[str, str]] = (), remove: Iterable[str] = ()
 ) -> Document:
+    return {"type": "RequestHeaderModifier", "requestHeaderModifier": _edits(set_, add, remove)}
+
+
+def response_headers(
+    set_: Iterable[tuple[str, str]] = (), add: Iterable[tuple[str, str]] = (), remove: Iterable[str] = ()
+) -> Document:
+    return {"type": "ResponseHeaderModifier", "responseHeaderModifier": _edits(set_, add, remove)}
+
+
+def _edits(set_: Iterable[tuple[str, str]], add: Iterable[tuple[str, str]], remove: Iterable[str]) -> Document:
     edits: Document = {
         "set": [{"name": name, "value": value} for name, value in set_],
         "add": [{"name": name, "value": value} for name, value in add],
         "remove": list(remove),
     }
-    kept = {field: value for field, value in edits.items() if value}
-    return {"type": "RequestHeaderModifier", "requestHeaderModifier": kept}
+    return {field: value for field, value in edits.items() if value}
+
+
+def redirect(**to_: object) -> Document:
+    """Give a RequestRedirect with these fields as they are written in YAML."""
+    return {"type": "RequestRedirect", "requestRedirect": to_}
+
+
+def rewrite(**to_: object) -> Document:
+    """Give a URLRewrite with these fields as they are written in YAML."""
+    return {"type": "URLRewrite", "urlRewrite": to_}
+
+
+def full_path(value: str) -> Document:
+    return {"type": "ReplaceFullPath", "replaceFullPath": value}
+
+
+def prefix(value: str) -> Document:
+    return {"type": "ReplacePrefixMatch", "replacePrefixMatch": value}
 
 
 def reference_grant(namespace: str, from_namespace: str = "default") -> Document:

@@ -176,7 +176,7 @@ async def admin(found: Home) -> AsyncIterator[Admin]:
 
 
 async def answers(
-    port: int, request: Ask, condition: Callable[[Answer], bool], within_s: float = 15.0
+    port: int, request: Ask, condition: Callable[[Answer], bool], *, ip: str = "127.0.0.1", within_s: float = 15.0
 ) -> tuple[Answer, float]:
     """Ask again and again until an answer is like this; give it and how long that took, in seconds.
 
@@ -189,7 +189,7 @@ async def answers(
         async with asyncio.timeout(within_s):
             while True:
                 try:
-                    answer = await ask(port, request)
+                    answer = await ask(port, request, ip)
                 except (OSError, EOFError) as error:
                     last = error
                 else:

@@ -44,7 +44,7 @@ class World:
         def matches(answer: Answer) -> bool:
             return answer.status == 200 and seen(answer).values(EDIT_HEADER) == [str(number)]
 
-        await answers(self.port, wanted.probe, matches, within_s)
+        await answers(self.port, wanted.probe, matches, within_s=within_s)
 
     def save(self, number: int) -> None:
         m.write(self.home.folder / "route.yaml", [edit(number).route])
