@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from xdsserver.filters.registry import BY_TYPE
+from xdsserver.filters.registry import VOCABULARY
 from xdsserver.gatewayapi.httprules import parse_http
 from xdsserver.objects.httproute import (
     HTTPBackendRef,
@@ -42,7 +42,7 @@ def edits(type_: str, **fields: HTTPHeaderFilter) -> HTTPRouteFilter:
 
 def problems(rule: HTTPRouteRule) -> tuple[Problem, ...]:
     route = HTTPRoute(metadata=ObjectMeta(name="one", namespace="default"), spec=HTTPRouteSpec(rules=(rule,)))
-    (parsed,) = parse_http(route, BY_TYPE)
+    (parsed,) = parse_http(route, VOCABULARY)
     return parsed.problems
 
 

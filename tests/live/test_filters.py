@@ -164,7 +164,11 @@ def routes() -> Iterator[Document]:
     """Give all routes; each case has hostnames of its own, so that none is in the way of another."""
     a, b, c = (m.to(name) for name in NAMES)
     # Of names that differ in case only the first counts.
-    edits = ([("x-set", "new"), ("x-undone", "no"), ("X-Set", "second")], [("x-add", "100%"), ("x-new", "%REQ(:path)%")], ["x-gone"])
+    edits = (
+        [("x-set", "new"), ("x-undone", "no"), ("X-Set", "second")],
+        [("x-add", "100%"), ("x-new", "%REQ(:path)%")],
+        ["x-gone"],
+    )
     own = m.response_headers([("x-set", "backend"), ("x-own", "yes")], remove=["x-undone"])
     redirects = [m.rule(matches=[m.path(path)], filters=[one]) for path, one in REDIRECTS.items()]
     # In two halves, since a route has at most 16 rules.
