@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from xdsserver.gatewayapi.statuses import GatewayStatus, faults, programmed
+from xdsserver.gatewayapi.statuses import GatewayStatus, doubts, faults, programmed
 from xdsserver.model.places import ListenerKey
 from xdsserver.objects.meta import ObjectKey
 from xdsserver.observe.notices import Level, Notice
@@ -125,7 +125,7 @@ class Narrator:
             return
         # The same words may stand in several conditions and for several parents.
         words = {f"{one.reason}: {one.message}": None for _, one in faults(status)}
-        now = tuple(words)
+        now = (*words, *doubts(status))
         for line in now:
             if line not in before:
                 self._tell_fault(key, line, place)

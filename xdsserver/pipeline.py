@@ -31,6 +31,7 @@ from xdsserver.gatewayapi.labels import namespace_labels
 from xdsserver.gatewayapi.listeners import listeners
 from xdsserver.gatewayapi.routes import route_status
 from xdsserver.gatewayapi.rules import resolve_rule
+from xdsserver.gatewayapi.shadows import Answering, Shadow
 from xdsserver.model.backends import Cluster, FromDns, FromSlices
 from xdsserver.model.places import Bind, Delivery, DeliveryKey, ListenerKey, PortKey
 from xdsserver.model.routing import ClusterKey, EndpointsKey
@@ -49,7 +50,7 @@ from xdsserver.translation.routes import envoy_routes, route_list, used_clusters
 from xdsserver.xds.resource import LISTENER, ROUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from xdsserver.gatewayapi.attachment import Parent
     from xdsserver.gatewayapi.backends import (
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
     from xdsserver.gatewayapi.rules import ParsedRule, ResolvedRule
     from xdsserver.gatewayapi.statuses import ObjectStatus
     from xdsserver.model.places import Binding, PortClaim
-    from xdsserver.model.routing import Hosts
+    from xdsserver.model.routing import Hosts, RequestMatch
     from xdsserver.objects.meta import KubeObject
     from xdsserver.tables import Delta, Read, Source, Table
     from xdsserver.translation.layout import Host
@@ -155,6 +156,13 @@ class Pipeline:
             order=lambda _key, route: route.order,
             fold=route_list,
         )
+
+        # Matches that are never reached: found where several of one hostname ask for the same, not pair by pair.
+        self.same_matches = graph.group(
+            "same_matches", self.routes, _match_of, order=lambda _key, route: route.order, fold=_if_several
+        )
+        self.shadows = graph.derive("shadows", self.same_matches, _shadows)
+        self.shadows_of = graph.index("shadows_of", self.shadows, lambda key, _shadow: key.owner)
 
         # Virtual hosts: a listener answers for its own hostname also when it has no route, so that no less specific
         # listener answers for it; a hostname that a more specific listener of the same bind answers for is left to it.
@@ -370,8 +378,12 @@ class Pipeline:
             if not parents:
                 return {}
             rules = self._rules_of(read, owner)
+            found = (read(self.shadows, one) for one in read(self.shadows_of, owner) or ())
+            shadows = [one for one in found if one is not None]
             generation = route.metadata.generation
-            return {owner: route_status(parents, rules, controller=self.options.controller, generation=generation)}
+            return {
+                owner: route_status(parents, rules, shadows, controller=self.options.controller, generation=generation)
+            }
 
         return status
 
@@ -388,6 +400,14 @@ class Serving(NamedTuple):
 
     bind: Bind
     hostname: str
+
+
+class SameMatch(NamedTuple):
+    """What several routes may ask for under one hostname of a listener."""
+
+    listener: ListenerKey
+    hostname: str
+    match: RequestMatch
 
 
 _NO_PORT = PortKind("", "TCP", None)
@@ -460,6 +480,22 @@ def _service_ports(_read: Read, _key: Name, service: Service) -> Mapping[tuple[N
 
 def _service_of(key: Name, slice_: EndpointSlice) -> Name | None:
     return Name(key.namespace, slice_.service) if slice_.service else None
+
+
+def _match_of(key: RouteKey, route: EnvoyRoute) -> SameMatch | None:
+    """Group by what is asked for; the routes that a rule is split into are one."""
+    return None if key.turn else SameMatch(key.listener, key.hostname, route.match)
+
+
+def _if_several(_match: SameMatch, members: Sequence[tuple[RouteKey, EnvoyRoute]]) -> tuple[RouteKey, ...] | None:
+    return tuple(key for key, _ in members) if len(members) > 1 else None
+
+
+def _shadows(_read: Read, match: SameMatch, keys: tuple[RouteKey, ...]) -> Mapping[RouteKey, Shadow]:
+    """Give those behind the first; the same in one rule harms nobody."""
+    first = Answering(keys[0].owner, keys[0].rule)
+    rules = ((key, Answering(key.owner, key.rule)) for key in keys[1:])
+    return {key: Shadow(rule, *match, first) for key, rule in rules if rule != first}
 
 
 def _own_host(_read: Read, key: ListenerKey, serving: Serving) -> Mapping[tuple[str, ListenerKey, str], bool]:

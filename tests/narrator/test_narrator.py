@@ -138,3 +138,14 @@ def test_a_gateway_of_a_class_that_is_not_there_is_told(run: Run) -> None:
     (words,) = problems(run.said(a=GATEWAY.replace("gatewayClassName: xdsserver", "gatewayClassName: other")))
     assert words.startswith("Gateway default/edge: spec.gatewayClassName: no GatewayClass other")
     assert words.endswith(f"({run.path}/a.yaml:6)")
+
+
+def test_a_rule_that_no_request_reaches_is_told_once_and_when_it_is_mended(run: Run) -> None:
+    other = ROUTE.replace("name: shop}", "name: ship}", 1)
+    (words,) = problems(run.said(a=GATEWAY, b=ROUTE, c=SHOP, d=other))
+    assert words.startswith("HTTPRoute default/shop: spec.rules[0] never answers paths under / on any host")
+    assert "HTTPRoute default/ship spec.rules[0] asks for the same" in words
+    assert words.endswith(f"({run.path}/b.yaml:1)")
+    assert problems(run.said(a=GATEWAY + "# a comment")) == []
+    notices = run.said(d=other.replace("  rules:", "  hostnames: [ship.test]\n  rules:"))
+    assert notices[-1] == Notice(Level.OK, "HTTPRoute default/shop", "has no problems any more")

@@ -192,6 +192,20 @@ def test_a_route_that_comes_and_goes_costs_the_same(hosts: bool) -> None:  # noq
 
 
 @one_host_or_many
+def test_a_match_that_is_never_reached_costs_the_two_routes_that_ask_for_it(hosts: bool) -> None:  # noqa: FBT001
+    costs = {}
+    for size, world in worlds(hosts=hosts).items():
+        twin = route(7, hosts=hosts, namespace="pay")
+        delta = world.put(twin)
+
+        owners = {key.name for key in delta[world.pipeline.statuses] if key.kind == "HTTPRoute"}
+        assert owners == {"r7"}
+        assert len(delta[world.pipeline.shadows]) == 1
+        costs[size] = delta.stats
+    same(costs)
+
+
+@one_host_or_many
 def test_an_endpoint_slice_costs_its_endpoints(hosts: bool) -> None:  # noqa: FBT001
     costs = {}
     for size, world in worlds(hosts=hosts).items():

@@ -141,3 +141,18 @@ def test_members_that_cannot_be_compared_are_an_error() -> None:
 
     with pytest.raises(TableError, match=r"mixed: . cannot be sorted among the members of 0"):
         graph.apply([Change(words, 1, "a"), Change(words, 2, "b")])
+
+
+def test_a_group_of_which_the_fold_says_nothing_has_no_row() -> None:
+    graph = Graph()
+    words = graph.source("words", str)
+    several = graph.group(
+        "several",
+        words,
+        by=lambda _key, word: word[:1],
+        fold=lambda _letter, members: len(members) if len(members) > 1 else None,
+    )
+
+    graph.apply([Change(words, 1, "a"), Change(words, 2, "b"), Change(words, 3, "ab")])
+    assert several.rows == {"a": 2}
+    assert graph.apply([Change(words, 3, None)])[several] == {"a": None}

@@ -7,7 +7,7 @@ import typer
 
 from xdsserver.cli.folder import ExistingFolder, read
 from xdsserver.files import Scan
-from xdsserver.gatewayapi.statuses import faults
+from xdsserver.gatewayapi.statuses import doubts, faults
 from xdsserver.objects.meta import ObjectKey
 from xdsserver.reconciler import Reconciler
 
@@ -18,8 +18,8 @@ def check(
 ) -> None:
     """Say what is wrong with a folder.
 
-    That is: what cannot be read, objects that are refused, references that lead nowhere, conditions that are not good.
-    Each with file and line, as compilers write it.
+    That is: what cannot be read, objects that are refused, references that lead nowhere, conditions that are not good,
+    and, as warnings, rules that no request ever reaches. Each with file and line, as compilers write it.
 
     Exit code: 0 good (warnings do not count), 1 problems found, 2 usage.
     """
@@ -27,15 +27,22 @@ def check(
     for problem in scan.problems:
         print(problem.below(folder))
     found = list(_found(scan, reconciler))
-    for key, words in found:
+    told = [("error", *one) for one in found] + [("warning", *one) for one in _doubts(reconciler)]
+    for severity, key, words in told:
         file, line = source.place(key) or ("", 0)
-        print(f"{folder / file}:{line}: error: {key} {words}")
+        print(f"{folder / file}:{line}: {severity}: {key} {words}")
     errors = len(scan.errors) + len(found)
     if not quiet:
         objects = "1 object" if len(scan.changes) == 1 else f"{len(scan.changes)} objects"
         print(f"{objects}, " + ("no problems" if not errors else "1 problem" if errors == 1 else f"{errors} problems"))
     if errors:
         raise typer.Exit(1)
+
+
+def _doubts(reconciler: Reconciler) -> Iterator[tuple[ObjectKey, str]]:
+    """Give what is served and surely not meant."""
+    for key, status in sorted(reconciler.pipeline.statuses.rows.items()):
+        yield from ((key, words) for words in doubts(status))
 
 
 def _found(scan: Scan, reconciler: Reconciler) -> Iterator[tuple[ObjectKey, str]]:

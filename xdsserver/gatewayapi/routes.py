@@ -13,6 +13,7 @@ from xdsserver.gatewayapi.conditions import (
     clip,
     condition,
 )
+from xdsserver.gatewayapi.shadows import doubts
 from xdsserver.gatewayapi.statuses import RouteParentStatus, RouteStatus
 
 if TYPE_CHECKING:
@@ -20,13 +21,20 @@ if TYPE_CHECKING:
 
     from xdsserver.gatewayapi.attachment import Parent
     from xdsserver.gatewayapi.rules import ResolvedRule
+    from xdsserver.gatewayapi.shadows import Shadow
 
 
 def route_status(
-    parents: Iterable[Parent], rules: Iterable[ResolvedRule], *, controller: str, generation: int
+    parents: Iterable[Parent],
+    rules: Iterable[ResolvedRule],
+    shadows: Iterable[Shadow],
+    *,
+    controller: str,
+    generation: int,
 ) -> RouteStatus:
     """Say for each parentRef of ours whether the route is accepted there and its references are resolved.
 
+    A match that is never reached is no fault of the route, so that Accepted stays True and says so in its message.
     Rules that cannot be understood are dropped: some of them make the route PartiallyInvalid, all of them refuse it
     (RouteConditionPartiallyInvalid). Backends have no say in Accepted (RouteConditionResolvedRefs).
     """
@@ -46,11 +54,16 @@ def route_status(
         words = clip("Dropped Rule: " + "; ".join(problem.message for problem in dropped))
         partly = [Condition(PARTIALLY_INVALID, Status.TRUE, "UnsupportedValue", words, generation)]
 
+    shadows = tuple(shadows)
+
     def entry(parent: Parent) -> RouteParentStatus:
         problems = [*([parent.problem] if parent.problem else []), *whole]
-        accepted = condition(ACCEPTED, "Accepted", "the route is served", problems, generation)
+        here = {listener for listener, _ in parent.listeners}
+        doubtful = doubts(one for one in shadows if one.listener in here)
+        served = clip("; ".join(("the route is served", *doubtful)))
+        accepted = condition(ACCEPTED, "Accepted", served, problems, generation)
         # PartiallyInvalid must not be set on a route that is not accepted.
         also = partly if accepted.status is Status.TRUE else []
-        return RouteParentStatus(parent.reference, controller, (accepted, references, *also))
+        return RouteParentStatus(parent.reference, controller, (accepted, references, *also), doubtful)
 
     return RouteStatus(tuple(entry(parent) for parent in parents))

@@ -66,11 +66,15 @@ class GatewayStatus:
 
 @dataclass(frozen=True, slots=True)
 class RouteParentStatus:
-    """An entry of status.parents of a route: the parentRef as it was written, and how it was judged."""
+    """An entry of status.parents of a route: the parentRef as it was written, and how it was judged.
+
+    `doubts` are words about what is served and surely not meant; they stand in the message of a condition too.
+    """
 
     reference: ParentReference
     controller: str
     conditions: tuple[Condition, ...]
+    doubts: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """Give the form of the API, without times."""
@@ -138,6 +142,12 @@ def faults(status: ObjectStatus) -> tuple[tuple[str, Condition], ...]:
         if one.status is (Status.TRUE if one.type in _GOOD_WHEN_FALSE else Status.FALSE)
         and one.type != "SupportedVersion"
     )
+
+
+def doubts(status: ObjectStatus) -> tuple[str, ...]:
+    """Give the words about what is served and surely not meant, each once."""
+    parents = status.parents if isinstance(status, RouteStatus) else ()
+    return tuple(dict.fromkeys(words for parent in parents for words in parent.doubts))
 
 
 def _conditions(conditions: tuple[Condition, ...]) -> list[dict[str, Any]]:

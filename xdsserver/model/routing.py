@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -62,6 +62,16 @@ class RequestMatch:
     method: str | None = None
     headers: tuple[ValueMatch, ...] = ()
     query: tuple[ValueMatch, ...] = ()
+
+    def in_order(self) -> RequestMatch:
+        """Give the same match as whoever asks for the same would get it, whatever the order it was written in."""
+        if max(len(self.headers), len(self.query)) <= 1:
+            return self
+        return replace(self, headers=_sorted(self.headers), query=_sorted(self.query))
+
+
+def _sorted(values: tuple[ValueMatch, ...]) -> tuple[ValueMatch, ...]:
+    return tuple(sorted(values, key=lambda one: one.name))
 
 
 class ClusterKey(NamedTuple):

@@ -67,7 +67,10 @@ class Graph:
     def group(
         self, name: str, table: Table[K, V], by: By[K, V, G], *, fold: Fold[G, K, V, V2], order: Order[K, V] = unordered
     ) -> Table[G, V2]:
-        """Declare a table with one row per group: `fold` of its members, sorted by `order`, then by key."""
+        """Declare a table with one row per group: `fold` of its members, sorted by `order`, then by key.
+
+        A group of which `fold` says None has no row.
+        """
         return self._add(Grouped(table, Grouping(by, order), fold, self._place(name, table)))
 
     def index(self, name: str, table: Table[K, V], by: By[K, V, G]) -> Table[G, tuple[K, ...]]:

@@ -18,8 +18,8 @@ By = Callable[[K, V], G | None]
 """The group of a row, or None for a row that is in none."""
 Order = Callable[[K, V], Any]
 """What the members of a group are sorted by; ties are broken by key."""
-Fold = Callable[[G, Sequence[tuple[K, V]]], W]
-"""All members of a group, in order, give its row."""
+Fold = Callable[[G, Sequence[tuple[K, V]]], W | None]
+"""All members of a group, in order, give its row, or None where there is nothing to say of it."""
 
 
 def unordered(_key: object, _row: object) -> tuple[()]:
@@ -149,7 +149,7 @@ class Indexed(_Sorted[K, V, G, tuple[K, ...]]):
 
 
 class Grouped(_Sorted[K, V, G, W]):
-    """The members of a group, in order, folded into one row; a group without members has none."""
+    """The members of a group, in order, folded into one row, if the fold gives one; without members there is none."""
 
     def __init__(self, source: Table[K, V], grouping: Grouping[K, V, G], fold: Fold[G, K, V, W], place: Place) -> None:
         super().__init__(source, grouping, place)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from xdsserver.filters.slices import ListenerFacts
     from xdsserver.gatewayapi.rules import ResolvedRule
     from xdsserver.model.places import ListenerKey
-    from xdsserver.model.routing import ClusterKey, Hosts, Rule, Share
+    from xdsserver.model.routing import ClusterKey, Hosts, RequestMatch, Rule, Share
     from xdsserver.objects.meta import ObjectKey
     from xdsserver.translation.split import Variant
 
@@ -49,9 +49,10 @@ class RouteKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class EnvoyRoute:
-    """A serialised Envoy route, what it is sorted by among its like, and the clusters that it names."""
+    """A serialised Envoy route, what it is sorted by, what it asks for, and the clusters that it names."""
 
     order: tuple[Any, ...]
+    match: RequestMatch
     wire: bytes
     clusters: frozenset[str]
 
@@ -76,6 +77,7 @@ def envoy_routes(
     variants = [(variant, _action(variant)) for variant in split(rule)]
     for number, match in enumerate(rule.matches):
         order = precedence(hosts.original, match, rule, resolved.created)
+        in_order = match.in_order()
         for turn, (variant, action) in enumerate(variants):
             route = Route(name=f"{name}/{number}")
             route.match.CopyFrom(route_match(match))
@@ -88,7 +90,7 @@ def envoy_routes(
                 BY_TYPE[filter_.type].on_route(filter_, target)
             key = RouteKey(listener, hosts.effective, rule.owner, rule.position, number, turn)
             body = route.SerializeToString(deterministic=True)
-            yield key, EnvoyRoute((*order, turn), length_prefix(_ROUTES, len(body)) + body, clusters)
+            yield key, EnvoyRoute((*order, turn), in_order, length_prefix(_ROUTES, len(body)) + body, clusters)
 
 
 def route_list(_group: object, members: Sequence[tuple[RouteKey, EnvoyRoute]]) -> RouteList:
