@@ -483,8 +483,8 @@ def _service_of(key: Name, slice_: EndpointSlice) -> Name | None:
 
 
 def _match_of(key: RouteKey, route: EnvoyRoute) -> SameMatch | None:
-    """Group by what is asked for; the routes that a rule is split into are one."""
-    return None if key.turn else SameMatch(key.listener, key.hostname, route.match)
+    """Group by what users ask for; the routes that a rule is split into are one."""
+    return None if key.turn or route.asked is None else SameMatch(key.listener, key.hostname, route.asked)
 
 
 def _if_several(_match: SameMatch, members: Sequence[tuple[RouteKey, EnvoyRoute]]) -> tuple[RouteKey, ...] | None:

@@ -84,7 +84,9 @@ def resolve_rule(read: Read, tables: BackendTables, parsed: ParsedRule) -> Resol
     weighted = tuple(share for share in shares if share.weight > 0)
     forwards = filters is not None and any(share.cluster for share in weighted)
     action: Action = Forward(weighted) if forwards else Respond(500)
-    rule = Rule(parsed.owner, parsed.position, _matches(parsed), filters or (), action, parsed.name)
+    matches = _matches(parsed)
+    added = len(matches) - len(parsed.matches)
+    rule = Rule(parsed.owner, parsed.position, matches, filters or (), action, parsed.name, added)
     return ResolvedRule(parsed.created, rule, (), tuple(resolver.problems))
 
 

@@ -161,7 +161,8 @@ Action = Forward | Respond
 class Rule:
     """One rule of a route: if any of the matches holds, the filters are applied and the action happens.
 
-    `name` is what the user calls it, empty for nothing; it decides nothing.
+    `name` is what the user calls it, empty for nothing; it decides nothing. Of its matches the last `added` ones are
+    not the user's: its filters need them.
     """
 
     owner: ObjectKey
@@ -170,6 +171,7 @@ class Rule:
     filters: tuple[Filter, ...]
     action: Action
     name: str = ""
+    added: int = 0
 
 
 @dataclass(frozen=True, slots=True)

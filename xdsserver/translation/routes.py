@@ -49,10 +49,13 @@ class RouteKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class EnvoyRoute:
-    """A serialised Envoy route, what it is sorted by, what it asks for, and the clusters that it names."""
+    """A serialised Envoy route, what it is sorted by, and the clusters that it names.
+
+    `asked` is the match as its user wrote it; None for one that a filter needs.
+    """
 
     order: tuple[Any, ...]
-    match: RequestMatch
+    asked: RequestMatch | None
     wire: bytes
     clusters: frozenset[str]
 
@@ -77,7 +80,7 @@ def envoy_routes(
     variants = [(variant, _action(variant)) for variant in split(rule)]
     for number, match in enumerate(rule.matches):
         order = precedence(hosts.original, match, rule, resolved.created)
-        in_order = match.in_order()
+        asked = match.in_order() if number < len(rule.matches) - rule.added else None
         for turn, (variant, action) in enumerate(variants):
             route = Route(name=f"{name}/{number}")
             route.match.CopyFrom(route_match(match))
@@ -90,7 +93,7 @@ def envoy_routes(
                 BY_TYPE[filter_.type].on_route(filter_, target)
             key = RouteKey(listener, hosts.effective, rule.owner, rule.position, number, turn)
             body = route.SerializeToString(deterministic=True)
-            yield key, EnvoyRoute((*order, turn), in_order, length_prefix(_ROUTES, len(body)) + body, clusters)
+            yield key, EnvoyRoute((*order, turn), asked, length_prefix(_ROUTES, len(body)) + body, clusters)
 
 
 def route_list(_group: object, members: Sequence[tuple[RouteKey, EnvoyRoute]]) -> RouteList:
