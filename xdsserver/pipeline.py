@@ -8,6 +8,7 @@ at once is what it must equal after any history (tests/properties).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count, takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from xdsserver.filters import registry
@@ -28,6 +29,7 @@ from xdsserver.gatewayapi.grants import permissions
 from xdsserver.gatewayapi.grpcrules import parse_grpc
 from xdsserver.gatewayapi.httprules import parse_http
 from xdsserver.gatewayapi.labels import namespace_labels
+from xdsserver.gatewayapi.listenerfilters import parse_listener_filters, resolve_listener_filters
 from xdsserver.gatewayapi.listeners import listeners
 from xdsserver.gatewayapi.routes import route_status
 from xdsserver.gatewayapi.rules import resolve_rule
@@ -46,6 +48,7 @@ from xdsserver.tables import Change, Graph
 from xdsserver.translation.clusters import cluster, load_assignment
 from xdsserver.translation.layout import HostKey, host, route_configuration, route_configuration_name
 from xdsserver.translation.listeners import http_listener, listener_name
+from xdsserver.translation.prerouting import filter_clusters
 from xdsserver.translation.routes import envoy_routes, route_list, used_clusters
 from xdsserver.xds.resource import LISTENER, ROUTE
 
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
         ServiceKind,
     )
     from xdsserver.gatewayapi.grants import Permission
+    from xdsserver.gatewayapi.listenerfilters import ResolvedListenerFilters, Step
     from xdsserver.gatewayapi.listeners import Listener
     from xdsserver.gatewayapi.parsing import Vocabulary
     from xdsserver.gatewayapi.rules import ParsedRule, ResolvedRule
@@ -141,6 +145,14 @@ class Pipeline:
         self.rules = graph.derive("rules", self.parsed_rules, self._rule)
         self.rules_of = graph.index("rules_of", self.rules, lambda key, _rule: key[0])
 
+        # Filters of listeners, likewise; and how many of them one bind must be able to run.
+        self.parsed_listener_filters = graph.derive("parsed_listener_filters", self.our_gateways, _listener_filters)
+        self.listener_filters = graph.derive("listener_filters", self.parsed_listener_filters, self._listener_filters)
+        self.filter_positions = graph.derive("filter_positions", self.listener_filters, self._filter_positions)
+        self.filter_position_counts = graph.count(
+            "filter_position_counts", self.filter_positions, lambda key, _: key[1:]
+        )
+
         # What a listener counts: routes that are accepted there, which those without one good rule are not.
         self.good_rules = graph.derive("good_rules", self.parsed_rules, _good_rule)
         self.good_rule_counts = graph.count("good_rule_counts", self.good_rules, lambda key, _true: key[0])
@@ -173,7 +185,11 @@ class Pipeline:
         self.hosts = graph.derive("hosts", self.listener_hosts, self._host)
 
         # Clusters exist in a fleet while a route of that fleet uses them; endpoints while a cluster reads them.
-        self.cluster_uses = graph.derive("cluster_uses", self.attached, self._cluster_uses)
+        self.cluster_uses = graph.union(
+            "cluster_uses",
+            graph.derive("route_cluster_uses", self.attached, self._cluster_uses),
+            graph.derive("listener_cluster_uses", self.listener_filters, self._listener_cluster_uses),
+        )
         self.cluster_counts = graph.count("cluster_counts", self.cluster_uses, lambda key, _true: (key[0], key[1]))
         self.clusters = graph.derive("clusters", self.cluster_counts, self._cluster)
         self.endpoint_uses = graph.derive("endpoint_uses", self.clusters, _endpoint_use)
@@ -184,7 +200,7 @@ class Pipeline:
         self.cluster_resources = graph.derive("cluster_resources", self.clusters, _cluster_resource)
         self.endpoint_resources = graph.derive("endpoint_resources", self.endpoint_counts, self._endpoint_resource)
         self.bind_counts = graph.count("bind_counts", self.binds, lambda _key, at: at.bind)
-        self.listener_resources = graph.derive("listener_resources", self.bind_counts, _listener_resource)
+        self.listener_resources = graph.derive("listener_resources", self.bind_counts, self._listener_resource)
         self.route_configurations = graph.group(
             "route_configurations", self.hosts, lambda key, _host: key.bind, fold=route_configuration
         )
@@ -303,7 +319,29 @@ class Pipeline:
         if owner != listener:
             return {}
         lists = (read(self.route_lists, (listener, one)) for one in covering)
-        return {HostKey(serving.bind, hostname): host(hostname, (one for one in lists if one is not None))}
+        found = (one for one in lists if one is not None)
+        filters = read(self.listener_filters, listener)
+        return {HostKey(serving.bind, hostname): host(hostname, found, filters.pre_routing if filters else None)}
+
+    # Filters of listeners.
+
+    def _listener_filters(
+        self, read: Read, key: ListenerKey, steps: tuple[Step, ...]
+    ) -> Mapping[ListenerKey, ResolvedListenerFilters]:
+        return {key: resolve_listener_filters(read, self.backends, key, steps)}
+
+    def _filter_positions(
+        self, read: Read, key: ListenerKey, found: ResolvedListenerFilters
+    ) -> Mapping[tuple[ListenerKey, Bind, int], bool]:
+        serving = read(self.binds, key)
+        if serving is None:
+            return {}
+        return {(key, serving.bind, number): True for number in range(len(found.pre_routing.filters))}
+
+    def _listener_resource(self, read: Read, bind: Bind, _count: int) -> Mapping[ResourceKey, Resource]:
+        taken = (read(self.filter_position_counts, (bind, number)) for number in count())
+        resource = http_listener(bind, sum(1 for _ in takewhile(bool, taken)))
+        return {(bind.fleet, resource.type_url, resource.name): resource}
 
     # Clusters and endpoints.
 
@@ -317,6 +355,15 @@ class Pipeline:
         rules = (resolved.rule for resolved in self._rules_of(read, route))
         used = {cluster_ for rule in rules if rule is not None for cluster_ in used_clusters(rule)}
         return {(serving.bind.fleet, cluster_, listener, route): True for cluster_ in used}
+
+    def _listener_cluster_uses(
+        self, read: Read, key: ListenerKey, found: ResolvedListenerFilters
+    ) -> Mapping[tuple[str, ClusterKey, ListenerKey, ObjectKey], bool]:
+        serving = read(self.binds, key)
+        if serving is None:
+            return {}
+        gateway = ObjectKey(key.kind, key.namespace, key.parent)
+        return {(serving.bind.fleet, one, key, gateway): True for one in filter_clusters(found.pre_routing)}
 
     def _cluster(self, read: Read, key: FleetCluster, _count: int) -> Mapping[FleetCluster, Cluster]:
         cluster_ = key[1]
@@ -340,12 +387,14 @@ class Pipeline:
 
     def _listener_state(self, read: Read, key: ListenerKey, listener: Listener) -> Mapping[ListenerKey, ListenerState]:
         binding = read(self.bindings, PortKey(listener.gateway, listener.port, listener.transport))
+        filters = read(self.listener_filters, key)
         return {
             key: ListenerState(
                 listener=listener,
                 attached_routes=read(self.accepted_counts, key) or 0,
                 binding=binding,
                 delivery=self._delivery(read, binding) if isinstance(binding, Bind) else None,
+                filter_problems=filters.problems if filters else (),
             )
         }
 
@@ -428,6 +477,10 @@ def _default_scope(_read: Read, key: Name, gateway: Gateway) -> Mapping[Name, st
 
 def _listeners(_read: Read, _key: Name, gateway: Gateway) -> Mapping[ListenerKey, Listener]:
     return {listener.key: listener for listener in listeners(gateway)}
+
+
+def _listener_filters(_read: Read, _key: Name, gateway: Gateway) -> Mapping[ListenerKey, tuple[Step, ...]]:
+    return parse_listener_filters(gateway, registry.BEFORE_ROUTING)
 
 
 def _labels(_read: Read, key: Name, namespace: Namespace) -> Mapping[str, Mapping[str, str]]:
@@ -521,11 +574,6 @@ def _endpoint_use(
 def _cluster_resource(_read: Read, key: FleetCluster, cluster_: Cluster) -> Mapping[ResourceKey, Resource]:
     resource = cluster(cluster_)
     return {(key[0], resource.type_url, resource.name): resource}
-
-
-def _listener_resource(_read: Read, bind: Bind, _count: int) -> Mapping[ResourceKey, Resource]:
-    resource = http_listener(bind)
-    return {(bind.fleet, resource.type_url, resource.name): resource}
 
 
 def _route_resource(_read: Read, bind: Bind, resource: Resource) -> Mapping[ResourceKey, Resource]:

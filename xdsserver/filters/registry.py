@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xdsserver.filters.cors import CrossOrigin
+from xdsserver.filters.external_auth import ExternalAuth
 from xdsserver.filters.request_header_modifier import RequestHeaderModifier
 from xdsserver.filters.request_mirror import RequestMirror
 from xdsserver.filters.request_redirect import RequestRedirect
@@ -18,10 +19,11 @@ from xdsserver.gatewayapi.parsing import Vocabulary
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from xdsserver.filters.slices import RouteFilter, RuleField, Slice
+    from xdsserver.filters.slices import ListenerFilter, RouteFilter, RuleField, Slice
 
 FILTERS: tuple[RouteFilter, ...] = (
     CrossOrigin(),
+    ExternalAuth(),
     RequestHeaderModifier(),
     ResponseHeaderModifier(),
     RequestRedirect(),
@@ -39,5 +41,8 @@ SLICES: tuple[Slice, ...] = (*FILTERS, *FIELDS)
 
 BY_TYPE: Mapping[str, Slice] = {one.type: one for one in SLICES}
 """Who applies a Filter of a rule."""
+
+BEFORE_ROUTING: Mapping[str, ListenerFilter] = {one.type: one for one in (ExternalAuth(),)}
+"""Filters that listeners may have too, in the order of the list that the user wrote."""
 
 FEATURES: tuple[str, ...] = tuple(feature for one in SLICES for feature in one.features)

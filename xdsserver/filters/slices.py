@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Protocol
 from xdsserver.model.routing import MILLION
 
 if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
     from envoy.config.route.v3.route_components_pb2 import Route, WeightedCluster
     from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import HttpFilter
+    from google.protobuf.any_pb2 import Any
 
     from xdsserver.model.routing import Filter, RequestMatch
     from xdsserver.objects.httproute import HTTPRouteFilter, HTTPRouteRule
@@ -43,6 +46,14 @@ class Target:
     def forwards(self) -> bool:
         """Whether its requests go to a backend; where not, writing to `route.route` would undo the answer."""
         return self.route.HasField("route")
+
+
+class Configured(Protocol):
+    """What of Envoy's can say how HTTP filters treat its requests: a virtual host, a route, a share of one."""
+
+    @property
+    def typed_per_filter_config(self) -> MutableMapping[str, Any]:
+        """Settings by the name that a filter has in the chain."""
 
 
 class Slice(Protocol):
@@ -90,4 +101,20 @@ class RuleField(Slice, Protocol):
         """Give what applies to the whole rule, or a tuple: for each backendRef its own; None where nothing is asked.
 
         Or say what is wrong and what to write. The rule is the one at this position of the route `owner`.
+        """
+
+
+class ListenerFilter(Protocol):
+    """One type of filter that listeners may have too: it runs before a route is chosen (GEP-5224)."""
+
+    type: str
+    """The `type` by which users name it."""
+
+    def parse(self, spec: HTTPRouteFilter, matches: tuple[RequestMatch, ...], /) -> Filter | str:
+        """Give the settings, or say what is wrong with them; there are no matches here."""
+
+    def before_routing(self, filter_: Filter, name: str, out: Configured) -> None:
+        """Apply it to every request of a virtual host, at the position of this name in the chain.
+
+        What it changes of a request counts for the choice of a route, but for the host, which it must leave alone.
         """

@@ -9,6 +9,7 @@ from __future__ import annotations
 FEATURES: tuple[str, ...] = (
     "GatewayAddressEmpty",
     "GatewayHTTPListenerIsolation",
+    "GatewayListenerFilters",
     "GatewayPort8080",
     "GatewayRouteHostnameIntersectionPrecedence",
     "GRPCRouteNamedRouteRule",

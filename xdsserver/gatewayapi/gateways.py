@@ -62,22 +62,25 @@ class ListenerState:
     """All that the status of a listener says, but for the generation of its Gateway.
 
     `delivery` is what the Envoys said of its socket and of the routes behind it; None while none has answered.
+    `filter_problems` are those of its filters: it is served without them, and requests get an error.
     """
 
     listener: Listener
     attached_routes: int
     binding: Binding | None
     delivery: Delivery | None
+    filter_problems: tuple[Problem, ...] = ()
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What spoils the listener: what its Gateway says, and what the machine says of its port."""
+        problems = (*self.listener.problems, *self.filter_problems)
         match self.binding:
             case Refusal("PortUnavailable" as reason, message):
                 words = f"listener {self.listener.key.name}: {message}"
-                return (*self.listener.problems, Problem(ACCEPTED, reason, words))
+                return (*problems, Problem(ACCEPTED, reason, words))
             case _:
-                return self.listener.problems
+                return problems
 
     @property
     def accepted(self) -> bool:

@@ -61,15 +61,6 @@ def listeners(gateway: Gateway) -> tuple[Listener, ...]:
 
 def _listener(gateway: Name, spec: GatewayListener) -> Listener:
     kinds, problems = _kinds(spec)
-    if spec.filters is not None and spec.filters.requests:
-        problems += (
-            Problem(
-                ACCEPTED,
-                "UnsupportedValue",
-                f"listener {spec.name}: filters.requests is not supported; remove it, since a listener that left out a "
-                "filter would let through what the filter holds back",
-            ),
-        )
     return Listener(
         key=ListenerKey("Gateway", gateway.namespace, gateway.name, spec.name),
         port=spec.port,

@@ -132,6 +132,18 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
+class PreRouting:
+    """What happens to every request of a listener before a route is chosen.
+
+    Where it is not `whole`, the filters are those before the first that cannot be had, and no route is chosen: requests
+    get 500.
+    """
+
+    filters: tuple[Filter, ...]
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Share:
     """A weighted backend of a rule; without a cluster its share is answered with 500."""
 

@@ -8,11 +8,15 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
 )
 
 from xdsserver.filters.registry import SLICES
+from xdsserver.translation.prerouting import positions
 from xdsserver.translation.sources import ads
 
 
-def connection_manager(stat_prefix: str, route_configuration: str) -> HttpConnectionManager:
-    """Give the connection manager of a plain HTTP listener: HTTP/1.1 or, by prior knowledge, HTTP/2."""
+def connection_manager(stat_prefix: str, route_configuration: str, listener_filters: int) -> HttpConnectionManager:
+    """Give the connection manager of a plain HTTP listener: HTTP/1.1 or, by prior knowledge, HTTP/2.
+
+    `listener_filters` is how many filters the listener with most of them has.
+    """
     manager = HttpConnectionManager(codec_type=HttpConnectionManager.AUTO, stat_prefix=stat_prefix)
     manager.rds.route_config_name = route_configuration
     manager.rds.config_source.CopyFrom(ads())
@@ -35,6 +39,8 @@ def connection_manager(stat_prefix: str, route_configuration: str) -> HttpConnec
     manager.http2_protocol_options.initial_connection_window_size.value = 1024 * 1024
     # Asked for by a client, forwarded by any route: a Service that does not speak it refuses.
     manager.upgrade_configs.add(upgrade_type="websocket")
+    # First, so that what they change decides the route that all others ask about.
+    manager.http_filters.extend(positions(listener_filters))
     manager.http_filters.extend(found for one in SLICES if (found := one.http_filter()) is not None)
     router = manager.http_filters.add(name="envoy.filters.http.router")
     router.typed_config.Pack(Router(suppress_envoy_headers=True), deterministic=True)

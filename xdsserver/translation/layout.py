@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from envoy.config.route.v3.route_components_pb2 import VirtualHost
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 
+from xdsserver.translation.prerouting import everything_else, filter_clusters, run_before_routes
 from xdsserver.xds.protobuf import length_prefix
 from xdsserver.xds.resource import ROUTE, Resource
 
@@ -18,10 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from xdsserver.model.places import Bind
+    from xdsserver.model.routing import PreRouting
     from xdsserver.translation.routes import RouteList
 
 _VIRTUAL_HOSTS = 2
 """Field number of RouteConfiguration.virtual_hosts."""
+
+_ROUTES = 3
+"""Field number of VirtualHost.routes."""
 
 
 class HostKey(NamedTuple):
@@ -44,16 +49,26 @@ def route_configuration_name(bind: Bind) -> str:
     return str(bind)
 
 
-def host(hostname: str, lists: Iterable[RouteList]) -> Host:
+def host(hostname: str, lists: Iterable[RouteList], pre_routing: PreRouting | None) -> Host:
     """Join a virtual host from the routes of its own hostname and of those that cover it, most specific first.
 
     Envoy chooses one virtual host and never falls through to another, so what less specific hostnames answer must be in
-    here too.
+    here too. `pre_routing` is that of the listener, None where it has no filters.
     """
+    head = VirtualHost(name=hostname, domains=[hostname])
+    tail = b""
+    clusters = frozenset[str]()
+    if pre_routing is not None:
+        run_before_routes(head, pre_routing)
+        last = everything_else(pre_routing).SerializeToString(deterministic=True)
+        tail = length_prefix(_ROUTES, len(last)) + last
+        clusters = frozenset(map(str, filter_clusters(pre_routing)))
+        lists = lists if pre_routing.whole else ()
     lists = tuple(lists)
-    head = VirtualHost(name=hostname, domains=[hostname]).SerializeToString(deterministic=True)
-    body = b"".join((head, *(one.wire for one in lists)))
-    clusters = lists[0].clusters if len(lists) == 1 else frozenset[str]().union(*(one.clusters for one in lists))
+    body = b"".join((head.SerializeToString(deterministic=True), *(one.wire for one in lists), tail))
+    # Most hosts have one list, whose set is shared.
+    shared = len(lists) == 1 and not clusters
+    clusters = lists[0].clusters if shared else clusters.union(*(one.clusters for one in lists))
     return Host(length_prefix(_VIRTUAL_HOSTS, len(body)) + body, clusters)
 
 

@@ -23,14 +23,14 @@ def listener_name(bind: Bind) -> str:
     return str(bind)
 
 
-def http_listener(bind: Bind) -> Resource:
-    """Open a bind for plain HTTP."""
+def http_listener(bind: Bind, listener_filters: int) -> Resource:
+    """Open a bind for plain HTTP; `listener_filters` is how many filters the listener with most of them has."""
     out = Listener(name=listener_name(bind))
     out.address.socket_address.protocol = SocketAddress.TCP
     out.address.socket_address.address = bind.ip
     out.address.socket_address.port_value = bind.port
     out.per_connection_buffer_limit_bytes.value = _BUFFER_BYTES
-    manager = connection_manager(stat_prefix=f"http_{bind.port}", route_configuration=route_configuration_name(bind))
+    manager = connection_manager(f"http_{bind.port}", route_configuration_name(bind), listener_filters)
     chain = out.filter_chains.add()
     filter_ = chain.filters.add(name="envoy.filters.network.http_connection_manager")
     filter_.typed_config.Pack(manager, deterministic=True)
