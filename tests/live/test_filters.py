@@ -225,6 +225,15 @@ def routes() -> Iterator[Document]:
             matches=[m.path("/share")],
         ),
         m.rule(
+            m.to("a", m.rewrite(hostname="a.test"), m.request_headers(set_=[("x-own", "a")], remove=["x-undone"])),
+            b,
+            matches=[m.path("/last-word")],
+            filters=[
+                m.rewrite(hostname="rule.test"),
+                m.request_headers(set_=[("x-own", "rule"), ("x-undone", "no")], add=[("x-rule", "yes")]),
+            ],
+        ),
+        m.rule(
             m.to("a", weight=3),
             m.to("b", m.redirect(hostname="other.test"), weight=1),
             matches=[m.path("/share-of-redirect")],
@@ -422,6 +431,18 @@ async def test_hostname_and_header_edits_of_one_of_two_backends_touch_its_share_
 
     tally = await served.count(400, Ask("/share", "backends.test"), label)
     assert tally.answers.keys() == {"a: ['a.test'], ['yes']", "b: ['backends.test'], []"}
+    assert not tally.failures, str(tally)
+
+
+async def test_one_of_two_backends_has_the_last_word_over_its_rule(served: Served) -> None:
+    def label(answer: Answer) -> str:
+        got = seen(answer)
+        return " ".join(
+            [got.backend, *(",".join(got.values(name)) for name in ("host", "x-own", "x-undone", "x-rule"))]
+        )
+
+    tally = await served.count(400, Ask("/last-word", "backends.test"), label)
+    assert tally.answers.keys() == {"a a.test a  yes", "b rule.test rule no yes"}
     assert not tally.failures, str(tally)
 
 
