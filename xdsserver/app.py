@@ -172,8 +172,9 @@ class Standalone:
 
     def _take(self, outcome: Outcome) -> None:
         """Serve what changed, keep what was allocated, tell what people should know."""
-        self._server.publish(outcome.resources)
+        # Written down before it is served: what a crash in between leaves behind is an address that nobody uses yet.
         self._write_state()
+        self._server.publish(outcome.resources)
         self._narrator.outcome(outcome, self._whereabouts)
         removed = (DeliveryKey(*key) for key, resource in outcome.resources.items() if resource is None)
         if gone := [key for key in removed if key in self._reconciler.pipeline.deliveries.rows]:
