@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 _CONNECT_TIMEOUT_S = 5
 
+_RETRIES_AT_ONCE = 1024
+"""How many requests to a cluster may be waiting for another try or be in one: as many as it may have requests at all.
+
+Envoy's own 3 would answer with the failure what a rule wants tried again, as soon as there is some traffic.
+"""
+
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 """The key under which a cluster says how it speaks HTTP."""
 
@@ -26,6 +32,7 @@ def cluster(cluster_: Cluster) -> Resource:
     name = str(cluster_.key)
     out = EnvoyCluster(name=name)
     out.connect_timeout.seconds = _CONNECT_TIMEOUT_S
+    out.circuit_breakers.thresholds.add().max_retries.value = _RETRIES_AT_ONCE
     if cluster_.key.protocol == "http2":
         _speak_http2(out)
     endpoints = None
