@@ -62,6 +62,7 @@ async def served() -> AsyncIterator[Served]:
             {"name": "checkout", **m.rule(m.to("a"), matches=[m.path("/checkout")])},
             m.rule(m.to("a"), matches=[m.path("/rest")]),
         ]
+        twice = [{"name": "same", **m.rule(m.to("a"), matches=[m.path(path)])} for path in ("/a", "/b")]
         ready = [m.http_route("ready", m.rule(m.to("a")), hostnames=["ready.test"])]
         ready[0]["spec"]["parentRefs"] = [{"name": name} for name in ADDRESSES]
         m.write(
@@ -70,6 +71,7 @@ async def served() -> AsyncIterator[Served]:
                 *ready,
                 by_default(m.http_route("default", m.rule(m.to("a")), hostnames=["default.test"])),
                 by_default(m.http_route("names", *names, hostnames=["names.test"])),
+                by_default(m.http_route("twice", *twice, hostnames=["twice.test"])),
             ],
         )
         pool = ",".join(ADDRESSES.values())
@@ -86,6 +88,10 @@ async def test_the_name_of_a_rule_is_seen_in_envoy_and_changes_nothing(served: S
         dump = await envoy.get("/config_dump?resource=dynamic_route_configs")
     assert "HTTPRoute/default/names/rule/0:checkout/0" in dump
     assert "HTTPRoute/default/names/rule/1/0" in dump
+
+
+async def test_a_route_that_repeats_the_name_of_a_rule_is_refused(served: Served) -> None:
+    assert (await ask(served.port, Ask("/a", "twice.test"))).status == 404
 
 
 async def test_a_route_that_asks_for_them_is_on_all_default_gateways(served: Served) -> None:

@@ -110,15 +110,20 @@ async def served() -> AsyncIterator[Served]:
             for name, rule in RULES.items()
         ]
         routes.append(m.http_route("half", m.rule(m.to("half")), hostnames=["half.test"]))
+        refused = {**m.rule(m.to("a")), "timeouts": {"request": "1s", "backendRequest": "2s"}}
+        routes.append(m.http_route("refused", refused, hostnames=["refused.test"]))
         m.write(where.folder / "routes.yaml", routes)
         await stack.enter_async_context(standalone(where, "--concurrency", "1"))
         await answers(port, Ask("/", "none.test"), lambda answer: answer.status == 200)
-        slow = dict.fromkeys(("none", "zero", "zero-tries"), f"200+{LONG_MS}") | {"request": f"200~{LONG_MS}"}
+        slow = {
+            **{f"{name} at first": (name, f"200+{LONG_MS}") for name in ("none", "zero", "zero-tries")},
+            **{f"{name} within": (name, f"200~{LONG_MS}") for name in ("none", "request")},
+        }
         # What takes long is under way while the other tests run.
         async with asyncio.TaskGroup() as group:
             long = {
-                name: group.create_task(_ask(port, backend, name, plan, within_s=LONG_MS / 1000 + 10))
-                for name, plan in slow.items()
+                name: group.create_task(_ask(port, backend, rule, plan, within_s=LONG_MS / 1000 + 10))
+                for name, (rule, plan) in slow.items()
             }
             yield Served(port, backend, long)
 
@@ -216,6 +221,11 @@ async def test_headers_of_a_client_decide_nothing(
     assert not {name for name, _ in hints} & outcome.tries[0].headers.keys()
 
 
+async def test_what_is_refused_leaves_the_rest_served(served: Served) -> None:
+    outcome = await served.ask("refused", "200")
+    assert (outcome.status, outcome.tries) == (404, [])
+
+
 async def test_a_body_that_envoy_cannot_keep_is_sent_once(served: Served) -> None:
     async def post(size: int) -> tuple[int, int]:
         name = str(next(_ids))
@@ -233,12 +243,16 @@ async def test_a_body_that_envoy_cannot_keep_is_sent_once(served: Served) -> Non
 @pytest.mark.parametrize("rule", ["none", "zero", "zero-tries"])
 async def test_without_a_limit_an_answer_may_take_long(served: Served, rule: str) -> None:
     """Last in this file, since they wait for what began before the first test."""
-    outcome = await served.long[rule]
+    outcome = await served.long[f"{rule} at first"]
     assert outcome.status == 200
     assert outcome.seconds > LONG_MS / 1000
 
 
-async def test_a_limit_of_its_own_ends_what_is_long(served: Served) -> None:
-    outcome = await served.long["request"]
-    assert outcome.status is None
-    assert outcome.seconds < 10
+async def test_a_stream_that_goes_on_is_not_cut(served: Served) -> None:
+    """Its head came at once and its end after more than Envoy's own limit; where a limit is set it does not come."""
+    outcome = await served.long["none within"]
+    assert outcome.status == 200
+    assert outcome.seconds > LONG_MS / 1000
+    cut = await served.long["request within"]
+    assert cut.status is None
+    assert cut.seconds < LONG_MS / 2000
