@@ -96,10 +96,14 @@ def _fields(message: Message) -> Json:
 
 
 def _named_first(value: Json) -> Json:
-    """Put names before what they name; the fields of messages come in the order of their numbers."""
+    """Put names before what they name; the fields of messages come in the order of their numbers.
+
+    Keys of a map (names with a dot, here) come in no order of their own.
+    """
     match value:
         case dict():
-            return {field: _named_first(value[field]) for field in sorted(value, key=lambda field: field != "name")}
+            fields = sorted(value, key=lambda field: (field != "name", field if "." in field else ""))
+            return {field: _named_first(value[field]) for field in fields}
         case list():
             return [_named_first(one) for one in value]
         case _:
