@@ -70,6 +70,11 @@ def http_route(name: str, *rules: Document, hostnames: Iterable[str] = (), **par
     return {"apiVersion": _GATEWAY, "kind": "HTTPRoute", "metadata": {"name": name}, "spec": spec}
 
 
+def grpc_route(name: str, *rules: Document, hostnames: Iterable[str] = (), **parent: str) -> Document:
+    """Give a route of gRPC; otherwise as `http_route`."""
+    return {**http_route(name, *rules, hostnames=hostnames, **parent), "kind": "GRPCRoute"}
+
+
 def rule(*backends: Document, matches: Iterable[Document] = (), filters: Iterable[Document] = ()) -> Document:
     found: Document = {"backendRefs": list(backends)}
     if asked := list(matches):
@@ -85,6 +90,12 @@ def to(
     found: Document = {"name": name, "port": port, "weight": weight, "namespace": namespace}
     found["filters"] = list(filters) or None
     return {field: value for field, value in found.items() if value is not None}
+
+
+def method(service: str = "", method: str = "", kind: str = "Exact") -> Document:
+    """Give a match of a GRPCRoute."""
+    found = {"type": kind, "service": service, "method": method}
+    return {"method": {field: value for field, value in found.items() if value}}
 
 
 def path(value: str, kind: str = "PathPrefix") -> Document:
@@ -130,9 +141,9 @@ def prefix(value: str) -> Document:
     return {"type": "ReplacePrefixMatch", "replacePrefixMatch": value}
 
 
-def reference_grant(namespace: str, from_namespace: str = "default") -> Document:
+def reference_grant(namespace: str, from_namespace: str = "default", kind: str = "HTTPRoute") -> Document:
     spec = {
-        "from": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": from_namespace}],
+        "from": [{"group": "gateway.networking.k8s.io", "kind": kind, "namespace": from_namespace}],
         "to": [{"group": "", "kind": "Service"}],
     }
     metadata = {"name": "routes", "namespace": namespace}

@@ -1,11 +1,11 @@
-"""Rules of a GRPCRoute: a gRPC method is an HTTP path, `/package.Service/Method` (gRPC over HTTP/2)."""
+"""Rules of a GRPCRoute: which calls they are for; in all else they are rules of an HTTPRoute with fewer fields."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from xdsserver.gatewayapi.parsing import RuleParser
-from xdsserver.model.routing import PathKind, PathMatch, RequestMatch
+from xdsserver.model.routing import ANY_PATH, CallMatch, RequestMatch
 from xdsserver.objects.grpcroute import GRPCRouteMatch
 from xdsserver.objects.httproute import HTTPBackendRef, HTTPRouteFilter, HTTPRouteRule
 from xdsserver.objects.meta import ObjectKey
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
         GRPCRouteRule,
     )
 
-ANYTHING = PathMatch(PathKind.PREFIX, "")
-
 
 def parse_grpc(route: GRPCRoute, vocabulary: Vocabulary) -> Iterator[ParsedRule]:
     """Understand the rules of a route one by one."""
@@ -39,26 +37,22 @@ def parse_grpc(route: GRPCRoute, vocabulary: Vocabulary) -> Iterator[ParsedRule]
 
 def _match(parser: RuleParser, field: str, spec: GRPCRouteMatch) -> RequestMatch | None:
     headers = parser.values(f"{field}.headers", spec.headers, fold_case=True)
-    path = ANYTHING if spec.method is None else _path(parser, f"{field}.method", spec.method)
-    return None if path is None else RequestMatch(path, None, headers)
+    call = CallMatch() if spec.method is None else _call(parser, f"{field}.method", spec.method)
+    return None if call is None else RequestMatch(ANY_PATH, headers=headers, call=call)
 
 
-def _path(parser: RuleParser, field: str, spec: GRPCMethodMatch) -> PathMatch | None:
-    """Say a method match as a path: of one service all methods, of all services one method (GRPCMethodMatch)."""
-    match spec.type, spec.service or None, spec.method or None:
-        case "Exact" | None, None, None:
-            return ANYTHING
-        case "Exact" | None, service, None:
-            return PathMatch(PathKind.PREFIX, f"/{service}")
-        case "Exact" | None, None, method:
-            return PathMatch(PathKind.METHOD, f"/{method}")
-        case "Exact" | None, service, method:
-            return PathMatch(PathKind.EXACT, f"/{service}/{method}")
-        case "RegularExpression", service, method:
-            value = f"/(?:{service or '[^/]+'})/(?:{method or '[^/]+'})"
-            parser.check_regex(field, value)
-            return PathMatch(PathKind.REGEX, value)
-        case other, _, _:
+def _call(parser: RuleParser, field: str, spec: GRPCMethodMatch) -> CallMatch | None:
+    match spec.type:
+        case "Exact" | None:
+            return CallMatch(spec.service or "", spec.method or "")
+        case "RegularExpression":
+            call = CallMatch(spec.service or "", spec.method or "", regex=True)
+            # Each by itself first: halves such as `a)|(b` would make a whole of another meaning.
+            halves = [parser.check_regex(f"{field}.{name}", getattr(call, name)) for name in ("service", "method")]
+            if all(halves):
+                parser.check_regex(field, call.expression)
+            return call
+        case other:
             parser.note(f"{field}.type", f"{other} is not supported; use Exact or RegularExpression")
     return None
 

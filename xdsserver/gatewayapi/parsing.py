@@ -184,17 +184,18 @@ class RuleParser:
             found[name] = ValueMatch(name, spec.value, regex)
         return tuple(found.values())
 
-    def check_regex(self, field: str, value: str) -> None:
-        """Ask RE2, which is what Envoy will ask, so that a bad expression never gets there."""
+    def check_regex(self, field: str, value: str) -> bool:
+        """Ask RE2, which is what Envoy will ask, so that a bad expression never gets there; tell whether it is good."""
         try:
-            size = re2.compile(value, _QUIET).programsize
+            size: int = re2.compile(value, _QUIET).programsize
         except re2.error as error:
             words = error.args[0]
             self.note(field, f"{value!r}: {words.decode() if isinstance(words, bytes) else words}")
-            return
+            return False
         if size > MAX_REGEX_INSTRUCTIONS:
             words = f"{value!r} is too large: {size} RE2 instructions of at most {MAX_REGEX_INSTRUCTIONS}"
             self.note(field, f"{words}; repeat less, or use smaller classes of characters")
+        return size <= MAX_REGEX_INSTRUCTIONS
 
     def note(self, field: str, message: str, reason: str = "UnsupportedValue") -> None:
         """Note what is wrong with a field of the rule, which is dropped for it."""

@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 def precedence(original: str, match: RequestMatch, rule: Rule, created: str) -> tuple[Any, ...]:
     """Give what matches are sorted by, first wins; nothing is equal but one match of one rule under one hostname.
 
-    The most specific hostname that the route itself asked for, then path, method, number of headers and of query
-    parameters, then the oldest route, its namespace and name, then the order within the route. A rule keeps its place
-    also when its backend is invalid. Sources: HTTPRouteRule.matches and HTTPRouteSpec.hostnames (v1.7).
+    The most specific hostname that the route itself asked for, then path (or call), method, number of headers and of
+    query parameters, then the oldest route, its namespace and name, then the order within the route. A rule keeps its
+    place also when its backend is invalid. Sources: HTTPRouteRule.matches, GRPCRouteRule.matches and
+    HTTPRouteSpec.hostnames (v1.7).
     """
     characters, length = specificity(original)
     return (
         -characters,
         -length,
-        match.path.kind.value,
-        -len(match.path.value),
+        *_path(match),
         match.method is None,
         -len(match.headers),
         -len(match.query),
@@ -33,3 +33,14 @@ def precedence(original: str, match: RequestMatch, rule: Rule, created: str) -> 
         rule.position,
         rule.matches.index(match),
     )
+
+
+def _path(match: RequestMatch) -> tuple[int, int, int]:
+    """Rank by service, then by method; or by path.
+
+    Under one hostname calls meet the rules of GRPCRoutes before those of HTTPRoutes, which other requests meet alone:
+    so both kinds are served, each in the order that it is promised.
+    """
+    if match.call is not None:
+        return (0, -len(match.call.service), -len(match.call.method))
+    return (1, match.path.kind.value, -len(match.path.value))

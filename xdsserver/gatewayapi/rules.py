@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from xdsserver.gatewayapi.backends import resolve
 from xdsserver.gatewayapi.conditions import Problem
 from xdsserver.gatewayapi.grants import Referrer
-from xdsserver.model.routing import BackendUse, Forward, Respond, Rule, Share
+from xdsserver.model.routing import BackendUse, Forward, Respond, Rule, Share, unserved
 from xdsserver.objects.meta import GATEWAY_GROUP
 
 if TYPE_CHECKING:
@@ -71,10 +71,11 @@ class ResolvedRule:
 
 
 def resolve_rule(read: Read, tables: BackendTables, parsed: ParsedRule) -> ResolvedRule:
-    """Find the backends of a rule; what cannot be found costs its share of the requests an answer of 500.
+    """Find the backends of a rule; what cannot be found costs its share of the requests an error.
 
-    Sources: HTTPRouteRule.backendRefs (no backend at all answers 500), BackendRef.weight (zero gets nothing),
-    HTTPRouteFilter.type (a filter that cannot be resolved answers with an error).
+    Sources: HTTPRouteRule.backendRefs (no backend at all answers 500), GRPCRouteRule.backendRefs (or UNAVAILABLE),
+    BackendRef.weight (zero gets nothing), HTTPRouteFilter.type (a filter that cannot be resolved answers with an
+    error).
     """
     if parsed.problems:
         return ResolvedRule(parsed.created, None, parsed.problems, ())
@@ -83,7 +84,7 @@ def resolve_rule(read: Read, tables: BackendTables, parsed: ParsedRule) -> Resol
     shares = tuple(resolver.share(number, backend) for number, backend in enumerate(parsed.backends))
     weighted = tuple(share for share in shares if share.weight > 0)
     forwards = filters is not None and any(share.cluster for share in weighted)
-    action: Action = Forward(weighted) if forwards else Respond(500)
+    action: Action = Forward(weighted) if forwards else Respond(unserved(parsed.owner))
     matches = _matches(parsed)
     added = len(matches) - len(parsed.matches)
     rule = Rule(parsed.owner, parsed.position, matches, filters or (), action, parsed.name, added)

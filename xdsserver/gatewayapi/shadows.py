@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from xdsserver.gatewayapi.hostnames import ANY
 from xdsserver.model.routing import PathKind
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from xdsserver.model.places import ListenerKey
-    from xdsserver.model.routing import RequestMatch, ValueMatch
+    from xdsserver.model.routing import CallMatch, PathMatch, RequestMatch, ValueMatch
     from xdsserver.objects.meta import ObjectKey
 
 
@@ -56,19 +56,32 @@ def _words(first: Shadow, *more: Shadow) -> str:
 
 
 def _asked(match: RequestMatch) -> Iterator[str]:
-    match match.path.kind:
-        case PathKind.EXACT:
-            yield f"path {match.path.value}"
-        case PathKind.REGEX:
-            yield f"paths like {match.path.value}"
-        case PathKind.PREFIX:
-            yield f"paths under {match.path.value or '/'}"
-        case PathKind.METHOD:
-            yield f"method {match.path.value.removeprefix('/')} of any service"
+    if match.call is None:
+        yield _path(match.path)
+    else:
+        yield _call(match.call)
     if match.method is not None:
         yield f"method {match.method}"
     yield from (f"header {_value(one)}" for one in match.headers)
     yield from (f"query parameter {_value(one)}" for one in match.query)
+
+
+def _path(path: PathMatch) -> str:
+    match path.kind:
+        case PathKind.EXACT:
+            return f"path {path.value}"
+        case PathKind.REGEX:
+            return f"paths like {path.value}"
+        case PathKind.PREFIX:
+            return f"paths under {path.value or '/'}"
+    assert_never(path.kind)
+
+
+def _call(call: CallMatch) -> str:
+    like = " like" if call.regex else ""
+    method = f"method{like} {call.method}" if call.method else "any method"
+    service = f"service{like} {call.service}" if call.service else "any service"
+    return f"{method} of {service}"
 
 
 def _value(one: ValueMatch) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -30,19 +31,35 @@ class PathKind(Enum):
     EXACT = 0
     REGEX = 1
     PREFIX = 2
-    METHOD = 3
 
 
 @dataclass(frozen=True, slots=True)
 class PathMatch:
     """A path: whole, by RE2 expression over the whole path, or by elements (`/a` covers `/a/b`, not `/ab`).
 
-    The value of a prefix has no slash at its end, so that of `/` is empty. That of METHOD is `/` and the name of a gRPC
-    method, of any service: less specific than a whole service, which is a prefix.
+    The value of a prefix has no slash at its end, so that of `/` is empty.
     """
 
     kind: PathKind
     value: str
+
+
+ANY_PATH = PathMatch(PathKind.PREFIX, "")
+
+
+@dataclass(frozen=True, slots=True)
+class CallMatch:
+    """A call of gRPC by service and method, either empty for any; with `regex` both are RE2 expressions, each whole."""
+
+    service: str = ""
+    method: str = ""
+    regex: bool = False
+
+    @property
+    def expression(self) -> str:
+        """The same as one RE2 expression over the whole path, `/service/method`."""
+        parts = (part if self.regex else re.escape(part) for part in (self.service, self.method))
+        return "".join(f"/(?:{part})" if part else "/[^/]+" for part in parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +73,13 @@ class ValueMatch:
 
 @dataclass(frozen=True, slots=True)
 class RequestMatch:
-    """What a request must look like: all of it."""
+    """What a request must look like: all of it. With `call` it must be one of gRPC (its content-type says so)."""
 
     path: PathMatch
     method: str | None = None
     headers: tuple[ValueMatch, ...] = ()
     query: tuple[ValueMatch, ...] = ()
+    call: CallMatch | None = None
 
     def in_order(self) -> RequestMatch:
         """Give the same match as whoever asks for the same would get it, whatever the order it was written in."""
@@ -167,6 +185,14 @@ class Respond:
 
 
 Action = Forward | Respond
+
+
+def unserved(owner: ObjectKey) -> int:
+    """Give the status for requests that a route has no backend for.
+
+    That is 500 (HTTPRouteRule.backendRefs), and for gRPC what a client sees as UNAVAILABLE (GRPCRouteRule.backendRefs).
+    """
+    return 503 if owner.kind == "GRPCRoute" else 500
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from envoy.config.route.v3.route_components_pb2 import HeaderMatcher, QueryParameterMatcher, RouteMatch
@@ -11,13 +10,16 @@ from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from xdsserver.model.routing import PathKind, ValueMatch
 
 if TYPE_CHECKING:
-    from xdsserver.model.routing import PathMatch, RequestMatch
+    from xdsserver.model.routing import CallMatch, PathMatch, RequestMatch
 
 
 def route_match(match: RequestMatch) -> RouteMatch:
     """Say a match in Envoy's terms."""
     out = RouteMatch()
-    _set_path(out, match.path)
+    if match.call is None:
+        _set_path(out, match.path)
+    else:
+        _set_call(out, match.call)
     if match.method is not None:
         out.headers.append(_header(ValueMatch(":method", match.method)))
     out.headers.extend(_header(header) for header in match.headers)
@@ -37,8 +39,23 @@ def _set_path(out: RouteMatch, path: PathMatch) -> None:
             out.path_separated_prefix = path.value
         case PathKind.PREFIX:
             out.prefix = "/"
-        case PathKind.METHOD:
-            out.safe_regex.regex = "/[^/]+" + re.escape(path.value)
+
+
+def _set_call(out: RouteMatch, call: CallMatch) -> None:
+    """A method of gRPC is an HTTP path, `/package.Service/Method` (gRPC over HTTP/2)."""
+    out.grpc.SetInParent()
+    match call.regex, call.service, call.method:
+        case _, "", "":
+            out.prefix = "/"
+        case False, service, "":
+            out.prefix = f"/{service}/"
+        case False, service, method if service:
+            out.path = f"/{service}/{method}"
+        case _:
+            out.safe_regex.regex = call.expression
+            if call.regex:
+                # With two slashes in the path there is none that an expression could reach over.
+                out.headers.append(_header(ValueMatch(":path", r"/[^/]+/[^/]+", regex=True)))
 
 
 def _header(match: ValueMatch) -> HeaderMatcher:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from envoy.config.route.v3.route_components_pb2 import Route, WeightedCluster
+from envoy.config.route.v3.route_components_pb2 import Route, RouteAction, WeightedCluster
 from envoy.type.v3.percent_pb2 import FractionalPercent
 
 from xdsserver.filters.registry import BY_TYPE
 from xdsserver.filters.slices import Target
 from xdsserver.gatewayapi.precedence import precedence
-from xdsserver.model.routing import MILLION, Forward, Respond
+from xdsserver.model.routing import MILLION, Forward, Respond, unserved
 from xdsserver.translation.matches import route_match
 from xdsserver.translation.split import split
 from xdsserver.xds.protobuf import length_prefix
@@ -31,6 +31,9 @@ _ROUTES = 3
 
 _MISSING = "backend-not-found"
 """A cluster that never exists: requests of its share get the answer of `cluster_not_found_response_code`."""
+
+_NOT_FOUND = {500: RouteAction.INTERNAL_SERVER_ERROR, 503: RouteAction.SERVICE_UNAVAILABLE}
+"""Statuses as `cluster_not_found_response_code` has them."""
 
 
 class RouteKey(NamedTuple):
@@ -77,7 +80,7 @@ def envoy_routes(
         return
     clusters = frozenset(str(cluster) for cluster in used_clusters(rule))
     name = _name(rule)
-    variants = [(variant, _action(variant)) for variant in split(rule)]
+    variants = [(variant, _action(rule, variant)) for variant in split(rule)]
     for number, match in enumerate(rule.matches):
         order = precedence(hosts.original, match, rule, resolved.created)
         asked = match.in_order() if number < len(rule.matches) - rule.added else None
@@ -118,18 +121,18 @@ def _name(rule: Rule) -> str:
     return f"{rule.owner.kind}/{rule.owner.namespace}/{rule.owner.name}/rule/{place}"
 
 
-def _action(variant: Variant) -> Route:
+def _action(rule: Rule, variant: Variant) -> Route:
     """Give what happens to a request but for the filters; it is the same for all matches of a rule."""
     route = Route()
     match variant.action:
         case Respond(status):
             route.direct_response.status = status
         case Forward(shares):
-            _forward(route, shares)
+            _forward(route, shares, unserved(rule.owner))
     return route
 
 
-def _forward(route: Route, shares: tuple[Share, ...]) -> None:
+def _forward(route: Route, shares: tuple[Share, ...], missing: int) -> None:
     # Envoy's own default is 15 s; the specification has none (HTTPRouteTimeouts.request).
     route.route.timeout.SetInParent()
     first = shares[0]
@@ -140,7 +143,7 @@ def _forward(route: Route, shares: tuple[Share, ...]) -> None:
         route.route.weighted_clusters.clusters.append(_weight(share))
     if any(share.cluster is None for share in shares):
         # Also answers for a cluster that is not there yet, which make-before-break keeps from being named.
-        route.route.cluster_not_found_response_code = route.route.INTERNAL_SERVER_ERROR
+        route.route.cluster_not_found_response_code = _NOT_FOUND[missing]
 
 
 def _weight(share: Share) -> WeightedCluster.ClusterWeight:

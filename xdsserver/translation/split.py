@@ -12,7 +12,7 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 from xdsserver.filters.registry import BY_TYPE
-from xdsserver.model.routing import MILLION, Forward, Respond
+from xdsserver.model.routing import MILLION, Forward, Respond, unserved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,5 +61,6 @@ def _one_each(rule: Rule, shares: tuple[Share, ...]) -> Iterator[Variant]:
     sums = accumulate((share.weight for share in shares), initial=0)
     bounds = pairwise(round(part * MILLION / total) for part in sums)
     for share, (start, stop) in zip(shares, bounds, strict=True):
-        action: Action = Forward((replace(share, filters=()),)) if share.cluster is not None else Respond(500)
+        served = share.cluster is not None
+        action: Action = Forward((replace(share, filters=()),)) if served else Respond(unserved(rule.owner))
         yield Variant((*rule.filters, *share.filters), action, range(start, stop))
