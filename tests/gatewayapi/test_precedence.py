@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from xdsserver.gatewayapi.precedence import precedence
-from xdsserver.model.routing import PathKind, PathMatch, RequestMatch, Respond, Rule, ValueMatch
+from xdsserver.model.routing import ANY_PATH, CallMatch, PathKind, PathMatch, RequestMatch, Respond, Rule, ValueMatch
 from xdsserver.objects.meta import ObjectKey
 
 ROOT = RequestMatch(PathMatch(PathKind.PREFIX, ""))
@@ -60,3 +60,19 @@ def test_matches_of_a_rule_keep_their_order() -> None:
     )
     rule = Rule(ObjectKey("HTTPRoute", "default", "r"), 0, (first, second), (), Respond(500))
     assert precedence("*", first, rule, "") < precedence("*", second, rule, "")
+
+
+def test_calls_go_by_service_then_method_then_headers_and_before_what_is_by_path() -> None:
+    header = (ValueMatch("a", "1"),)
+    levels = [
+        rank(RequestMatch(ANY_PATH, call=CallMatch("shop.Cart", "Add"))),
+        rank(RequestMatch(ANY_PATH, call=CallMatch("shop.Cart"), headers=header)),
+        rank(RequestMatch(ANY_PATH, call=CallMatch("shop.Cart"))),
+        rank(RequestMatch(ANY_PATH, call=CallMatch("shop.C..", "AddAll", regex=True))),
+        rank(RequestMatch(ANY_PATH, call=CallMatch(method="Add"))),
+        rank(RequestMatch(ANY_PATH, call=CallMatch(), headers=header)),
+        rank(RequestMatch(ANY_PATH, call=CallMatch())),
+        rank(RequestMatch(PathMatch(PathKind.EXACT, "/shop.Cart/Add"), "POST")),
+    ]
+    assert levels == sorted(levels)
+    assert len(set(levels)) == len(levels)

@@ -32,6 +32,7 @@ UNIMPLEMENTED = grpc.StatusCode.UNIMPLEMENTED
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 Expected: TypeAlias = "str | grpc.StatusCode"
 """The backend that answers, or the status where none does."""
+MIRROR = {"type": "RequestMirror", "requestMirror": {"backendRef": m.to("h")}}
 SECOND = "127.0.0.2"
 """Where the second Gateway is."""
 
@@ -138,6 +139,7 @@ def routes() -> list[Document]:
                 {**m.to("a"), "filters": [m.request_headers(set_=[("x-backend", "yes")])]},
                 matches=[m.method(method="Backend")],
             ),
+            m.rule(m.to("a"), matches=[m.method(method="Mirror")], filters=[MIRROR]),
             m.rule(m.to("a"), filters=edits),
             hostnames=["edits.test"],
         ),
@@ -163,6 +165,7 @@ def _on_both(route: Document) -> Document:
 @dataclass(frozen=True, slots=True)
 class Served:
     port: int
+    backends: Mapping[str, Backend]
 
     async def call(self, host: str, method: str, metadata: Mapping[str, str], ip: str = "127.0.0.1") -> Outcome:
         async with channel(self.port, host, ip) as opened:
@@ -196,7 +199,7 @@ async def _serving(stack: AsyncExitStack) -> AsyncIterator[Served]:
     m.write(where.folder / "routes.yaml", routes())
     await stack.enter_async_context(standalone(where, "--concurrency", "1", "--addresses", f"127.0.0.1-{SECOND}"))
     await answers(port, Ask("/", "both.test"), lambda answer: answer.status == 200)
-    yield Served(port)
+    yield Served(port, named)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -306,6 +309,13 @@ async def test_header_edits_are_as_the_backend_and_the_client_receive_them(serve
 async def test_header_edits_of_a_backend_are_as_it_receives_them(served: Served) -> None:
     outcome = await served.call("edits.test", "/shop.Cart/Backend", {"x-gone": "kept"})
     assert (outcome.values("x-backend"), outcome.values("x-gone")) == (["yes"], ["kept"])
+
+
+async def test_a_mirror_gets_a_copy_and_the_answer_is_that_of_the_backend(served: Served) -> None:
+    before = served.backends["h"].served
+    outcome = await served.call("edits.test", "/shop.Cart/Mirror", {})
+    assert outcome.backend == "a"
+    await served.backends["h"].has_served(before + 1)
 
 
 async def _tally(served: Served, host: str, calls: int) -> Counter[str]:

@@ -19,6 +19,7 @@ from xdsserver.infrastructure.allocation import Pool
 from xdsserver.model.places import Delivery, DeliveryKey
 from xdsserver.objects import core
 from xdsserver.objects import gateway as gw
+from xdsserver.objects import grpcroute as gr
 from xdsserver.objects import httproute as hr
 from xdsserver.objects import referencegrant as rg
 from xdsserver.objects.gatewayclass import GatewayClass, GatewayClassSpec
@@ -263,6 +264,71 @@ def _match(dice: Dice) -> hr.HTTPRouteMatch:
     )
 
 
+def grpc_route(dice: Dice, name: Name) -> gr.GRPCRoute:
+    return gr.GRPCRoute(
+        metadata=dice.metadata(name),
+        spec=gr.GRPCRouteSpec(
+            parent_refs=dice.some(lambda: _parent(dice), least=1, most=2),
+            hostnames=dice.sample(HOSTNAMES, least=dice.pick(0, 1), most=2),
+            rules=dice.some(lambda: _grpc_rule(dice), least=1, most=3),
+        ),
+    )
+
+
+def _grpc_rule(dice: Dice) -> gr.GRPCRouteRule:
+    return gr.GRPCRouteRule(
+        matches=dice.some(lambda: _grpc_match(dice), least=1, most=2) if dice.pick(1, 1, 1, 0) else (),
+        filters=dice.pick((), (), (_grpc_filter(dice),), (_grpc_filter(dice), _grpc_filter(dice))),
+        backend_refs=dice.some(lambda: _grpc_backend(dice), least=1, most=3) if dice.pick(1, 1, 1, 1, 0) else (),
+    )
+
+
+def _grpc_match(dice: Dice) -> gr.GRPCRouteMatch:
+    method = dice.pick(
+        gr.GRPCMethodMatch(service="shop.Cart", method="Add"),
+        gr.GRPCMethodMatch(service="shop.Cart"),
+        gr.GRPCMethodMatch(type=None, method="Add"),
+        None,
+        gr.GRPCMethodMatch(),
+        gr.GRPCMethodMatch(type="RegularExpression", service=r"shop\.(Cart|Order)", method=dice.pick("A.*", None, "")),
+        gr.GRPCMethodMatch(
+            type="RegularExpression", service=dice.pick("a)|(?:b", "(?=ahead)", r"\Qquoted"), method="B"
+        ),
+        gr.GRPCMethodMatch(type="Prefix", service="shop"),
+    )
+    headers = (
+        gr.GRPCHeaderMatch(name="x-one", value="1"),
+        gr.GRPCHeaderMatch(name="X-One", value="2"),
+        gr.GRPCHeaderMatch(name="x-two", value=dice.pick("a|b", "("), type="RegularExpression"),
+    )
+    return gr.GRPCRouteMatch(method=method, headers=dice.sample(headers, most=2))
+
+
+def _grpc_filter(dice: Dice) -> gr.GRPCRouteFilter:
+    """Give a filter as HTTPRoutes have them, the fields that there are."""
+    one = _filter(dice)
+    return gr.GRPCRouteFilter(
+        type=one.type,
+        request_header_modifier=one.request_header_modifier,
+        response_header_modifier=one.response_header_modifier,
+        request_mirror=one.request_mirror,
+        extension_ref=one.extension_ref,
+    )
+
+
+def _grpc_backend(dice: Dice) -> gr.GRPCBackendRef:
+    one = _backend(dice)
+    return gr.GRPCBackendRef(
+        name=one.name,
+        group=one.group,
+        kind=one.kind,
+        namespace=one.namespace,
+        port=one.port,
+        weight=one.weight,
+        filters=dice.pick((), (), (), (_grpc_filter(dice),)),
+    )
+
+
 def _filter(dice: Dice) -> hr.HTTPRouteFilter:
     edits = hr.HTTPHeaderFilter(
         set=dice.sample((hr.HTTPHeader(name="x-a", value="100%"), hr.HTTPHeader(name="X-A", value="2")), most=2),
@@ -383,6 +449,7 @@ _MAKERS: dict[str, tuple[Callable[[Dice, Name], KubeObject], tuple[Name, ...]]] 
         http_route,
         (Name("shop", "r1"), Name("shop", "r2"), Name("shop", "r3"), Name("pay", "r1"), Name("pay", "r2")),
     ),
+    "GRPCRoute": (grpc_route, (Name("shop", "r1"), Name("shop", "calls"), Name("pay", "calls"))),
     "ReferenceGrant": (reference_grant, (Name("pay", "g1"), Name("pay", "g2"), Name("shop", "g1"))),
     "Namespace": (namespace, (Name("", "shop"), Name("", "pay"))),
     "Service": (service, (Name("shop", "web"), Name("shop", "api"), Name("pay", "web"))),

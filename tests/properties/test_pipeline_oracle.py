@@ -92,4 +92,12 @@ def test_the_worlds_reach_every_verdict() -> None:
         ("HTTPRoute", "ResolvedRefs", "False", "InvalidKind"),
         ("HTTPRoute", "ResolvedRefs", "False", "RefNotPermitted"),
         ("HTTPRoute", "ResolvedRefs", "False", "UnsupportedProtocol"),
+        ("GRPCRoute", "Accepted", "True", "Accepted"),
+        ("GRPCRoute", "Accepted", "False", "NoMatchingParent"),
+        ("GRPCRoute", "Accepted", "False", "NotAllowedByListeners"),
+        ("GRPCRoute", "Accepted", "False", "UnsupportedValue"),
+        ("GRPCRoute", "PartiallyInvalid", "True", "UnsupportedValue"),
+        ("GRPCRoute", "ResolvedRefs", "True", "ResolvedRefs"),
+        ("GRPCRoute", "ResolvedRefs", "False", "BackendNotFound"),
+        ("GRPCRoute", "ResolvedRefs", "False", "RefNotPermitted"),
     }

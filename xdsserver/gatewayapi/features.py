@@ -7,6 +7,9 @@ its conformance tests ask for is there.
 from __future__ import annotations
 
 FEATURES: tuple[str, ...] = (
+    "GRPCRoute",
+    "GRPCRouteNamedRouteRule",
+    "GRPCRouteRequestHeaderModifier",
     "GatewayAddressEmpty",
     "GatewayHTTPListenerIsolation",
     "GatewayListenerFilters",
