@@ -24,6 +24,7 @@ from xdsserver.gatewayapi.backends import (
 )
 from xdsserver.gatewayapi.classes import class_problems, class_status
 from xdsserver.gatewayapi.default_gateways import references, scope
+from xdsserver.gatewayapi.expansion import NOTHING, Demand, at_most, closest_cover, is_wildcard, refusals, weighs
 from xdsserver.gatewayapi.gateways import ListenerState, claims, gateway_status
 from xdsserver.gatewayapi.grants import permissions
 from xdsserver.gatewayapi.grpcrules import parse_grpc
@@ -31,7 +32,7 @@ from xdsserver.gatewayapi.httprules import parse_http
 from xdsserver.gatewayapi.labels import namespace_labels
 from xdsserver.gatewayapi.listenerfilters import parse_listener_filters, resolve_listener_filters
 from xdsserver.gatewayapi.listeners import listeners
-from xdsserver.gatewayapi.routes import route_status
+from xdsserver.gatewayapi.routes import Findings, route_status
 from xdsserver.gatewayapi.rules import resolve_rule
 from xdsserver.gatewayapi.shadows import Answering, Shadow
 from xdsserver.model.backends import Cluster, FromDns, FromSlices
@@ -49,7 +50,7 @@ from xdsserver.translation.clusters import cluster, load_assignment
 from xdsserver.translation.layout import HostKey, host, route_configuration, route_configuration_name
 from xdsserver.translation.listeners import http_listener, listener_name
 from xdsserver.translation.prerouting import filter_clusters
-from xdsserver.translation.routes import envoy_routes, route_list, used_clusters
+from xdsserver.translation.routes import envoy_route_count, envoy_routes, route_list, used_clusters
 from xdsserver.xds.resource import LISTENER, ROUTE
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from xdsserver.gatewayapi.backends import (
         ServiceKind,
     )
+    from xdsserver.gatewayapi.expansion import Crowd, Refused
     from xdsserver.gatewayapi.grants import Permission
     from xdsserver.gatewayapi.listenerfilters import ResolvedListenerFilters, Step
     from xdsserver.gatewayapi.listeners import Listener
@@ -70,7 +72,7 @@ if TYPE_CHECKING:
     from xdsserver.objects.meta import KubeObject
     from xdsserver.tables import Delta, Read, Source, Table
     from xdsserver.translation.layout import Host
-    from xdsserver.translation.routes import EnvoyRoute, RouteKey, RouteList
+    from xdsserver.translation.routes import EnvoyRoute, RouteKey
     from xdsserver.xds.resource import Resource
 
 ResourceKey = tuple[str, str, str]
@@ -121,7 +123,7 @@ class Pipeline:
         self.binds = graph.derive("binds", self.listeners, self._bind)  # listeners that are served, and where
         self.listeners_at = graph.index("listeners_at", self.binds, lambda _key, at: at)  # Serving -> listeners
 
-        # Attachment: which routes have which hostnames on which listeners.
+        # Attachment: which routes ask for which hostnames on which listeners.
         self.labels = graph.derive("labels", self.namespaces, _labels)
         self.route_heads = graph.union(
             "route_heads",
@@ -129,7 +131,7 @@ class Pipeline:
             graph.derive("grpc_route_heads", self.grpc_routes, _route_head("GRPCRoute")),
         )
         self.parents = graph.derive("parents", self.route_heads, self._parents)
-        self.attached = graph.derive("attached", self.parents, _attached)
+        self.asking = graph.derive("asking", self.parents, _asking)
 
         # Rules, understood once each, then joined with the backends that they name.
         self.permissions = graph.derive("permissions", self.reference_grants, _permissions)
@@ -153,9 +155,32 @@ class Pipeline:
             "filter_position_counts", self.filter_positions, lambda key, _: key[1:]
         )
 
+        # Expansion: the Envoy routes that each route would come to, and those that are too many; nothing is translated
+        # before that is known. A listener answers for its own hostname also when it has no route, so that no less
+        # specific listener answers for it.
+        self.own_hosts = graph.derive("own_hosts", self.binds, _own_host)
+        self.demands = graph.derive("demands", self.asking, self._demands)
+        self.all_hosts = graph.union("all_hosts", self.own_hosts, self.demands)
+        self.listener_hosts = graph.count("listener_hosts", self.all_hosts, lambda key, _demand: key[:2])
+        self.hosts_below = graph.count("hosts_below", self.listener_hosts, _closest_cover)
+        self.covered = graph.group(
+            "covered",
+            graph.derive("covered_parts", self.hosts_below, _covered_parts),
+            lambda key, _count: key[:2],
+            fold=lambda _key, parts: at_most(sum(count for _, count in parts)),
+        )
+        self.crowds = graph.group(
+            "crowds",
+            self.demands,
+            lambda key, demand: key[:2] if weighs(key[1], demand) else None,
+            order=lambda _key, demand: demand.age,
+            fold=lambda _key, members: tuple((key[2], demand) for key, demand in members),
+        )
+        self.refused = graph.derive("refused", self.crowds, self._refused)
+        self.refused_of = graph.index("refused_of", self.refused, lambda key, _refused: key[2])
+        self.attached = graph.derive("attached", self.asking, self._attached)
+
         # What a listener counts: routes that are accepted there, which those without one good rule are not.
-        self.good_rules = graph.derive("good_rules", self.parsed_rules, _good_rule)
-        self.good_rule_counts = graph.count("good_rule_counts", self.good_rules, lambda key, _true: key[0])
         self.accepted = graph.derive("accepted", self.attached, self._accepted)
         self.accepted_counts = graph.count("accepted_counts", self.accepted, lambda key, _true: key[0])
 
@@ -176,12 +201,7 @@ class Pipeline:
         self.shadows = graph.derive("shadows", self.same_matches, _shadows)
         self.shadows_of = graph.index("shadows_of", self.shadows, lambda key, _shadow: key.owner)
 
-        # Virtual hosts: a listener answers for its own hostname also when it has no route, so that no less specific
-        # listener answers for it; a hostname that a more specific listener of the same bind answers for is left to it.
-        self.own_hosts = graph.derive("own_hosts", self.binds, _own_host)
-        self.routed_hosts = graph.derive("routed_hosts", self.route_lists, _routed_host)
-        self.all_hosts = graph.union("all_hosts", self.own_hosts, self.routed_hosts)
-        self.listener_hosts = graph.count("listener_hosts", self.all_hosts, lambda key, _true: (key[1], key[2]))
+        # Virtual hosts: a hostname that a more specific listener of the same bind answers for is left to it.
         self.hosts = graph.derive("hosts", self.listener_hosts, self._host)
 
         # Clusters exist in a fleet while a route of that fleet uses them; endpoints while a cluster reads them.
@@ -291,10 +311,37 @@ class Pipeline:
         rules = (read(self.rules, key) for key in read(self.rules_of, route) or ())
         return [rule for rule in rules if rule is not None]
 
+    def _demands(
+        self, read: Read, key: tuple[ListenerKey, ObjectKey], hosts: tuple[Hosts, ...]
+    ) -> Mapping[HostDemand, Demand]:
+        listener, route = key
+        rules = self._rules_of(read, route)
+        routes = sum(envoy_route_count(one.rule) for one in rules if one.rule is not None)
+        if not routes:
+            return {}
+        demand = Demand((rules[0].created, f"{route.namespace}/{route.name}", route.kind), routes, len(hosts))
+        return {(listener, one.effective, route): demand for one in hosts}
+
+    def _refused(self, read: Read, key: tuple[ListenerKey, str], found: Crowd) -> Mapping[HostDemand, Refused]:
+        covered = read(self.covered, key) if is_wildcard(key[1]) else None
+        return {(*key, owner): refused for owner, refused in refusals(*key, found, covered or 0)}
+
+    def _refusals_of(self, read: Read, route: ObjectKey) -> list[Refused]:
+        found = (read(self.refused, key) for key in read(self.refused_of, route) or ())
+        return [one for one in found if one is not None]
+
+    def _attached(
+        self, read: Read, key: tuple[ListenerKey, ObjectKey], hosts: tuple[Hosts, ...]
+    ) -> Mapping[tuple[ListenerKey, ObjectKey], tuple[Hosts, ...]]:
+        """Leave out what a listener refuses: all of it, so that no hostname of a route is served by half of it."""
+        refusing = {one.listener for one in self._refusals_of(read, key[1])}
+        return {} if key[0] in refusing else {key: hosts}
+
     def _accepted(
-        self, read: Read, key: tuple[ListenerKey, ObjectKey], _hosts: tuple[Hosts, ...]
+        self, read: Read, key: tuple[ListenerKey, ObjectKey], hosts: tuple[Hosts, ...]
     ) -> Mapping[tuple[ListenerKey, ObjectKey], bool]:
-        good = read(self.good_rule_counts, key[1]) or read(self.rules_of, key[1]) is None
+        listener, route = key
+        good = read(self.demands, (listener, hosts[0].effective, route)) or read(self.rules_of, route) is None
         return {key: True} if good else {}
 
     def _routes(
@@ -318,8 +365,11 @@ class Pipeline:
         owner = next((keys[0] for keys in owners if keys), None)
         if owner != listener:
             return {}
-        lists = (read(self.route_lists, (listener, one)) for one in covering)
-        found = (one for one in lists if one is not None)
+        own, *others = (read(self.route_lists, (listener, one)) for one in covering)
+        if own is None and hostname != serving.hostname:
+            # Asked for by routes that are refused only: a less specific hostname answers the same.
+            return {}
+        found = (one for one in (own, *others) if one is not None)
         filters = read(self.listener_filters, listener)
         return {HostKey(serving.bind, hostname): host(hostname, found, filters.pre_routing if filters else None)}
 
@@ -426,13 +476,14 @@ class Pipeline:
             parents = read(self.parents, owner)
             if not parents:
                 return {}
-            rules = self._rules_of(read, owner)
-            found = (read(self.shadows, one) for one in read(self.shadows_of, owner) or ())
-            shadows = [one for one in found if one is not None]
+            shadows = (read(self.shadows, one) for one in read(self.shadows_of, owner) or ())
+            findings = Findings(
+                rules=tuple(self._rules_of(read, owner)),
+                refused=tuple(self._refusals_of(read, owner)),
+                shadows=tuple(one for one in shadows if one is not None),
+            )
             generation = route.metadata.generation
-            return {
-                owner: route_status(parents, rules, shadows, controller=self.options.controller, generation=generation)
-            }
+            return {owner: route_status(parents, findings, controller=self.options.controller, generation=generation)}
 
         return status
 
@@ -458,6 +509,12 @@ class SameMatch(NamedTuple):
     hostname: str
     match: RequestMatch
 
+
+HostDemand = tuple[ListenerKey, str, ObjectKey]
+"""A hostname of a listener that a route asks for."""
+
+_NOBODY = ObjectKey("", "", "")
+"""Stands for the route where a listener asks for its own hostname."""
 
 _NO_PORT = PortKind("", "TCP", None)
 
@@ -508,15 +565,11 @@ def _parsed_rules(
     return rules
 
 
-def _attached(
+def _asking(
     _read: Read, key: ObjectKey, parents: tuple[Parent, ...]
 ) -> Mapping[tuple[ListenerKey, ObjectKey], tuple[Hosts, ...]]:
     """Two parentRefs may lead to one listener; the route is there once."""
     return {(listener, key): hosts for parent in parents for listener, hosts in parent.listeners}
-
-
-def _good_rule(_read: Read, key: RuleKey, rule: ParsedRule) -> Mapping[RuleKey, bool]:
-    return {} if rule.problems else {key: True}
 
 
 def _permissions(_read: Read, key: Name, grant: ReferenceGrant) -> Mapping[tuple[Name, Permission], Permission]:
@@ -551,14 +604,18 @@ def _shadows(_read: Read, match: SameMatch, keys: tuple[RouteKey, ...]) -> Mappi
     return {key: Shadow(rule, *match, first) for key, rule in rules if rule != first}
 
 
-def _own_host(_read: Read, key: ListenerKey, serving: Serving) -> Mapping[tuple[str, ListenerKey, str], bool]:
-    return {("own", key, serving.hostname): True}
+def _own_host(_read: Read, key: ListenerKey, serving: Serving) -> Mapping[HostDemand, Demand]:
+    return {(key, serving.hostname, _NOBODY): NOTHING}
 
 
-def _routed_host(
-    _read: Read, key: tuple[ListenerKey, str], _list: RouteList
-) -> Mapping[tuple[str, ListenerKey, str], bool]:
-    return {("routed", *key): True}
+def _closest_cover(key: tuple[ListenerKey, str], _count: int) -> tuple[ListenerKey, str] | None:
+    cover = closest_cover(key[1])
+    return None if cover is None else (key[0], cover)
+
+
+def _covered_parts(_read: Read, key: tuple[ListenerKey, str], count: int) -> Mapping[tuple[ListenerKey, str, str], int]:
+    """Give what stands right below a wildcard to it, and to each that covers it."""
+    return {(key[0], cover, key[1]): count for cover in hostnames.covering(key[1])}
 
 
 def _endpoint_use(

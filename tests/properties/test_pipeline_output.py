@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,6 +70,14 @@ def test_a_route_with_a_hostname_of_its_own_changes_its_route_configurations_onl
 
     assert outcome.statuses.get(key) is None
     assert pipeline.hosts.rows == hosts_before
+
+
+@pytest.mark.parametrize("number", range(100))
+def test_what_is_counted_before_it_is_made_is_what_is_made(number: int) -> None:
+    """Limits go by how many Envoy routes a route will come to under a hostname."""
+    pipeline = settled(world(number)).pipeline
+    made = Counter((key.listener, key.hostname, key.owner) for key in pipeline.routes.rows)
+    assert made == {key: demand.routes for key, demand in pipeline.demands.rows.items()}
 
 
 def test_what_is_deleted_leaves_nothing_in_what_is_served() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xdsserver.gatewayapi.conditions import (
@@ -20,25 +21,29 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from xdsserver.gatewayapi.attachment import Parent
+    from xdsserver.gatewayapi.expansion import Refused
     from xdsserver.gatewayapi.rules import ResolvedRule
     from xdsserver.gatewayapi.shadows import Shadow
 
 
-def route_status(
-    parents: Iterable[Parent],
-    rules: Iterable[ResolvedRule],
-    shadows: Iterable[Shadow],
-    *,
-    controller: str,
-    generation: int,
-) -> RouteStatus:
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What is known of a route: its rules, the listeners that refuse it, and its matches that are never reached."""
+
+    rules: tuple[ResolvedRule, ...]
+    refused: tuple[Refused, ...] = ()
+    shadows: tuple[Shadow, ...] = ()
+
+
+def route_status(parents: Iterable[Parent], findings: Findings, *, controller: str, generation: int) -> RouteStatus:
     """Say for each parentRef of ours whether the route is accepted there and its references are resolved.
 
-    A match that is never reached is no fault of the route, so that Accepted stays True and says so in its message.
+    A route that only some listeners of a parent refuse is accepted there, as with the other reasons to refuse one. A
+    match that is never reached is no fault of the route. Of both the message of Accepted True tells.
     Rules that cannot be understood are dropped: some of them make the route PartiallyInvalid, all of them refuse it
     (RouteConditionPartiallyInvalid). Backends have no say in Accepted (RouteConditionResolvedRefs).
     """
-    rules = tuple(rules)
+    rules = findings.rules
     dropped = [problem for rule in rules for problem in rule.dropped]
     nothing_left = bool(rules) and all(rule.dropped for rule in rules)
     whole = dropped if nothing_left else []
@@ -54,12 +59,19 @@ def route_status(
         words = clip("Dropped Rule: " + "; ".join(problem.message for problem in dropped))
         partly = [Condition(PARTIALLY_INVALID, Status.TRUE, "UnsupportedValue", words, generation)]
 
-    shadows = tuple(shadows)
-
     def entry(parent: Parent) -> RouteParentStatus:
-        problems = [*([parent.problem] if parent.problem else []), *whole]
         here = {listener for listener, _ in parent.listeners}
-        doubtful = doubts(one for one in shadows if one.listener in here)
+        refused = [one for one in findings.refused if one.listener in here]
+        nowhere = bool(refused) and {one.listener for one in refused} == here
+        problems = [
+            *([parent.problem] if parent.problem else []),
+            *whole,
+            *(one.problem for one in refused if nowhere),
+        ]
+        doubtful = (
+            *(one.problem.message for one in refused if not nowhere),
+            *doubts(one for one in findings.shadows if one.listener in here),
+        )
         served = clip("; ".join(("the route is served", *doubtful)))
         accepted = condition(ACCEPTED, "Accepted", served, problems, generation)
         # PartiallyInvalid must not be set on a route that is not accepted.

@@ -99,6 +99,11 @@ def envoy_routes(
             yield key, EnvoyRoute((*order, turn), asked, length_prefix(_ROUTES, len(body)) + body, clusters)
 
 
+def envoy_route_count(rule: Rule) -> int:
+    """Say how many Envoy routes a rule is for one hostname."""
+    return len(rule.matches) * sum(1 for _ in split(rule))
+
+
 def route_list(_group: object, members: Sequence[tuple[RouteKey, EnvoyRoute]]) -> RouteList:
     """Join routes that are in their order already."""
     return RouteList(
