@@ -1,10 +1,11 @@
-"""Write `xdsserver/objects/schemas` from the CRDs of the Gateway API.
+"""Write `xdsserver/objects/schemas` from the CRDs of the Gateway API and of multi-cluster Services.
 
-    python tools/gateway_api_schemas.py MODULE_DIR
+    python tools/gateway_api_schemas.py MODULE_DIR MCS_MODULE_DIR
 
-MODULE_DIR is an unpacked release of the Go module `sigs.k8s.io/gateway-api`. The experimental channel is taken because
-it contains the standard one; descriptions and `status` are left out, since nobody reads them here. The schemas of the
-Kubernetes core (`core.*.json`) are written by hand and not touched.
+The two are unpacked releases of the Go modules `sigs.k8s.io/gateway-api` and `sigs.k8s.io/mcs-api`, which have one
+license. Of the former the experimental channel is taken because it contains the standard one. Descriptions and `status`
+are left out, since nobody reads them here. The schemas of the Kubernetes core (`core.*.json`) are written by hand and
+not touched.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def without_envelope(schema: dict[str, Any]) -> dict[str, Any]:
     return {**schema, "properties": properties}
 
 
-def kind_file(crd: dict[str, Any], release: str) -> tuple[str, str]:
+def kind_file(crd: dict[str, Any], source: str) -> tuple[str, str]:
     """Return file name and text of one kind; a version whose schema is that of an earlier one only names it."""
     spec = crd["spec"]
     versions: dict[str, Any] = {}
@@ -57,7 +58,7 @@ def kind_file(crd: dict[str, Any], release: str) -> tuple[str, str]:
         same = next((name for name, earlier in versions.items() if earlier == schema), None)
         versions[version["name"]] = same or schema
     content = {
-        "source": f"sigs.k8s.io/gateway-api {release}, config/crd/experimental",
+        "source": source,
         "group": spec["group"],
         "kind": spec["names"]["kind"],
         "namespaced": spec["scope"] == "Namespaced",
@@ -68,16 +69,22 @@ def kind_file(crd: dict[str, Any], release: str) -> tuple[str, str]:
 
 def main() -> None:
     """Rewrite all schema files of the Gateway API; files of kinds that are no longer there are removed."""
-    module = Path(sys.argv[1])
+    module, multicluster = map(Path, sys.argv[1:])
     written: set[str] = set()
     for path in sorted((module / "config" / "crd" / "experimental").glob("*.yaml")):
         for crd in yaml.safe_load_all(path.read_text()):
             if not crd or crd.get("kind") != "CustomResourceDefinition":
                 continue
             release = crd["metadata"]["annotations"]["gateway.networking.k8s.io/bundle-version"]
-            name, text = kind_file(crd, release)
+            name, text = kind_file(crd, f"sigs.k8s.io/gateway-api {release}, config/crd/experimental")
             (OUT / name).write_text(text)
             written.add(name)
+    imports = yaml.safe_load(
+        (multicluster / "config" / "crd" / "multicluster.x-k8s.io_serviceimports.yaml").read_text()
+    )
+    release = imports["metadata"]["labels"]["multicluster.x-k8s.io/release-version"]
+    name, text = kind_file(imports, f"sigs.k8s.io/mcs-api {release}, config/crd")
+    (OUT / name).write_text(text)
     for stale in {path.name for path in OUT.glob("gateway.networking.*.json")} - written:
         (OUT / stale).unlink()
     (OUT / "LICENSE.gateway-api").write_text((module / "LICENSE").read_text())

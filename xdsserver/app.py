@@ -22,6 +22,8 @@ from xdsserver.model.places import Delivery, DeliveryKey
 from xdsserver.narrator import Narrator, Socket, Whereabouts
 from xdsserver.objects.schemas import BUNDLE_VERSION
 from xdsserver.observe.notices import Level, Notice
+from xdsserver.pipeline import Options
+from xdsserver.proxy.authorities import system_authorities
 from xdsserver.proxy.bootstrap import BootstrapOptions, UnixSocket, build_bootstrap
 from xdsserver.proxy.envoy import find_envoy
 from xdsserver.proxy.local_envoy import LocalEnvoy
@@ -98,7 +100,13 @@ class Standalone:
         self._whereabouts = Whereabouts(self._socket_of, self._folder.place)
         self._state_file = settings.state_dir / "allocations.json"
         self._reconciler = Reconciler(
-            Surroundings(Pool(FLEET, settings.pool), can_open, BUNDLE_VERSION), self._read_state()
+            Surroundings(
+                Pool(FLEET, settings.pool),
+                can_open,
+                BUNDLE_VERSION,
+                Options(system_authorities=system_authorities()),
+            ),
+            self._read_state(),
         )
         self._kept = self._reconciler.written
         self._ledger = Ledger()

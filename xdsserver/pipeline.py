@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from xdsserver.filters import registry
 from xdsserver.filters.slices import ListenerFacts
 from xdsserver.gatewayapi import features, hostnames
+from xdsserver.gatewayapi.ancestors import ancestors_status
 from xdsserver.gatewayapi.attachment import RouteHead, attach, named_gateway
-from xdsserver.gatewayapi.backends import (
-    BackendTables,
-    PortKind,
-    endpoints,
-    service_kind,
-    service_ports,
-)
+from xdsserver.gatewayapi.backends.endpoints import endpoints
+from xdsserver.gatewayapi.backends.kinds import Port
+from xdsserver.gatewayapi.backends.registry import KINDS
+from xdsserver.gatewayapi.backends.resolve import BackendTables
+from xdsserver.gatewayapi.backends.service_imports import service_import, service_import_ports
+from xdsserver.gatewayapi.backends.services import service, service_ports
+from xdsserver.gatewayapi.backends.xbackends import Surroundings, xbackend, xbackend_ports
 from xdsserver.gatewayapi.classes import class_problems, class_status
 from xdsserver.gatewayapi.default_gateways import references, scope
 from xdsserver.gatewayapi.expansion import NOTHING, Demand, at_most, closest_cover, is_wildcard, refusals, weighs
@@ -38,13 +39,15 @@ from xdsserver.gatewayapi.shadows import Answering, Shadow
 from xdsserver.model.backends import Cluster, FromDns, FromSlices
 from xdsserver.model.places import Bind, Delivery, DeliveryKey, ListenerKey, PortKey
 from xdsserver.model.routing import ClusterKey, EndpointsKey
-from xdsserver.objects.core import EndpointSlice, Namespace, Service
+from xdsserver.objects.core import ConfigMap, EndpointSlice, Namespace, Service
 from xdsserver.objects.gateway import Gateway
 from xdsserver.objects.gatewayclass import GatewayClass
 from xdsserver.objects.grpcroute import GRPCRoute
-from xdsserver.objects.httproute import HTTPRoute
+from xdsserver.objects.httproute import HTTPBackendRef, HTTPRoute, HTTPRouteRule
 from xdsserver.objects.meta import Name, ObjectKey
 from xdsserver.objects.referencegrant import ReferenceGrant
+from xdsserver.objects.serviceimport import ServiceImport
+from xdsserver.objects.xbackend import XBackend
 from xdsserver.tables import Change, Graph
 from xdsserver.translation.clusters import cluster, load_assignment
 from xdsserver.translation.layout import HostKey, host, route_configuration, route_configuration_name
@@ -57,9 +60,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from xdsserver.gatewayapi.attachment import Parent
-    from xdsserver.gatewayapi.backends import (
-        ServiceKind,
-    )
+    from xdsserver.gatewayapi.backends.kinds import Backend, Kind
     from xdsserver.gatewayapi.expansion import Crowd, Refused
     from xdsserver.gatewayapi.grants import Permission
     from xdsserver.gatewayapi.listenerfilters import ResolvedListenerFilters, Step
@@ -68,7 +69,8 @@ if TYPE_CHECKING:
     from xdsserver.gatewayapi.rules import ParsedRule, ResolvedRule
     from xdsserver.gatewayapi.statuses import ObjectStatus
     from xdsserver.model.places import Binding, PortClaim
-    from xdsserver.model.routing import Hosts, RequestMatch
+    from xdsserver.model.routing import Filter, Hosts, RequestMatch
+    from xdsserver.objects.httproute import SessionPersistence
     from xdsserver.objects.meta import KubeObject
     from xdsserver.tables import Delta, Read, Source, Table
     from xdsserver.translation.layout import Host
@@ -81,9 +83,15 @@ ResourceKey = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What decides meaning and is not an object: the controllerName that makes a GatewayClass ours."""
+    """What decides meaning and is not an object.
+
+    `controller` is the controllerName that makes a GatewayClass ours. `system_authorities` is the file in which the
+    machines of the Envoys keep the certificates of those whom they trust (where Envoy's own images have it), None where
+    they have none.
+    """
 
     controller: str = "gateway.xdsserver.io/controller"
+    system_authorities: str | None = "/etc/ssl/certs/ca-certificates.crt"
 
 
 class Pipeline:
@@ -101,7 +109,10 @@ class Pipeline:
         self.reference_grants = graph.source("reference_grants", ReferenceGrant)
         self.namespaces = graph.source("namespaces", Namespace)
         self.services = graph.source("services", Service)
+        self.service_imports = graph.source("service_imports", ServiceImport)
+        self.x_backends = graph.source("x_backends", XBackend)
         self.endpoint_slices = graph.source("endpoint_slices", EndpointSlice)
+        self.config_maps = graph.source("config_maps", ConfigMap)
         # "version": the release of the schemas that objects were checked by.
         self.bundles: Source[str, str] = graph.source("bundles")
         # The bind that was allocated for a claim, and written down.
@@ -133,12 +144,26 @@ class Pipeline:
         self.parents = graph.derive("parents", self.route_heads, self._parents)
         self.asking = graph.derive("asking", self.parents, _asking)
 
+        # Backends of all kinds in one form: how they are found and reached, and apart from that their ports.
+        self.authorities = graph.derive("authorities", self.config_maps, _authorities)
+        self.selecting = graph.index("selecting", self.services, _selected)
+        self.backends = graph.union(
+            "backends",
+            graph.derive("service_backends", self.services, _narrowed("Service", service)),
+            graph.derive("service_import_backends", self.service_imports, _narrowed("ServiceImport", service_import)),
+            graph.derive("x_backend_backends", self.x_backends, self._x_backend),
+        )
+        self.ports = graph.union(
+            "ports",
+            graph.derive("service_ports", self.services, _ports("Service", service_ports)),
+            graph.derive("service_import_ports", self.service_imports, _ports("ServiceImport", service_import_ports)),
+            graph.derive("x_backend_ports", self.x_backends, _ports("XBackend", xbackend_ports)),
+        )
+
         # Rules, understood once each, then joined with the backends that they name.
         self.permissions = graph.derive("permissions", self.reference_grants, _permissions)
         self.grants = graph.count("grants", self.permissions, lambda _key, permission: permission)
-        self.service_kinds = graph.derive("service_kinds", self.services, _service_kind)
-        self.service_ports = graph.derive("service_ports", self.services, _service_ports)
-        self.backends = BackendTables(self.grants, self.service_kinds, self.service_ports)
+        self.backend_tables = BackendTables(self.grants, self.backends, self.ports)
         self.parsed_rules = graph.union(
             "parsed_rules",
             graph.derive("http_rules", self.http_routes, _parsed_rules(parse_http)),
@@ -214,7 +239,14 @@ class Pipeline:
         self.clusters = graph.derive("clusters", self.cluster_counts, self._cluster)
         self.endpoint_uses = graph.derive("endpoint_uses", self.clusters, _endpoint_use)
         self.endpoint_counts = graph.count("endpoint_counts", self.endpoint_uses, lambda key, _true: (key[0], key[1]))
-        self.slices_of = graph.index("slices_of", self.endpoint_slices, _service_of)
+        self.slices_of = graph.union(
+            "slices_of",
+            *(
+                graph.index(f"slices_of_{kind.name}", self.endpoint_slices, _owner(kind))
+                for kind in KINDS.values()
+                if kind.label
+            ),
+        )
 
         # What Envoy gets: bytes by fleet, type and name.
         self.cluster_resources = graph.derive("cluster_resources", self.clusters, _cluster_resource)
@@ -243,12 +275,18 @@ class Pipeline:
         self.grpc_route_statuses = graph.derive(
             "grpc_route_statuses", self.grpc_routes, self._route_status("GRPCRoute")
         )
+        self.uses_of_x_backends = graph.derive("uses_of_x_backends", self.parsed_rules, _uses_of_x_backends)
+        self.users_of_x_backends = graph.index(
+            "users_of_x_backends", self.uses_of_x_backends, lambda key, _true: key[0]
+        )
+        self.x_backend_statuses = graph.derive("x_backend_statuses", self.x_backends, self._x_backend_status)
         self.statuses: Table[ObjectKey, ObjectStatus] = graph.union(
             "statuses",
             self.class_statuses,
             self.gateway_statuses,
             self.http_route_statuses,
             self.grpc_route_statuses,
+            self.x_backend_statuses,
         )
 
         self._sources: Mapping[str, Source[Name, Any]] = {
@@ -259,7 +297,10 @@ class Pipeline:
             "ReferenceGrant": self.reference_grants,
             "Namespace": self.namespaces,
             "Service": self.services,
+            "ServiceImport": self.service_imports,
+            "XBackend": self.x_backends,
             "EndpointSlice": self.endpoint_slices,
+            "ConfigMap": self.config_maps,
         }
 
     def change(self, kind: str, name: Name, row: KubeObject | None) -> tuple[Change, ...]:
@@ -302,10 +343,22 @@ class Pipeline:
                 parents.append(attach(route, reference, gateway, (one for one in found if one is not None), labels))
         return {key: tuple(parents)}
 
+    # Backends.
+
+    def _x_backend(self, read: Read, key: Name, row: XBackend) -> Mapping[ObjectKey, Backend]:
+        owner = ObjectKey("XBackend", *key)
+        around = Surroundings(
+            system_authorities=self.options.system_authorities,
+            config_map=lambda name: read(self.authorities, Name(key.namespace, name)),
+            services=lambda labels: read(self.selecting, (key.namespace, frozenset(labels.items()))) or (),
+            session=lambda spec: _session(owner, spec),
+        )
+        return {owner: xbackend(row, around)}
+
     # Rules and routes.
 
     def _rule(self, read: Read, key: RuleKey, rule: ParsedRule) -> Mapping[RuleKey, ResolvedRule]:
-        return {key: resolve_rule(read, self.backends, rule)}
+        return {key: resolve_rule(read, self.backend_tables, rule)}
 
     def _rules_of(self, read: Read, route: ObjectKey) -> list[ResolvedRule]:
         rules = (read(self.rules, key) for key in read(self.rules_of, route) or ())
@@ -378,7 +431,7 @@ class Pipeline:
     def _listener_filters(
         self, read: Read, key: ListenerKey, steps: tuple[Step, ...]
     ) -> Mapping[ListenerKey, ResolvedListenerFilters]:
-        return {key: resolve_listener_filters(read, self.backends, key, steps)}
+        return {key: resolve_listener_filters(read, self.backend_tables, key, steps)}
 
     def _filter_positions(
         self, read: Read, key: ListenerKey, found: ResolvedListenerFilters
@@ -417,18 +470,24 @@ class Pipeline:
 
     def _cluster(self, read: Read, key: FleetCluster, _count: int) -> Mapping[FleetCluster, Cluster]:
         cluster_ = key[1]
-        kind = read(self.service_kinds, Name(cluster_.namespace, cluster_.name))
-        if kind is not None and kind.external_name:
-            return {key: Cluster(cluster_, FromDns(kind.external_name, cluster_.port))}
-        return {key: Cluster(cluster_, FromSlices(EndpointsKey(*cluster_[:4], transport="TCP")))}
+        target = ObjectKey(*cluster_[:3])
+        backend = read(self.backends, target)
+        port = read(self.ports, (target, cluster_.port)) or _NO_PORT
+        tls = backend.tls if backend is not None else None
+        if backend is not None and backend.hostname:
+            return {key: Cluster(cluster_, FromDns(backend.hostname, port.target or cluster_.port), tls)}
+        return {key: Cluster(cluster_, FromSlices(EndpointsKey(*cluster_[:4], transport="TCP")), tls)}
 
     def _endpoint_resource(
         self, read: Read, key: tuple[str, EndpointsKey], _count: int
     ) -> Mapping[ResourceKey, Resource]:
         fleet, wanted = key
-        service = Name(wanted.namespace, wanted.name)
-        port = read(self.service_ports, (service, wanted.port))
-        slices = (read(self.endpoint_slices, one) for one in read(self.slices_of, service) or ())
+        target = ObjectKey(*wanted[:3])
+        backend = read(self.backends, target)
+        port = read(self.ports, (target, wanted.port))
+        members = tuple(ObjectKey("Service", *one) for one in backend.members) if backend is not None else ()
+        owned = (one for owner in members or (target,) for one in read(self.slices_of, owner) or ())
+        slices = (read(self.endpoint_slices, one) for one in owned)
         found = (one for one in slices if one is not None and port is not None)
         resource = load_assignment(endpoints(wanted, port or _NO_PORT, found))
         return {(fleet, resource.type_url, resource.name): resource}
@@ -460,6 +519,19 @@ class Pipeline:
         if routed is None:
             return Delivery(acknowledged=False, rejected=opened.rejected)
         return Delivery(opened.acknowledged and routed.acknowledged, opened.rejected or routed.rejected)
+
+    def _x_backend_status(self, read: Read, key: Name, row: XBackend) -> Mapping[ObjectKey, ObjectStatus]:
+        owner = ObjectKey("XBackend", *key)
+        backend = read(self.backends, owner)
+        routes = dict.fromkeys(rule[0] for _, rule in read(self.users_of_x_backends, owner) or ())
+        parents = [parent for route in routes for parent in read(self.parents, route) or () if parent.listeners]
+        if not parents:
+            return {}
+        problems = (backend.problem,) if backend is not None and backend.problem is not None else ()
+        gateways = (parent.gateway for parent in parents)
+        generation = row.metadata.generation
+        status = ancestors_status(problems, gateways, controller=self.options.controller, generation=generation)
+        return {owner: status}
 
     def _class_status(self, read: Read, key: Name, class_: GatewayClass) -> Mapping[ObjectKey, ObjectStatus]:
         claimed = features.FEATURES + registry.FEATURES
@@ -516,7 +588,7 @@ HostDemand = tuple[ListenerKey, str, ObjectKey]
 _NOBODY = ObjectKey("", "", "")
 """Stands for the route where a listener asks for its own hostname."""
 
-_NO_PORT = PortKind("", "TCP", None)
+_NO_PORT = Port()
 
 
 def _accepted_class(_read: Read, key: Name, class_: GatewayClass) -> Mapping[Name, bool]:
@@ -576,16 +648,55 @@ def _permissions(_read: Read, key: Name, grant: ReferenceGrant) -> Mapping[tuple
     return {(key, permission): permission for permission in permissions(grant)}
 
 
-def _service_kind(_read: Read, key: Name, service: Service) -> Mapping[Name, ServiceKind]:
-    return {key: service_kind(service)}
+B = TypeVar("B", Service, ServiceImport, XBackend)
 
 
-def _service_ports(_read: Read, _key: Name, service: Service) -> Mapping[tuple[Name, int], PortKind]:
-    return service_ports(service)
+def _narrowed(kind: str, narrow: Callable[[B], Backend]) -> Callable[[Read, Name, B], Mapping[ObjectKey, Backend]]:
+    return lambda _read, key, row: {ObjectKey(kind, *key): narrow(row)}
 
 
-def _service_of(key: Name, slice_: EndpointSlice) -> Name | None:
-    return Name(key.namespace, slice_.service) if slice_.service else None
+def _ports(
+    kind: str, ports: Callable[[B], Mapping[int, Port]]
+) -> Callable[[Read, Name, B], Mapping[tuple[ObjectKey, int], Port]]:
+    return lambda _read, key, row: {(ObjectKey(kind, *key), number): port for number, port in ports(row).items()}
+
+
+def _authorities(_read: Read, key: Name, config_map: ConfigMap) -> Mapping[Name, str]:
+    return {key: config_map.data.get("ca.crt", "")}
+
+
+Selector = tuple[str, frozenset[tuple[str, str]]]
+"""Labels that pods of a namespace must have."""
+
+
+def _selected(key: Name, row: Service) -> Selector | None:
+    return (key.namespace, frozenset(row.spec.selector.items())) if row.spec.selector else None
+
+
+def _session(owner: ObjectKey, spec: SessionPersistence) -> Filter | str:
+    """Understand the session persistence of a backend as if a rule of its own had it."""
+    rule = HTTPRouteRule(session_persistence=spec, backend_refs=(HTTPBackendRef(name=owner.name),))
+    found = registry.SESSIONS.parse(rule, owner, 0)
+    return found[0] if isinstance(found, tuple) else found or "nothing is asked for"
+
+
+def _uses_of_x_backends(_read: Read, key: RuleKey, rule: ParsedRule) -> Mapping[tuple[ObjectKey, RuleKey], bool]:
+    filters = (*rule.filters.known, *(filter_ for backend in rule.backends for filter_ in backend.filters.known))
+    references = (
+        *(backend.reference for backend in rule.backends),
+        *(use.reference for filter_ in filters for use in filter_.uses),
+    )
+    return {
+        (ObjectKey("XBackend", key[0].namespace, one.name), key): True for one in references if one.kind == "XBackend"
+    }
+
+
+def _owner(kind: Kind) -> Callable[[Name, EndpointSlice], ObjectKey | None]:
+    def owner(key: Name, slice_: EndpointSlice) -> ObjectKey | None:
+        name = slice_.metadata.labels.get(kind.label)
+        return ObjectKey(kind.name, key.namespace, name) if name else None
+
+    return owner
 
 
 def _match_of(key: RouteKey, route: EnvoyRoute) -> SameMatch | None:

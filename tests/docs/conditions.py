@@ -47,7 +47,7 @@ def in_golden_cases() -> set[Listed]:
 def literals() -> set[str]:
     """Collect all strings of the packages that decide on conditions."""
     packages = ("gatewayapi", "infrastructure")
-    paths = (path for package in packages for path in (ROOT / "xdsserver" / package).glob("*.py"))
+    paths = (path for package in packages for path in (ROOT / "xdsserver" / package).rglob("*.py"))
     nodes = (node for path in paths for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
     return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 

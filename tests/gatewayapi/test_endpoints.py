@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from xdsserver.gatewayapi.backends import PortKind, endpoints, service_ports
+from xdsserver.gatewayapi.backends.endpoints import endpoints
+from xdsserver.gatewayapi.backends.kinds import Port
+from xdsserver.gatewayapi.backends.services import service_ports
 from xdsserver.model.routing import EndpointsKey
 from xdsserver.objects.core import (
     Endpoint,
@@ -11,10 +13,10 @@ from xdsserver.objects.core import (
     ServicePort,
     ServiceSpec,
 )
-from xdsserver.objects.meta import Name, ObjectMeta
+from xdsserver.objects.meta import ObjectMeta
 
 KEY = EndpointsKey("Service", "default", "web", 80, "TCP")
-HTTP = PortKind("http", "TCP", None)
+HTTP = Port("http")
 
 
 def slice_(
@@ -29,7 +31,7 @@ def at(*addresses: str, ready: bool | None = None, serving: bool | None = None, 
     return Endpoint(addresses=addresses, conditions=conditions)
 
 
-def found(*slices: EndpointSlice, port: PortKind = HTTP) -> list[tuple[str, int]]:
+def found(*slices: EndpointSlice, port: Port = HTTP) -> list[tuple[str, int]]:
     return [(one.address, one.port) for one in endpoints(KEY, port, slices).members]
 
 
@@ -61,7 +63,7 @@ def test_ready_while_ending_does_not_count_as_ready() -> None:
 def test_a_port_without_a_name_fits_a_port_without_a_name_only() -> None:
     unnamed = slice_(at("10.0.0.1"), ports=(EndpointPort(port=8080),))
     assert found(unnamed) == []
-    assert found(unnamed, port=PortKind("", "TCP", None)) == [("10.0.0.1", 8080)]
+    assert found(unnamed, port=Port()) == [("10.0.0.1", 8080)]
 
 
 def test_a_slice_port_of_another_transport_does_not_fit() -> None:
@@ -76,4 +78,4 @@ def test_of_one_number_for_two_transports_tcp_counts_in_any_order() -> None:
     tcp, udp = ServicePort(port=53, name="t"), ServicePort(port=53, name="u", protocol="UDP")
     for ports in ((tcp, udp), (udp, tcp)):
         service = Service(metadata=ObjectMeta(name="dns", namespace="default"), spec=ServiceSpec(ports=ports))
-        assert service_ports(service) == {(Name("default", "dns"), 53): PortKind("t", "TCP", None)}
+        assert service_ports(service) == {53: Port("t")}

@@ -17,9 +17,10 @@ from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
     HttpConnectionManager,
 )
+from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
 from google.protobuf.json_format import MessageToJson
 
-from tests.golden.cases import FLEET
+from tests.golden.cases import FLEET, HERE
 from xdsserver.proxy.bootstrap import BootstrapOptions, UnixSocket, build_bootstrap
 from xdsserver.proxy.envoy import find_envoy
 from xdsserver.xds.resource import CLUSTER, ENDPOINTS, LISTENER, ROUTE
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from envoy.config.bootstrap.v3.bootstrap_pb2 import Bootstrap
 
     from xdsserver.xds.resource import Resource
+
+
+AUTHORITY = HERE / "authority.pem"
+"""The certificate of an authority that nobody trusts."""
 
 
 def refused(folders: Mapping[str, Iterable[Resource]], place: Path) -> dict[str, str]:
@@ -67,6 +72,7 @@ def _add(out: Bootstrap, case: str, resources: tuple[Resource, ...]) -> None:
         if one.type_url == CLUSTER:
             cluster = Cluster.FromString(one.body)
             cluster.name = name
+            _give_authorities(cluster)
             out.static_resources.clusters.append(cluster)
         elif one.type_url == ENDPOINTS:
             holder = out.static_resources.clusters.add(name=f"{name} endpoints", type=Cluster.STATIC)
@@ -76,6 +82,16 @@ def _add(out: Bootstrap, case: str, resources: tuple[Resource, ...]) -> None:
             _add_listener(out, name, Listener.FromString(one.body), routes)
             address = out.static_resources.listeners[number].address.socket_address
             address.address, address.port_value = f"127.1.{number // 250}.{number % 250}", 80
+
+
+def _give_authorities(cluster: Cluster) -> None:
+    """Put certificates in the place of a file of them, which only the machine of an Envoy need have."""
+    context = UpstreamTlsContext()
+    if cluster.transport_socket.typed_config.Unpack(context):
+        authorities = context.common_tls_context.validation_context.trusted_ca
+        if authorities.filename:
+            authorities.inline_string = AUTHORITY.read_text()
+            cluster.transport_socket.typed_config.Pack(context)
 
 
 def _add_listener(out: Bootstrap, name: str, listener: Listener, routes: Mapping[str, RouteConfiguration]) -> None:

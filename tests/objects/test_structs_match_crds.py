@@ -13,8 +13,9 @@ from msgspec import inspect
 from xdsserver.objects.kinds import KINDS, Kind
 from xdsserver.objects.meta import GATEWAY_GROUP
 from xdsserver.objects.schema import complete, schema_of
+from xdsserver.objects.xbackend import XGATEWAY_GROUP
 
-GATEWAY_KINDS = [kind for kind in KINDS if kind.group == GATEWAY_GROUP]
+GATEWAY_KINDS = [kind for kind in KINDS if kind.group in {GATEWAY_GROUP, XGATEWAY_GROUP}]
 LEFT_OUT: dict[str, str] = {}
 """Path -> why no struct has this field. Empty: what a CRD has, a struct has."""
 
@@ -22,9 +23,10 @@ ENUMS = Path(__file__).parent / "enums.json"
 """Path -> values of every enum, as the code was written for them."""
 
 
-def schema(kind: Kind, version: str = "v1") -> dict[str, Any]:
+def schema(kind: Kind, version: str | None = None) -> dict[str, Any]:
+    """Give the schema of a version, or that of the preferred one."""
     file = resources.files("xdsserver.objects.schemas") / f"{kind.group}.{kind.name}.json"
-    found = json.loads(file.read_text())["versions"][version]
+    found = json.loads(file.read_text())["versions"][version or kind.versions[0]]
     return found if isinstance(found, dict) else schema(kind, found)
 
 

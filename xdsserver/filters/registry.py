@@ -31,7 +31,10 @@ FILTERS: tuple[RouteFilter, ...] = (
     RequestMirror(),
 )
 
-FIELDS: tuple[RuleField, ...] = (Timeouts(), Retry(), SessionPersistence())
+SESSIONS = SessionPersistence()
+"""What a backend may ask for as well as a rule."""
+
+FIELDS: tuple[RuleField, ...] = (Timeouts(), Retry(), SESSIONS)
 """Fields of a rule; what they set goes behind what filters do."""
 
 VOCABULARY = Vocabulary({one.type: one for one in FILTERS}, FIELDS)

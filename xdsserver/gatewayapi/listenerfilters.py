@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from xdsserver.gatewayapi.backends import resolve
+from xdsserver.gatewayapi.backends.resolve import resolve
 from xdsserver.gatewayapi.conditions import ACCEPTED, RESOLVED_REFS, Problem
 from xdsserver.gatewayapi.grants import Referrer
 from xdsserver.model.places import ListenerKey
@@ -19,7 +19,7 @@ from xdsserver.objects.meta import GATEWAY_GROUP
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from xdsserver.gatewayapi.backends import BackendTables
+    from xdsserver.gatewayapi.backends.resolve import BackendTables
     from xdsserver.model.routing import RequestMatch
     from xdsserver.objects.gateway import Gateway, GatewayListener, ListenerFilter
     from xdsserver.tables import Read
@@ -90,7 +90,7 @@ def resolve_listener_filters(
         missing = [_as_reference(one) for one in found if isinstance(one, Problem)]
         problems += missing
         if not problems:
-            filters.append(replace(step, clusters=tuple(one for one in found if not isinstance(one, Problem))))
+            filters.append(replace(step, clusters=tuple(one.cluster for one in found if not isinstance(one, Problem))))
     return ResolvedListenerFilters(PreRouting(tuple(filters), whole=not problems), tuple(problems))
 
 

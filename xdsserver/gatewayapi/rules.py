@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from xdsserver.gatewayapi.backends import resolve
+from xdsserver.gatewayapi.backends.resolve import resolve
 from xdsserver.gatewayapi.conditions import Problem
 from xdsserver.gatewayapi.grants import Referrer
 from xdsserver.model.routing import BackendUse, Forward, Respond, Rule, Share, unserved
 from xdsserver.objects.meta import GATEWAY_GROUP
 
 if TYPE_CHECKING:
-    from xdsserver.gatewayapi.backends import BackendTables
+    from xdsserver.gatewayapi.backends.resolve import BackendTables
     from xdsserver.model.routing import Action, ClusterKey, Filter, RequestMatch
     from xdsserver.objects.meta import BackendObjectReference, ObjectKey
     from xdsserver.tables import Read
@@ -118,7 +118,7 @@ class _Resolver:
         filters = self.filters(f"{field}.filters", backend.filters)
         if isinstance(found, Problem) or filters is None:
             return Share(None, backend.weight)
-        return Share(found, backend.weight, filters)
+        return Share(found.cluster, backend.weight, (*found.filters, *filters), found.host)
 
     def filters(self, field: str, parsed: ParsedFilters) -> tuple[Filter, ...] | None:
         """Resolve the backends that filters use; None where one that must not be left out cannot be had."""
@@ -136,4 +136,4 @@ class _Resolver:
         if isinstance(found, Problem):
             self.problems.append(found)
             return None
-        return found
+        return found.cluster

@@ -78,16 +78,8 @@ class RouteParentStatus:
 
     def document(self) -> dict[str, Any]:
         """Give the form of the API, without times."""
-        reference = {
-            "group": self.reference.group,
-            "kind": self.reference.kind,
-            "namespace": self.reference.namespace,
-            "name": self.reference.name,
-            "sectionName": self.reference.section_name,
-            "port": self.reference.port,
-        }
         return {
-            "parentRef": {field: value for field, value in reference.items() if value is not None},
+            "parentRef": _reference(self.reference),
             "controllerName": self.controller,
             "conditions": _conditions(self.conditions),
         }
@@ -104,7 +96,35 @@ class RouteStatus:
         return {"parents": [parent.document() for parent in self.parents]}
 
 
-ObjectStatus = GatewayClassStatus | GatewayStatus | RouteStatus
+@dataclass(frozen=True, slots=True)
+class AncestorStatus:
+    """An entry of status.ancestors: a Gateway that something is used through, and how it was judged there."""
+
+    reference: ParentReference
+    controller: str
+    conditions: tuple[Condition, ...]
+
+    def document(self) -> dict[str, Any]:
+        """Give the form of the API, without times."""
+        return {
+            "ancestorRef": _reference(self.reference),
+            "controllerName": self.controller,
+            "conditions": _conditions(self.conditions),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class AncestorsStatus:
+    """Status of an XBackend: our entries only."""
+
+    ancestors: tuple[AncestorStatus, ...]
+
+    def document(self) -> dict[str, Any]:
+        """Give the form of the API, without times."""
+        return {"ancestors": [ancestor.document() for ancestor in self.ancestors]}
+
+
+ObjectStatus = GatewayClassStatus | GatewayStatus | RouteStatus | AncestorsStatus
 
 
 def all_conditions(status: ObjectStatus) -> tuple[tuple[str, Condition], ...]:
@@ -120,6 +140,12 @@ def all_conditions(status: ObjectStatus) -> tuple[tuple[str, Condition], ...]:
         case RouteStatus():
             return tuple(
                 (f"parent {parent.reference.name}", one) for parent in status.parents for one in parent.conditions
+            )
+        case AncestorsStatus():
+            return tuple(
+                (f"Gateway {ancestor.reference.name}", one)
+                for ancestor in status.ancestors
+                for one in ancestor.conditions
             )
 
 
@@ -148,6 +174,18 @@ def doubts(status: ObjectStatus) -> tuple[str, ...]:
     """Give the words about what is served and surely not meant, each once."""
     parents = status.parents if isinstance(status, RouteStatus) else ()
     return tuple(dict.fromkeys(words for parent in parents for words in parent.doubts))
+
+
+def _reference(reference: ParentReference) -> dict[str, Any]:
+    fields = {
+        "group": reference.group,
+        "kind": reference.kind,
+        "namespace": reference.namespace,
+        "name": reference.name,
+        "sectionName": reference.section_name,
+        "port": reference.port,
+    }
+    return {field: value for field, value in fields.items() if value is not None}
 
 
 def _conditions(conditions: tuple[Condition, ...]) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from xdsserver.model.routing import ClusterKey, EndpointsKey
@@ -18,18 +18,46 @@ class FromSlices:
 
 @dataclass(frozen=True, slots=True)
 class FromDns:
-    """Envoy resolves a name."""
+    """Envoy resolves a name, as it is: never within the domains that its own system would search."""
 
     hostname: str
     port: int
 
 
 @dataclass(frozen=True, slots=True)
+class SubjectName:
+    """A name that the certificate of a backend may have: of a host (`DNS`, may be a wildcard) or a `URI`."""
+
+    type: Literal["DNS", "URI"]
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthoritiesFile:
+    """Certificates of authorities in a file on the machine of the Envoy."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamTls:
+    """TLS towards a backend, which must show a certificate with one of the names.
+
+    `authorities` are certificates in PEM, or where they are.
+    """
+
+    sni: str
+    names: tuple[SubjectName, ...]
+    authorities: str | AuthoritiesFile
+
+
+@dataclass(frozen=True, slots=True)
 class Cluster:
-    """A backend that a fleet reaches."""
+    """A backend that a fleet reaches; without `tls` in plain text."""
 
     key: ClusterKey
     discovery: FromSlices | FromDns
+    tls: UpstreamTls | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from xdsserver.objects.meta import BackendObjectReference, ObjectKey
@@ -20,6 +20,10 @@ Envoy takes 100 by default and refuses a whole table for one larger expression, 
 
 MILLION = 1_000_000
 """Shares of requests are counted in millionths (ppm)."""
+
+
+HttpVersion = Literal["http1", "http2", "auto"]
+"""What is spoken to a backend: over TLS `auto` lets it choose; without TLS HTTP/2 is by prior knowledge."""
 
 
 class PathKind(Enum):
@@ -95,14 +99,14 @@ def _sorted(values: tuple[ValueMatch, ...]) -> tuple[ValueMatch, ...]:
 class ClusterKey(NamedTuple):
     """One backend as a fleet reaches it: which one it is, never what is in it and never who names it.
 
-    `protocol` is what is spoken to it: "http1" or "http2" (without TLS by prior knowledge).
+    `port` is 0 for a kind of backend that has one port only, so that a change of it renames nothing.
     """
 
     kind: str
     namespace: str
     name: str
     port: int
-    protocol: str
+    protocol: HttpVersion
 
     def __str__(self) -> str:
         return "/".join((self.kind, self.namespace, self.name, str(self.port), self.protocol))
@@ -163,11 +167,15 @@ class PreRouting:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A weighted backend of a rule; without a cluster its share is answered with 500."""
+    """A weighted backend of a rule; without a cluster its share is answered with 500.
+
+    `host` is the Host that it is asked with where that is not the client's, and no filter says otherwise.
+    """
 
     cluster: ClusterKey | None
     weight: int
     filters: tuple[Filter, ...] = ()
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ class ServiceSpec(Part):
     """Service.spec."""
 
     type: str = "ClusterIP"
+    selector: Mapping[str, str] = {}
     ports: tuple[ServicePort, ...] = ()
     cluster_ip: str = msgspec.field(default="", name="clusterIP")
     external_name: str = ""
@@ -64,7 +65,7 @@ class EndpointPort(Part):
 
 
 class EndpointSlice(KubeObject):
-    """Part of the endpoints of the Service that its label names."""
+    """Part of the endpoints of a Service, or of something like it, that a label names."""
 
     address_type: str
     endpoints: tuple[Endpoint, ...] = ()

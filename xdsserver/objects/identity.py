@@ -9,15 +9,15 @@ from xdsserver.objects.kinds import BY_NAME
 from xdsserver.objects.meta import GATEWAY_GROUP, ObjectKey
 from xdsserver.objects.paths import FieldError, did_you_mean, quote
 from xdsserver.objects.schema import known_versions
+from xdsserver.objects.xbackend import XGATEWAY_GROUP
 
 DEFAULT_NAMESPACE = "default"
-XGATEWAY_GROUP = "gateway.networking.x-k8s.io"
 
 NOT_YET = frozenset(
     {
         *((GATEWAY_GROUP, kind) for kind in ("BackendTLSPolicy", "ListenerSet")),
         *((GATEWAY_GROUP, kind) for kind in ("TCPRoute", "TLSRoute", "UDPRoute")),
-        *((XGATEWAY_GROUP, kind) for kind in ("XBackend", "XBackendTrafficPolicy", "XMesh", "XTelemetryPolicy")),
+        *((XGATEWAY_GROUP, kind) for kind in ("XBackendTrafficPolicy", "XMesh", "XTelemetryPolicy")),
         ("rustfs.com", "Tenant"),
     },
 )

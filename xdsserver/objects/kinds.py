@@ -9,6 +9,8 @@ from xdsserver.objects.grpcroute import GRPCRoute
 from xdsserver.objects.httproute import HTTPRoute
 from xdsserver.objects.meta import GATEWAY_GROUP, KubeObject
 from xdsserver.objects.referencegrant import ReferenceGrant
+from xdsserver.objects.serviceimport import MULTICLUSTER_GROUP, ServiceImport
+from xdsserver.objects.xbackend import XGATEWAY_GROUP, XBackend
 
 
 class Kind(NamedTuple):
@@ -30,6 +32,8 @@ KINDS: tuple[Kind, ...] = (
     Kind("Namespace", "", ("v1",), Namespace, namespaced=False),
     Kind("Service", "", ("v1",), Service),
     Kind("EndpointSlice", "discovery.k8s.io", ("v1",), EndpointSlice),
+    Kind("ServiceImport", MULTICLUSTER_GROUP, ("v1alpha1", "v1beta1"), ServiceImport),
+    Kind("XBackend", XGATEWAY_GROUP, ("v1alpha1",), XBackend),
     Kind("Secret", "", ("v1",), Secret),
     Kind("ConfigMap", "", ("v1",), ConfigMap),
 )

@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster as EnvoyCluster
+from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
+from envoy.extensions.network.dns_resolver.cares.v3.cares_dns_resolver_pb2 import CaresDnsResolverConfig
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
 
 from xdsserver.model.backends import FromDns, FromSlices
 from xdsserver.translation.sources import ads
+from xdsserver.translation.upstream_tls import transport_socket
 from xdsserver.xds.resource import Resource
 
 if TYPE_CHECKING:
     from xdsserver.model.backends import Cluster, Endpoints
+    from xdsserver.model.routing import HttpVersion
 
 _CONNECT_TIMEOUT_S = 5
 
@@ -33,8 +37,9 @@ def cluster(cluster_: Cluster) -> Resource:
     out = EnvoyCluster(name=name)
     out.connect_timeout.seconds = _CONNECT_TIMEOUT_S
     out.circuit_breakers.thresholds.add().max_retries.value = _RETRIES_AT_ONCE
-    if cluster_.key.protocol == "http2":
-        _speak_http2(out)
+    _speak(out, cluster_.key.protocol)
+    if cluster_.tls is not None:
+        out.transport_socket.CopyFrom(transport_socket(cluster_.tls, cluster_.key.protocol))
     endpoints = None
     match cluster_.discovery:
         case FromSlices(key):
@@ -51,15 +56,35 @@ def cluster(cluster_: Cluster) -> Resource:
             # A name that does not resolve must not hold back other clusters or listeners while Envoy starts.
             out.wait_for_warm_on_init.value = False
             out.dns_lookup_family = EnvoyCluster.ALL
+            out.typed_dns_resolver_config.CopyFrom(_NO_SEARCH)
             out.load_assignment.cluster_name = name
             _add(out.load_assignment, hostname, port)
     return Resource.of(out, name, endpoints=endpoints)
 
 
-def _speak_http2(out: EnvoyCluster) -> None:
+def _speak(out: EnvoyCluster, protocol: HttpVersion) -> None:
     options = HttpProtocolOptions()
-    options.explicit_http_config.http2_protocol_options.SetInParent()
+    match protocol:
+        case "http1":
+            return
+        case "http2":
+            options.explicit_http_config.http2_protocol_options.SetInParent()
+        case "auto":
+            options.auto_config.http_protocol_options.SetInParent()
+            options.auto_config.http2_protocol_options.SetInParent()
     out.typed_extension_protocol_options[_HTTP_OPTIONS].Pack(options, deterministic=True)
+
+
+def _resolver() -> TypedExtensionConfig:
+    """Resolve names as they are: `db` must not become `db.default.svc.cluster.local` because of where Envoy runs."""
+    settings = CaresDnsResolverConfig()
+    settings.dns_resolver_options.no_default_search_domain = True
+    out = TypedExtensionConfig(name="envoy.network.dns_resolver.cares")
+    out.typed_config.Pack(settings, deterministic=True)
+    return out
+
+
+_NO_SEARCH = _resolver()
 
 
 def load_assignment(endpoints: Endpoints) -> Resource:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from xdsserver.filters.slices import ListenerFacts
     from xdsserver.gatewayapi.rules import ResolvedRule
     from xdsserver.model.places import ListenerKey
-    from xdsserver.model.routing import ClusterKey, Hosts, RequestMatch, Rule, Share
+    from xdsserver.model.routing import Action, ClusterKey, Hosts, RequestMatch, Rule, Share
     from xdsserver.objects.meta import ObjectKey
     from xdsserver.translation.split import Variant
 
@@ -94,6 +94,7 @@ def envoy_routes(
             target = Target(route, match, facts, hosts.effective, variant.drawn)
             for filter_ in variant.filters:
                 BY_TYPE[filter_.type].on_route(filter_, target)
+            _ask_by_name(route, variant.action)
             key = RouteKey(listener, hosts.effective, rule.owner, rule.position, number, turn)
             body = route.SerializeToString(deterministic=True)
             yield key, EnvoyRoute((*order, turn), asked, length_prefix(_ROUTES, len(body)) + body, clusters)
@@ -149,6 +150,18 @@ def _forward(route: Route, shares: tuple[Share, ...], missing: int) -> None:
     if any(share.cluster is None for share in shares):
         # Also answers for a cluster that is not there yet, which make-before-break keeps from being named.
         route.route.cluster_not_found_response_code = _NOT_FOUND[missing]
+
+
+def _ask_by_name(route: Route, action: Action) -> None:
+    """Ask backends that have a Host of their own by it, where no filter says another."""
+    if not isinstance(action, Forward) or route.route.WhichOneof("host_rewrite_specifier") is not None:
+        return
+    if route.route.HasField("weighted_clusters"):
+        for share, weight in zip(action.shares, route.route.weighted_clusters.clusters, strict=True):
+            if share.host and not weight.host_rewrite_literal:
+                weight.host_rewrite_literal = share.host
+    elif route.HasField("route") and action.shares[0].host:
+        route.route.host_rewrite_literal = action.shares[0].host
 
 
 def _weight(share: Share) -> WeightedCluster.ClusterWeight:

@@ -1,0 +1,94 @@
+"""References to backends: what they lead to, or why not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from xdsserver.gatewayapi.backends.registry import KINDS
+from xdsserver.gatewayapi.conditions import RESOLVED_REFS, Problem
+from xdsserver.gatewayapi.grants import permitted
+from xdsserver.model.routing import ClusterKey
+from xdsserver.objects.meta import ObjectKey
+
+if TYPE_CHECKING:
+    from xdsserver.gatewayapi.backends.kinds import Backend, Kind, Port
+    from xdsserver.gatewayapi.grants import Permission, Referrer
+    from xdsserver.model.routing import BackendUse, Filter
+    from xdsserver.objects.meta import BackendObjectReference
+    from xdsserver.tables import Read, Table
+
+
+@dataclass(frozen=True, slots=True)
+class BackendTables:
+    """Where a reference is looked up: grants counted by what they permit, backends of all kinds, and their ports."""
+
+    grants: Table[Permission, int]
+    backends: Table[ObjectKey, Backend]
+    ports: Table[tuple[ObjectKey, int], Port]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a reference leads to; Host and filters are those that the backend itself has (`Backend`)."""
+
+    cluster: ClusterKey
+    host: str = ""
+    filters: tuple[Filter, ...] = ()
+
+
+def resolve(read: Read, tables: BackendTables, referrer: Referrer, use: BackendUse) -> Found | Problem:
+    """Find what a reference to a backend means (BackendObjectReference, ResolvedRefs).
+
+    The grant is checked before existence. Words of a problem begin with the field of `use`.
+    """
+    reference = use.reference
+
+    def problem(reason: str, message: str) -> Problem:
+        return Problem(RESOLVED_REFS, reason, f"{use.field}: {message}")
+
+    kind = KINDS.get((reference.group, reference.kind))
+    if kind is None:
+        known = ", ".join(name for _, name in KINDS)
+        return problem("InvalidKind", f"{reference.group or 'core'}/{reference.kind} is no backend; use one of {known}")
+    target = ObjectKey(reference.kind, reference.namespace or referrer.namespace, reference.name)
+    refusal = _forbidden(read, tables, referrer, kind, target)
+    if refusal is not None:
+        return problem("RefNotPermitted", refusal)
+    backend = read(tables.backends, target)
+    if backend is None:
+        return problem("BackendNotFound", f"{target} does not exist")
+    if backend.problem is not None:
+        return problem("BackendNotAccepted", f"{target} is not accepted: {backend.problem.message}")
+    number = _number(kind, reference)
+    if isinstance(number, str):
+        return problem("BackendNotFound", f"{target}: {number}")
+    port = read(tables.ports, (target, number))
+    if port is None and not backend.hostname:
+        return problem("BackendNotFound", f"{target} has no port {number}")
+    if port is not None and port.refusal:
+        return problem("UnsupportedProtocol", f"{target} port {number}: {port.refusal}")
+    http2 = use.http2 or referrer.kind == "GRPCRoute"
+    spoken = port.spoken if port is not None else None
+    if http2 and spoken == "http1":
+        return problem("UnsupportedProtocol", f"{target} port {number} speaks HTTP/1.1, and gRPC needs HTTP/2")
+    protocol = "http2" if http2 else spoken or "http1"
+    return Found(ClusterKey(*target, number, protocol), backend.host, backend.filters)
+
+
+def _forbidden(read: Read, tables: BackendTables, referrer: Referrer, kind: Kind, target: ObjectKey) -> str | None:
+    if not kind.granted and target.namespace != referrer.namespace:
+        return f"{target} is in another namespace; make one in {referrer.namespace}, where the {referrer.kind} is"
+    if not permitted(read, tables.grants, referrer, kind.group, target):
+        return (
+            f"{target} is in another namespace; a ReferenceGrant in {target.namespace} must allow "
+            f"{referrer.kind} of {referrer.namespace} to refer to it"
+        )
+    return None
+
+
+def _number(kind: Kind, reference: BackendObjectReference) -> int | str:
+    """Give the port that is looked up, 0 for the only one of a kind that has one, or words."""
+    if kind.own_port:
+        return 0 if reference.port is None else "it has a port of its own; remove the port of the reference"
+    return f"port is missing; a {kind.name} needs one" if reference.port is None else reference.port

@@ -1,0 +1,24 @@
+"""Service: endpoints of this cluster from its slices, or a name to resolve (type ExternalName)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xdsserver.gatewayapi.backends.kinds import Backend, Kind, numbered
+from xdsserver.objects.core import SERVICE_NAME_LABEL
+
+if TYPE_CHECKING:
+    from xdsserver.gatewayapi.backends.kinds import Port
+    from xdsserver.objects.core import Service
+
+SERVICE = Kind("", "Service", label=SERVICE_NAME_LABEL)
+
+
+def service(row: Service) -> Backend:
+    """Narrow a Service; edits of its ports, selector or addresses change nothing here."""
+    return Backend(hostname=row.spec.external_name if row.spec.type == "ExternalName" else "")
+
+
+def service_ports(row: Service) -> dict[int, Port]:
+    """Give the ports of a Service by number."""
+    return numbered(row.spec.ports)

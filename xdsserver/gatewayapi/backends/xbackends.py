@@ -1,0 +1,172 @@
+"""XBackend: a name outside of the cluster, or pods by their labels, and how to connect to them (GEP-4894)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from xdsserver.gatewayapi.backends.kinds import Backend, Kind, Port
+from xdsserver.gatewayapi.certificates import are_certificates
+from xdsserver.gatewayapi.conditions import ACCEPTED, Problem
+from xdsserver.model.backends import AuthoritiesFile, SubjectName, UpstreamTls
+from xdsserver.objects.xbackend import XGATEWAY_GROUP
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from xdsserver.model.routing import Filter, HttpVersion
+    from xdsserver.objects.httproute import SessionPersistence
+    from xdsserver.objects.meta import Name
+    from xdsserver.objects.xbackend import BackendTLS, BackendTLSValidation, SubjectAltName, XBackend, XBackendSpec
+
+XBACKEND = Kind(XGATEWAY_GROUP, "XBackend", own_port=True, granted=False)
+
+_SPOKEN: Mapping[str, HttpVersion] = {
+    "HTTP11": "http1",
+    "HTTP2": "http2",
+    "H2C": "http2",
+    "GRPC": "http2",
+    # A WebSocket begins as a request of HTTP/1.1.
+    "WSS": "http1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an XBackend leans on; objects are of its own namespace.
+
+    `system_authorities` is the file of those that the machine of the Envoy trusts, None where it has none. `config_map`
+    gives the text under `ca.crt` of one, None where there is none. `services` gives those that select exactly these
+    labels. `session` understands a session persistence, or says what is wrong with it.
+    """
+
+    system_authorities: str | None
+    config_map: Callable[[str], str | None]
+    services: Callable[[Mapping[str, str]], tuple[Name, ...]]
+    session: Callable[[SessionPersistence], Filter | str]
+
+
+def xbackend(row: XBackend, around: Surroundings) -> Backend:
+    """Understand an XBackend, or say why it is not accepted: then no request is sent by half of what it asks for."""
+    spec = row.spec
+    found = _backend(spec, around)
+    if isinstance(found, Problem):
+        return Backend(problem=found)
+    if spec.protocol in ("TCP", "MCP"):
+        supported = ", ".join(("HTTP", *_SPOKEN))
+        return Backend(problem=_unsupported(f"protocol: {spec.protocol} is not supported; use one of {supported}"))
+    return found
+
+
+def xbackend_ports(row: XBackend) -> dict[int, Port]:
+    """Give its one port, which references do not name."""
+    spec = row.spec
+    spoken = _SPOKEN.get(spec.protocol or "")
+    if spec.protocol == "HTTP" and _secure(spec):
+        spoken = "auto"
+    return {0: Port(target=spec.port.number, spoken=spoken)}
+
+
+def _backend(spec: XBackendSpec, around: Surroundings) -> Backend | Problem:
+    tls = _tls(spec.tls, around) if spec.tls is not None else None
+    if isinstance(tls, Problem):
+        return tls
+    sessions = () if spec.session_persistence is None else (around.session(spec.session_persistence),)
+    for one in sessions:
+        if isinstance(one, str):
+            return _unsupported(f"sessionPersistence: {one}")
+    filters = tuple(one for one in sessions if not isinstance(one, str))
+    if spec.port.number is None:
+        return _unsupported("port.number is missing; say which port to connect to")
+    if spec.external_hostname is not None:
+        hostname = spec.external_hostname.hostname
+        if refusal := _no_hostname(hostname):
+            return _unsupported(f"externalHostname.hostname: {refusal}")
+        usual = spec.port.number == (443 if tls else 80)
+        return Backend(
+            hostname=hostname, host=hostname if usual else f"{hostname}:{spec.port.number}", tls=tls, filters=filters
+        )
+    if spec.endpoint_selector is None:
+        return _unsupported(f"type: {spec.type} has no settings; use ExternalHostname or EndpointSelector with its own")
+    members = around.services(spec.endpoint_selector.match_labels)
+    if not members:
+        return _unsupported(
+            "endpointSelector: no Service of the namespace selects exactly these labels, and pods are known by the "
+            "slices of Services; make a headless one with this selector"
+        )
+    return Backend(members=members, tls=tls, filters=filters)
+
+
+def _secure(spec: XBackendSpec) -> bool:
+    return spec.tls is not None and spec.tls.mode != "None"
+
+
+def _no_hostname(hostname: str) -> str:
+    """Say why a name is not one of the world outside (ExternalHostnameBackend.hostname)."""
+    last = hostname.rpartition(".")[2]
+    # As resolvers read it, a name whose last label is a number is an address, in however many parts.
+    if last.isdigit() or last.startswith("0x"):
+        return f"{hostname} is an address; use a name"
+    if f".{hostname}".endswith(".cluster.local"):
+        return f"{hostname} is a name of this cluster; refer to the Service itself"
+    return ""
+
+
+def _tls(tls: BackendTLS, around: Surroundings) -> UpstreamTls | Problem | None:
+    match tls.mode:
+        case "None":
+            return None
+        case "ServerOnly" if tls.validation is not None:
+            return _server_only(tls.validation, around)
+        case "ServerOnly":
+            return _unsupported("tls.validation is missing; say how the certificate of the backend is verified")
+        case other:
+            return _unsupported(f"tls.mode: {other} is not supported; use ServerOnly or None")
+
+
+def _server_only(validation: BackendTLSValidation, around: Surroundings) -> UpstreamTls | Problem:
+    authorities = _authorities(validation, around)
+    if isinstance(authorities, Problem):
+        return authorities
+    # With subjectAltNames the hostname is for SNI only (BackendTLSPolicyValidation.subjectAltNames).
+    names = tuple(_names(validation.subject_alt_names)) or (SubjectName("DNS", validation.hostname),)
+    return UpstreamTls(validation.hostname, names, authorities)
+
+
+def _names(specs: tuple[SubjectAltName, ...]) -> Iterator[SubjectName]:
+    for spec in specs:
+        if spec.hostname:
+            yield SubjectName("DNS", spec.hostname)
+        if spec.uri:
+            yield SubjectName("URI", spec.uri)
+
+
+def _authorities(validation: BackendTLSValidation, around: Surroundings) -> str | AuthoritiesFile | Problem:
+    """Give the authorities that may sign for the backend."""
+    known = validation.well_known_ca_certificates
+    if known == "System" and around.system_authorities is not None:
+        return AuthoritiesFile(around.system_authorities)
+    if known == "System":
+        words = "this system has no authorities of its own; use caCertificateRefs"
+        return Problem(ACCEPTED, "NoValidCACertificate", f"tls.validation.wellKnownCACertificates: {words}")
+    if known is not None:
+        return _unsupported(f"tls.validation.wellKnownCACertificates: {known} is not supported; use System")
+    texts, wrong = [], []
+    for number, reference in enumerate(validation.ca_certificate_refs):
+        field = f"tls.validation.caCertificateRefs[{number}]"
+        text = around.config_map(reference.name) if (reference.group, reference.kind) == ("", "ConfigMap") else None
+        if (reference.group, reference.kind) != ("", "ConfigMap"):
+            wrong.append(f"{field}: {reference.group or 'core'}/{reference.kind} is not supported; use a ConfigMap")
+        elif text is None:
+            wrong.append(f"{field}: ConfigMap {reference.name} does not exist")
+        elif not are_certificates(text):
+            wrong.append(f"{field}: ConfigMap {reference.name} has no certificates in PEM under ca.crt")
+        else:
+            texts.append(text)
+    if texts:
+        return "\n".join(texts)
+    return Problem(ACCEPTED, "NoValidCACertificate", "; ".join(wrong) or "tls.validation names no authorities")
+
+
+def _unsupported(words: str) -> Problem:
+    return Problem(ACCEPTED, "UnsupportedValue", words)
