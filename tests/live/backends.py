@@ -47,6 +47,7 @@ class Seen:
     method: str
     path: str
     headers: tuple[tuple[str, str], ...]
+    body: bytes = b""
 
     def values(self, name: str) -> list[str]:
         return [value for key, value in self.headers if key == name]
@@ -56,7 +57,7 @@ def seen(answer: Answer) -> Seen:
     """Read what a backend answered."""
     fields: dict[str, Any] = json.loads(answer.body)
     headers = tuple((name, value) for name, value in fields["headers"])
-    return Seen(fields["backend"], fields["method"], fields["path"], headers)
+    return Seen(fields["backend"], fields["method"], fields["path"], headers, fields["body"].encode("latin-1"))
 
 
 @asynccontextmanager
@@ -72,7 +73,7 @@ async def backend(name: str) -> AsyncIterator[Backend]:
 
 
 class _Serving(asyncio.Protocol):
-    """Answers requests without a body, one after the other."""
+    """Answers requests of a known length, one after the other."""
 
     def __init__(self, backend_: Backend) -> None:
         self._backend = backend_
@@ -86,20 +87,30 @@ class _Serving(asyncio.Protocol):
 
     @override
     def data_received(self, data: bytes) -> None:
-        *heads, self._rest = (self._rest + data).split(b"\r\n\r\n")
-        for head in heads:
-            self._answer(head.decode("latin-1"))
+        self._rest += data
+        while (end := self._rest.find(b"\r\n\r\n") + 4) >= 4:
+            request, *lines = self._rest[: end - 4].decode("latin-1").split("\r\n")
+            headers = [(name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
+            whole = end + int(dict(headers).get("content-length", 0))
+            if len(self._rest) < whole:
+                return
+            method, path, _ = request.split(" ", 2)
+            self._answer(Seen(self._backend.name, method, path, tuple(headers), self._rest[end:whole]))
+            self._rest = self._rest[whole:]
 
-    def _answer(self, head: str) -> None:
+    def _answer(self, got: Seen) -> None:
         self._backend.served += 1
-        request, *lines = head.split("\r\n")
-        method, path, _ = request.split(" ", 2)
-        headers = [(name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
-        self._backend.received.append(Seen(self._backend.name, method, path, tuple(headers)))
-        fields = {"backend": self._backend.name, "method": method, "path": path, "headers": headers}
+        self._backend.received.append(got)
+        fields = {
+            "backend": self._backend.name,
+            "method": got.method,
+            "path": got.path,
+            "headers": got.headers,
+            "body": got.body.decode("latin-1"),
+        }
         body = json.dumps(fields).encode()
-        asked = [one for name, value in headers if name == "x-echo-set-header" for one in value.split(", ")]
+        asked = [one for name, value in got.headers if name == "x-echo-set-header" for one in value.split(", ")]
         sent = ["HTTP/1.1 200 OK", "content-type: application/json", f"content-length: {len(body)}", *asked]
         start = "\r\n".join([*sent, "\r\n"])
         if self._transport is not None:
-            self._transport.write(start.encode() + (b"" if method == "HEAD" else body))
+            self._transport.write(start.encode() + (b"" if got.method == "HEAD" else body))

@@ -13,17 +13,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request without a body."""
+    """A request; its length goes along where it has a body."""
 
     path: str = "/"
     host: str = "gateway.test"
     method: str = "GET"
     headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
 
     def encode(self) -> bytes:
         lines = [f"{self.method} {self.path} HTTP/1.1", f"host: {self.host}"]
         lines += [f"{name}: {value}" for name, value in self.headers]
-        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+        lines += [f"content-length: {len(self.body)}"] if self.body else []
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + self.body
 
 
 @dataclass(frozen=True, slots=True)
