@@ -66,6 +66,8 @@ def guarded(path: str, *filters: Document) -> Document:
     return m.rule(m.to("a"), matches=[m.path(path)], filters=filters)
 
 
+EXTENSION = {"type": "ExtensionRef", "extensionRef": {"group": "example.com", "kind": "Auth", "name": "a"}}
+
 CORS = {"type": "CORS", "cors": {"allowOrigins": ["https://foo.com"]}}
 
 
@@ -97,6 +99,7 @@ def routes() -> list[Document]:
             m.rule(matches=[m.path("/redirect")], filters=[m.redirect(hostname="secret.test"), http()]),
             guarded("/cors", CORS, http()),
             m.rule(m.to("a"), m.to("b", grpc()), matches=[m.path("/share")]),
+            guarded("/extension", EXTENSION),
             m.rule(
                 m.to("a"), m.to("b", m.redirect(hostname="other.test")), matches=[m.path("/split")], filters=[http()]
             ),
@@ -126,6 +129,7 @@ def gateway(port: int, *more: Document) -> Document:
         listener(port, "reversed", "*.reversed.test", grpc(), http()),
         listener(port, "once", "once.test", grpc()),
         listener(port, "broken", "broken.test", http(), Service("missing").filter("HTTP"), grpc()),
+        listener(port, "extended", "extended.test", http(), EXTENSION),
         listener(port, "far", "far.test", Service("far", namespace="far").filter("HTTP")),
         *more,
     )
@@ -258,7 +262,7 @@ async def test_fails_closed(served: Served, authorization: str, path: str) -> No
     assert (answer.status, served.reached) == (503, [])
 
 
-@pytest.mark.parametrize("path", ["/missing", "/far"])
+@pytest.mark.parametrize("path", ["/missing", "/far", "/extension"])
 async def test_a_service_that_cannot_be_had_lets_nothing_through(served: Served, path: str) -> None:
     answer = await served.ask(by("allow", path))
     assert (answer.status, served.asked, served.reached) == (500, [], [])
@@ -548,18 +552,24 @@ async def test_a_listener_with_a_filter_that_leads_nowhere_lets_nothing_through(
     assert (answer.status, served.asked, served.reached) == (500, [], [])
 
 
+async def test_a_listener_with_a_filter_of_another_type_lets_nothing_through(served: Served) -> None:
+    answer = await served.ask(by("allow", "/everywhere", "extended.test"))
+    assert (answer.status, served.asked, served.reached) == (500, [HTTP], [])
+
+
 async def test_a_filter_that_a_listener_gets_holds_for_connections_that_are_open(served: Served) -> None:
+    """On a port that had none, where it changes no Listener."""
     file = served.home.folder / "gateway.yaml"
+    port = free_port()
     request = by("deny", "/everywhere", "late.test")
-    before = gateway(served.port, m.listener(served.port, name="late", hostname="late.test"))
-    after = gateway(served.port, listener(served.port, "late", "late.test", http()))
     try:
-        m.write(file, [before])
-        await answers(served.port, request, lambda answer: answer.status == 200)
-        async with connected("127.0.0.1", served.port) as kept:
+        m.write(file, [gateway(served.port, m.listener(port, name="late"))])
+        await answers(port, request, lambda answer: answer.status == 200)
+        async with connected("127.0.0.1", port) as kept:
             assert (await kept.exchange(request)).status == 200
-            m.write(file, [after])
-            await answers(served.port, request, lambda answer: answer.status == 401)
+            late = {**m.listener(port, name="late"), "filters": {"requests": [http()]}}
+            m.write(file, [gateway(served.port, late)])
+            await answers(port, request, lambda answer: answer.status == 401)
             served.forget()
             assert (await kept.exchange(request)).status == 401
             assert (served.asked, served.reached) == ([HTTP], [])

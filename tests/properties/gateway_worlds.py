@@ -25,6 +25,7 @@ from xdsserver.objects import referencegrant as rg
 from xdsserver.objects.gatewayclass import GatewayClass, GatewayClassSpec
 from xdsserver.objects.meta import (
     GATEWAY_GROUP,
+    BackendObjectReference,
     KubeObject,
     LabelSelector,
     LabelSelectorRequirement,
@@ -160,14 +161,39 @@ def _listener(dice: Dice, name: str, hostname: str | None) -> gw.GatewayListener
         (gw.RouteGroupKind(kind="TCPRoute"),),
         (http, gw.RouteGroupKind(kind="HTTPRoute", group="example.com")),
     )
-    authorize = gw.ListenerFilters(requests=(gw.ListenerFilter(type="ExternalAuth"),))
+    filters = gw.ListenerFilters(requests=dice.some(lambda: _listener_filter(dice), least=1, most=3))
     return gw.GatewayListener(
         name=name,
         port=dice.pick(80, 80, 8080),
         protocol=dice.pick("HTTP", "HTTP", "HTTP", "HTTP", "HTTP", "TCP", "example.com/own"),
         hostname=dice.pick(hostname, hostname, None, "", *HOSTNAMES),
         allowed_routes=gw.AllowedRoutes(namespaces=namespaces, kinds=kinds),
-        filters=dice.pick(None, None, None, None, None, None, authorize),
+        filters=dice.pick(None, None, None, filters),
+    )
+
+
+def _listener_filter(dice: Dice) -> gw.ListenerFilter:
+    extension = LocalObjectReference(group="example.com", kind="Filter", name="f")
+    return dice.pick(
+        *[gw.ListenerFilter(type="ExternalAuth", external_auth=_external_auth(dice))] * 6,
+        gw.ListenerFilter(type="ExtensionRef", extension_ref=extension),
+        gw.ListenerFilter(type="ExternalAuth"),
+    )
+
+
+def _external_auth(dice: Dice) -> gw.ExternalAuth:
+    """Give one that asks some backend; its own fields are never wrong, since a schema sees to that."""
+    return gw.ExternalAuth(
+        protocol=dice.pick("HTTP", "GRPC"),
+        backend_ref=BackendObjectReference(
+            name=dice.pick("web", "web", "api", "missing"),
+            namespace=dice.any(None, None, "pay", "shop"),
+            kind=dice.pick("Service", "Service", "Service", "ConfigMap"),
+            port=dice.pick(80, 80, 8080),
+        ),
+        grpc=dice.pick(None, gw.GrpcAuth(allowed_headers=("x-a",))),
+        http=dice.pick(None, gw.HttpAuth(path="check", allowed_headers=("x-a",), allowed_response_headers=("x-b",))),
+        forward_body=dice.pick(None, gw.ForwardBody(), gw.ForwardBody(max_size=1024)),
     )
 
 
@@ -342,6 +368,7 @@ def _filter(dice: Dice) -> hr.HTTPRouteFilter:
         hr.HTTPRouteFilter(type="RequestHeaderModifier", request_header_modifier=edits),
         hr.HTTPRouteFilter(type="RequestHeaderModifier", request_header_modifier=host),
         hr.HTTPRouteFilter(type="ExtensionRef"),
+        hr.HTTPRouteFilter(type="ExternalAuth", external_auth=_external_auth(dice)),
     )
 
 
@@ -361,7 +388,7 @@ def reference_grant(dice: Dice, name: Name) -> rg.ReferenceGrant:
     def from_() -> rg.ReferenceGrantFrom:
         return rg.ReferenceGrantFrom(
             group=dice.pick(GATEWAY_GROUP, GATEWAY_GROUP, ""),
-            kind=dice.pick("HTTPRoute", "HTTPRoute", "GRPCRoute"),
+            kind=dice.pick("HTTPRoute", "HTTPRoute", "GRPCRoute", "Gateway"),
             namespace=dice.any("shop", "pay"),
         )
 

@@ -12,6 +12,9 @@ from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.extensions.common.matching.v3.extension_matcher_pb2 import ExtensionWithMatcherPerRoute
+from envoy.extensions.filters.http.composite.v3.composite_pb2 import ExecuteFilterAction
+from envoy.extensions.filters.http.ext_authz.v3.ext_authz_pb2 import ExtAuthz
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
     HttpConnectionManager,
 )
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from envoy.config.route.v3.route_components_pb2 import RouteAction
+    from google.protobuf.any_pb2 import Any
 
     from xdsserver.pipeline import ResourceKey
     from xdsserver.xds.resource import Resource
@@ -64,15 +68,34 @@ def assert_fits_together(resources: Mapping[ResourceKey, Resource]) -> None:
 
 
 def named_clusters(routes: RouteConfiguration) -> set[str]:
-    """Give the clusters that requests can be sent to."""
-    actions = (route.route for host in routes.virtual_hosts for route in host.routes if route.HasField("route"))
-    return {name for action in actions for name in _clusters(action)}
+    """Give the clusters that requests can be sent to, those that filters ask included."""
+    found: set[str] = set()
+    for host in routes.virtual_hosts:
+        found.update(_asked(host.typed_per_filter_config))
+        for route in host.routes:
+            found.update(_asked(route.typed_per_filter_config))
+            if route.HasField("route"):
+                found.update(_clusters(route.route))
+    return found
 
 
 def _clusters(action: RouteAction) -> Iterator[str]:
     if action.cluster:
         yield action.cluster
-    yield from (share.name for share in action.weighted_clusters.clusters)
+    yield from (mirror.cluster for mirror in action.request_mirror_policies)
+    for share in action.weighted_clusters.clusters:
+        yield share.name
+        yield from _asked(share.typed_per_filter_config)
+
+
+def _asked(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Give the clusters of services that filters ask, by the settings of one route, share or virtual host."""
+    for packed in settings.values():
+        per_route, execute, auth = ExtensionWithMatcherPerRoute(), ExecuteFilterAction(), ExtAuthz()
+        if packed.Unpack(per_route):
+            assert per_route.xds_matcher.on_no_match.action.typed_config.Unpack(execute)
+            assert execute.typed_config.typed_config.Unpack(auth)
+            yield auth.grpc_service.envoy_grpc.cluster_name or auth.http_service.server_uri.cluster
 
 
 def connection_manager(listener: Listener) -> HttpConnectionManager:
