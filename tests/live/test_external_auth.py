@@ -575,3 +575,24 @@ async def test_a_filter_that_a_listener_gets_holds_for_connections_that_are_open
             assert (served.asked, served.reached) == ([HTTP], [])
     finally:
         m.write(file, [gateway(served.port)])
+
+
+async def test_where_a_listener_gets_more_filters_connections_from_before_end(served: Served) -> None:
+    """A chain with a further position is for new connections; those that are open have the filters that there were."""
+    file = served.home.folder / "gateway.yaml"
+    port = free_port()
+    request = by("allow", "/everywhere", "late.test")
+    try:
+        m.write(file, [gateway(served.port, m.listener(port, name="late"))])
+        await answers(port, request, lambda answer: answer.status == 200)
+        async with connected("127.0.0.1", port) as kept:
+            assert (await kept.exchange(request)).status == 200
+            more = {**m.listener(port, name="late"), "filters": {"requests": [http(), grpc()]}}
+            m.write(file, [gateway(served.port, more)])
+            served.forget()
+            await answers(port, request, lambda _answer: GRPC in served.asked)
+            served.forget()
+            await kept.exchange(request)
+            assert (served.asked, kept.closing) == ([HTTP], True)
+    finally:
+        m.write(file, [gateway(served.port)])
