@@ -1,0 +1,72 @@
+"""Backends of all kinds in one form, and who may refer to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from xdsserver.filters import registry
+from xdsserver.gatewayapi.backends.xbackends import Surroundings, xbackend
+from xdsserver.gatewayapi.grants import permissions
+from xdsserver.objects.core import Service
+from xdsserver.objects.httproute import HTTPBackendRef, HTTPRouteRule
+from xdsserver.objects.meta import Name, ObjectKey
+from xdsserver.objects.serviceimport import ServiceImport
+from xdsserver.objects.xbackend import XBackend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from xdsserver.gatewayapi.backends.kinds import Backend, Port
+    from xdsserver.gatewayapi.grants import Permission
+    from xdsserver.model.routing import Filter
+    from xdsserver.objects.core import ConfigMap
+    from xdsserver.objects.httproute import SessionPersistence
+    from xdsserver.objects.referencegrant import ReferenceGrant
+    from xdsserver.pipeline.rows import (
+        Selector,
+    )
+    from xdsserver.pipeline.story import Pipeline
+    from xdsserver.tables import Read
+
+
+B = TypeVar("B", Service, ServiceImport, XBackend)
+
+
+def to_authorities(_read: Read, key: Name, config_map: ConfigMap) -> Mapping[Name, str]:
+    return {key: config_map.data.get("ca.crt", "")}
+
+
+def selector_of(key: Name, row: Service) -> Selector | None:
+    return (key.namespace, frozenset(row.spec.selector.items())) if row.spec.selector else None
+
+
+def to_backends(kind: str, narrow: Callable[[B], Backend]) -> Callable[[Read, Name, B], Mapping[ObjectKey, Backend]]:
+    return lambda _read, key, row: {ObjectKey(kind, *key): narrow(row)}
+
+
+def to_ports(
+    kind: str, ports: Callable[[B], Mapping[int, Port]]
+) -> Callable[[Read, Name, B], Mapping[tuple[ObjectKey, int], Port]]:
+    return lambda _read, key, row: {(ObjectKey(kind, *key), number): port for number, port in ports(row).items()}
+
+
+def to_x_backends(tables: Pipeline, read: Read, key: Name, row: XBackend) -> Mapping[ObjectKey, Backend]:
+    owner = ObjectKey("XBackend", *key)
+    around = Surroundings(
+        system_authorities=tables.options.system_authorities,
+        config_map=lambda name: read(tables.authorities, Name(key.namespace, name)),
+        services=lambda labels: read(tables.selecting, (key.namespace, frozenset(labels.items()))) or (),
+        session=lambda spec: session_of(owner, spec),
+    )
+    return {owner: xbackend(row, around)}
+
+
+def session_of(owner: ObjectKey, spec: SessionPersistence) -> Filter | str:
+    """Understand the session persistence of a backend as if a rule of its own had it."""
+    rule = HTTPRouteRule(session_persistence=spec, backend_refs=(HTTPBackendRef(name=owner.name),))
+    found = registry.SESSIONS.parse(rule, owner, 0)
+    return found[0] if isinstance(found, tuple) else found or "nothing is asked for"
+
+
+def to_permissions(_read: Read, key: Name, grant: ReferenceGrant) -> Mapping[tuple[Name, Permission], Permission]:
+    return {(key, permission): permission for permission in permissions(grant)}

@@ -1,0 +1,100 @@
+"""Clusters while something uses them, and endpoints while a cluster reads them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xdsserver.gatewayapi.backends.endpoints import endpoints
+from xdsserver.model.backends import Cluster, FromDns, FromSlices
+from xdsserver.model.routing import EndpointsKey
+from xdsserver.objects.meta import ObjectKey
+from xdsserver.pipeline.rows import (
+    NO_PORT,
+)
+from xdsserver.pipeline.rules import rules_of
+from xdsserver.translation.clusters import load_assignment
+from xdsserver.translation.prerouting import filter_clusters
+from xdsserver.translation.routes import used_clusters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from xdsserver.gatewayapi.backends.kinds import Kind
+    from xdsserver.gatewayapi.listenerfilters import ResolvedListenerFilters
+    from xdsserver.model.places import ListenerKey
+    from xdsserver.model.routing import ClusterKey, Hosts
+    from xdsserver.objects.core import EndpointSlice
+    from xdsserver.objects.meta import Name
+    from xdsserver.pipeline.rows import (
+        FleetCluster,
+        ResourceKey,
+    )
+    from xdsserver.pipeline.story import Pipeline
+    from xdsserver.tables import Read
+    from xdsserver.xds.resource import Resource
+
+
+def to_route_cluster_uses(
+    tables: Pipeline, read: Read, key: tuple[ListenerKey, ObjectKey], _hosts: tuple[Hosts, ...]
+) -> Mapping[tuple[str, ClusterKey, ListenerKey, ObjectKey], bool]:
+    listener, route = key
+    serving = read(tables.binds, listener)
+    if serving is None:
+        return {}
+    rules = (resolved.rule for resolved in rules_of(tables, read, route))
+    used = {cluster_ for rule in rules if rule is not None for cluster_ in used_clusters(rule)}
+    return {(serving.bind.fleet, cluster_, listener, route): True for cluster_ in used}
+
+
+def to_listener_cluster_uses(
+    tables: Pipeline, read: Read, key: ListenerKey, found: ResolvedListenerFilters
+) -> Mapping[tuple[str, ClusterKey, ListenerKey, ObjectKey], bool]:
+    serving = read(tables.binds, key)
+    if serving is None:
+        return {}
+    gateway = ObjectKey(key.kind, key.namespace, key.parent)
+    return {(serving.bind.fleet, one, key, gateway): True for one in filter_clusters(found.pre_routing)}
+
+
+def to_clusters(tables: Pipeline, read: Read, key: FleetCluster, _count: int) -> Mapping[FleetCluster, Cluster]:
+    cluster_ = key[1]
+    target = ObjectKey(*cluster_[:3])
+    backend = read(tables.backends, target)
+    port = read(tables.ports, (target, cluster_.port)) or NO_PORT
+    tls = backend.tls if backend is not None else None
+    if backend is not None and backend.hostname:
+        return {key: Cluster(cluster_, FromDns(backend.hostname, port.target or cluster_.port), tls)}
+    return {key: Cluster(cluster_, FromSlices(EndpointsKey(*cluster_[:4], transport="TCP")), tls)}
+
+
+def to_endpoint_uses(
+    _read: Read, key: FleetCluster, cluster_: Cluster
+) -> Mapping[tuple[str, EndpointsKey, ClusterKey], bool]:
+    match cluster_.discovery:
+        case FromSlices(wanted):
+            return {(key[0], wanted, key[1]): True}
+        case FromDns():
+            return {}
+
+
+def to_endpoint_resources(
+    tables: Pipeline, read: Read, key: tuple[str, EndpointsKey], _count: int
+) -> Mapping[ResourceKey, Resource]:
+    fleet, wanted = key
+    target = ObjectKey(*wanted[:3])
+    backend = read(tables.backends, target)
+    port = read(tables.ports, (target, wanted.port))
+    members = tuple(ObjectKey("Service", *one) for one in backend.members) if backend is not None else ()
+    owned = (one for owner in members or (target,) for one in read(tables.slices_of, owner) or ())
+    slices = (read(tables.endpoint_slices, one) for one in owned)
+    found = (one for one in slices if one is not None and port is not None)
+    resource = load_assignment(endpoints(wanted, port or NO_PORT, found))
+    return {(fleet, resource.type_url, resource.name): resource}
+
+
+def owner_by_label(kind: Kind) -> Callable[[Name, EndpointSlice], ObjectKey | None]:
+    def owner(key: Name, slice_: EndpointSlice) -> ObjectKey | None:
+        name = slice_.metadata.labels.get(kind.label)
+        return ObjectKey(kind.name, key.namespace, name) if name else None
+
+    return owner

@@ -1,0 +1,58 @@
+"""Classes and Gateways that are ours, and their listeners, narrow, so that other changes of a Gateway wake no route."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xdsserver.gatewayapi.classes import class_problems
+from xdsserver.gatewayapi.default_gateways import scope
+from xdsserver.gatewayapi.gateways import claims
+from xdsserver.gatewayapi.listeners import listeners
+from xdsserver.model.places import Bind, PortKey
+from xdsserver.objects.meta import Name
+from xdsserver.pipeline.rows import (
+    Serving,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from xdsserver.gatewayapi.listeners import Listener
+    from xdsserver.model.places import ListenerKey, PortClaim
+    from xdsserver.objects.gateway import Gateway
+    from xdsserver.objects.gatewayclass import GatewayClass
+    from xdsserver.pipeline.story import Pipeline
+    from xdsserver.tables import Read
+
+
+def to_our_classes(tables: Pipeline, _read: Read, key: Name, class_: GatewayClass) -> Mapping[Name, GatewayClass]:
+    return {key: class_} if class_.spec.controller_name == tables.options.controller else {}
+
+
+def to_our_gateways(tables: Pipeline, read: Read, key: Name, gateway: Gateway) -> Mapping[Name, Gateway]:
+    accepted = read(tables.accepted_classes, Name("", gateway.spec.gateway_class_name))
+    return {key: gateway} if accepted else {}
+
+
+def to_accepted_classes(_read: Read, key: Name, class_: GatewayClass) -> Mapping[Name, bool]:
+    return {} if class_problems(class_) else {key: True}
+
+
+def to_claims(_read: Read, _key: Name, gateway: Gateway) -> Mapping[PortKey, PortClaim]:
+    return claims(gateway)
+
+
+def to_default_scopes(_read: Read, key: Name, gateway: Gateway) -> Mapping[Name, str]:
+    found = scope(gateway.spec.default_scope)
+    return {} if found is None else {key: found}
+
+
+def to_listeners(_read: Read, _key: Name, gateway: Gateway) -> Mapping[ListenerKey, Listener]:
+    return {listener.key: listener for listener in listeners(gateway)}
+
+
+def to_binds(tables: Pipeline, read: Read, key: ListenerKey, listener: Listener) -> Mapping[ListenerKey, Serving]:
+    binding = read(tables.bindings, PortKey(listener.gateway, listener.port, listener.transport))
+    if not listener.accepted or not isinstance(binding, Bind):
+        return {}
+    return {key: Serving(binding, listener.hostname)}

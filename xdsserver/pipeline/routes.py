@@ -1,0 +1,74 @@
+"""Envoy routes by hostname of a listener, the matches among them that are never reached, and virtual hosts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xdsserver.filters.slices import ListenerFacts
+from xdsserver.gatewayapi import hostnames
+from xdsserver.gatewayapi.shadows import Answering, Shadow
+from xdsserver.pipeline.rows import (
+    SameMatch,
+    Serving,
+)
+from xdsserver.pipeline.rules import rules_of
+from xdsserver.translation.layout import HostKey, host
+from xdsserver.translation.routes import envoy_routes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from xdsserver.model.places import ListenerKey
+    from xdsserver.model.routing import Hosts
+    from xdsserver.objects.meta import ObjectKey
+    from xdsserver.pipeline.story import Pipeline
+    from xdsserver.tables import Read
+    from xdsserver.translation.layout import Host
+    from xdsserver.translation.routes import EnvoyRoute, RouteKey
+
+
+def to_routes(
+    tables: Pipeline, read: Read, key: tuple[ListenerKey, ObjectKey], hosts: tuple[Hosts, ...]
+) -> Mapping[RouteKey, EnvoyRoute]:
+    listener, route = key
+    found = read(tables.listeners, listener)
+    if found is None:
+        return {}
+    facts = ListenerFacts(found.port, "http")
+    rules = rules_of(tables, read, route)
+    return dict(one for host_ in hosts for rule in rules for one in envoy_routes(listener, facts, host_, rule))
+
+
+def match_of(key: RouteKey, route: EnvoyRoute) -> SameMatch | None:
+    """Group by what users ask for; the routes that a rule is split into are one."""
+    return None if key.turn or route.asked is None else SameMatch(key.listener, key.hostname, route.asked)
+
+
+def if_several(_match: SameMatch, members: Sequence[tuple[RouteKey, EnvoyRoute]]) -> tuple[RouteKey, ...] | None:
+    return tuple(key for key, _ in members) if len(members) > 1 else None
+
+
+def to_shadows(_read: Read, match: SameMatch, keys: tuple[RouteKey, ...]) -> Mapping[RouteKey, Shadow]:
+    """Give those behind the first; the same in one rule harms nobody."""
+    first = Answering(keys[0].owner, keys[0].rule)
+    rules = ((key, Answering(key.owner, key.rule)) for key in keys[1:])
+    return {key: Shadow(rule, *match, first) for key, rule in rules if rule != first}
+
+
+def to_hosts(tables: Pipeline, read: Read, key: tuple[ListenerKey, str], _count: int) -> Mapping[HostKey, Host]:
+    listener, hostname = key
+    serving = read(tables.binds, listener)
+    if serving is None:
+        return {}
+    covering = tuple(hostnames.covering(hostname))
+    owners = (read(tables.listeners_at, Serving(serving.bind, one)) for one in covering)
+    owner = next((keys[0] for keys in owners if keys), None)
+    if owner != listener:
+        return {}
+    own, *others = (read(tables.route_lists, (listener, one)) for one in covering)
+    if own is None and hostname != serving.hostname:
+        # Asked for by routes that are refused only: a less specific hostname answers the same.
+        return {}
+    found = (one for one in (own, *others) if one is not None)
+    filters = read(tables.listener_filters, listener)
+    return {HostKey(serving.bind, hostname): host(hostname, found, filters.pre_routing if filters else None)}

@@ -1,0 +1,51 @@
+"""Keys and rows of tables that are nobody else's, and the values that stand for what is not there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from xdsserver.gatewayapi.backends.kinds import Port
+from xdsserver.model.places import ListenerKey
+from xdsserver.model.routing import ClusterKey
+from xdsserver.objects.meta import ObjectKey
+
+if TYPE_CHECKING:
+    from xdsserver.model.places import Bind
+    from xdsserver.model.routing import RequestMatch
+
+
+ResourceKey = tuple[str, str, str]
+"""Fleet, type URL and name of an Envoy resource."""
+
+RuleKey = tuple[ObjectKey, int]
+"""A rule of a route by its position."""
+
+FleetCluster = tuple[str, ClusterKey]
+"""A cluster in a fleet."""
+
+HostDemand = tuple[ListenerKey, str, ObjectKey]
+"""A hostname of a listener that a route asks for."""
+
+Selector = tuple[str, frozenset[tuple[str, str]]]
+"""Labels that pods of a namespace must have."""
+
+NOBODY = ObjectKey("", "", "")
+"""Stands for the route where a listener asks for its own hostname."""
+
+NO_PORT = Port()
+"""Stands for a port that its backend does not have any more."""
+
+
+class Serving(NamedTuple):
+    """Where a listener is served: its bind, and the hostname that it has there."""
+
+    bind: Bind
+    hostname: str
+
+
+class SameMatch(NamedTuple):
+    """What several routes may ask for under one hostname of a listener."""
+
+    listener: ListenerKey
+    hostname: str
+    match: RequestMatch

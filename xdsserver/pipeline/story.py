@@ -1,0 +1,297 @@
+"""THE STORY: every table from what users write to what Envoy gets and what statuses say, top to bottom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from xdsserver.gatewayapi.backends.registry import KINDS
+from xdsserver.gatewayapi.backends.resolve import BackendTables
+from xdsserver.gatewayapi.backends.service_imports import service_import, service_import_ports
+from xdsserver.gatewayapi.backends.services import service, service_ports
+from xdsserver.gatewayapi.backends.xbackends import xbackend_ports
+from xdsserver.gatewayapi.expansion import at_most, weighs
+from xdsserver.gatewayapi.grpcrules import parse_grpc
+from xdsserver.gatewayapi.httprules import parse_http
+from xdsserver.objects.core import ConfigMap, EndpointSlice, Namespace, Service
+from xdsserver.objects.gateway import Gateway
+from xdsserver.objects.gatewayclass import GatewayClass
+from xdsserver.objects.grpcroute import GRPCRoute
+from xdsserver.objects.httproute import HTTPRoute
+from xdsserver.objects.referencegrant import ReferenceGrant
+from xdsserver.objects.serviceimport import ServiceImport
+from xdsserver.objects.xbackend import XBackend
+from xdsserver.pipeline import attachment, backends, clusters, expansion, gateways, resources, routes, rules, statuses
+from xdsserver.tables import Change, Graph
+from xdsserver.translation.layout import route_configuration
+from xdsserver.translation.routes import route_list
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from xdsserver.gatewayapi.statuses import ObjectStatus
+    from xdsserver.model.places import Binding, Delivery, DeliveryKey, PortKey
+    from xdsserver.objects.meta import KubeObject, Name, ObjectKey
+    from xdsserver.tables import Delta, Read, Source, Table
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+K2 = TypeVar("K2")
+V2 = TypeVar("V2")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What decides meaning and is not an object.
+
+    `controller` is the controllerName that makes a GatewayClass ours. `system_authorities` is the file in which the
+    machines of the Envoys keep the certificates of those whom they trust (where Envoy's own images have it), None where
+    they have none.
+    """
+
+    controller: str = "gateway.xdsserver.io/controller"
+    system_authorities: str | None = "/etc/ssl/certs/ca-certificates.crt"
+
+
+class Pipeline:
+    """The tables, declared in the order in which they follow from each other."""
+
+    def __init__(self, options: Options | None = None) -> None:
+        self.options = options or Options()
+        self.graph = graph = Graph()
+        on = self._on
+
+        # Sources: objects by name, and three answers from outside the core.
+        self.gateway_classes = graph.source("gateway_classes", GatewayClass)
+        self.gateways = graph.source("gateways", Gateway)
+        self.http_routes = graph.source("http_routes", HTTPRoute)
+        self.grpc_routes = graph.source("grpc_routes", GRPCRoute)
+        self.reference_grants = graph.source("reference_grants", ReferenceGrant)
+        self.namespaces = graph.source("namespaces", Namespace)
+        self.services = graph.source("services", Service)
+        self.service_imports = graph.source("service_imports", ServiceImport)
+        self.x_backends = graph.source("x_backends", XBackend)
+        self.endpoint_slices = graph.source("endpoint_slices", EndpointSlice)
+        self.config_maps = graph.source("config_maps", ConfigMap)
+        # "version": the release of the schemas that objects were checked by.
+        self.bundles: Source[str, str] = graph.source("bundles")
+        # The bind that was allocated for a claim, and written down.
+        self.bindings: Source[PortKey, Binding] = graph.source("bindings")
+        # What the Envoys answered.
+        self.deliveries: Source[DeliveryKey, Delivery] = graph.source("deliveries")
+
+        # Classes and Gateways that are ours.
+        self.our_classes = graph.derive("our_classes", self.gateway_classes, on(gateways.to_our_classes))
+        self.accepted_classes = graph.derive("accepted_classes", self.our_classes, gateways.to_accepted_classes)
+        self.our_gateways = graph.derive("our_gateways", self.gateways, on(gateways.to_our_gateways))
+        # PortKey -> what an allocator must answer.
+        self.claims = graph.derive("claims", self.our_gateways, gateways.to_claims)
+        self.default_scopes = graph.derive("default_scopes", self.our_gateways, gateways.to_default_scopes)
+        self.default_gateways = graph.index("default_gateways", self.default_scopes, lambda _name, scope_: scope_)
+
+        # Listeners, narrow, so that what else changes in a Gateway wakes no route.
+        self.listeners = graph.derive("listeners", self.our_gateways, gateways.to_listeners)
+        self.listeners_of = graph.index("listeners_of", self.listeners, lambda _key, listener: listener.gateway)
+        # Those that are served, and where.
+        self.binds = graph.derive("binds", self.listeners, on(gateways.to_binds))
+        self.listeners_at = graph.index("listeners_at", self.binds, lambda _key, at: at)  # Serving -> listeners
+
+        # Attachment: which routes ask for which hostnames on which listeners.
+        self.labels = graph.derive("labels", self.namespaces, attachment.to_labels)
+        self.route_heads = graph.union(
+            "route_heads",
+            graph.derive("http_route_heads", self.http_routes, attachment.to_route_heads("HTTPRoute")),
+            graph.derive("grpc_route_heads", self.grpc_routes, attachment.to_route_heads("GRPCRoute")),
+        )
+        self.parents = graph.derive("parents", self.route_heads, on(attachment.to_parents))
+        self.asking = graph.derive("asking", self.parents, attachment.to_asking)
+
+        # Backends of all kinds in one form: how they are found and reached, and apart from that their ports.
+        self.authorities = graph.derive("authorities", self.config_maps, backends.to_authorities)
+        self.selecting = graph.index("selecting", self.services, backends.selector_of)
+        self.backends = graph.union(
+            "backends",
+            graph.derive("service_backends", self.services, backends.to_backends("Service", service)),
+            graph.derive(
+                "service_import_backends", self.service_imports, backends.to_backends("ServiceImport", service_import)
+            ),
+            graph.derive("x_backend_backends", self.x_backends, on(backends.to_x_backends)),
+        )
+        self.ports = graph.union(
+            "ports",
+            graph.derive("service_ports", self.services, backends.to_ports("Service", service_ports)),
+            graph.derive(
+                "service_import_ports", self.service_imports, backends.to_ports("ServiceImport", service_import_ports)
+            ),
+            graph.derive("x_backend_ports", self.x_backends, backends.to_ports("XBackend", xbackend_ports)),
+        )
+
+        # Rules, understood once each, then joined with the backends that they name.
+        self.permissions = graph.derive("permissions", self.reference_grants, backends.to_permissions)
+        self.grants = graph.count("grants", self.permissions, lambda _key, permission: permission)
+        self.backend_tables = BackendTables(self.grants, self.backends, self.ports)
+        self.parsed_rules = graph.union(
+            "parsed_rules",
+            graph.derive("http_rules", self.http_routes, rules.to_parsed_rules(parse_http)),
+            graph.derive("grpc_rules", self.grpc_routes, rules.to_parsed_rules(parse_grpc)),
+        )
+        self.rules = graph.derive("rules", self.parsed_rules, on(rules.to_rules))
+        self.rules_of = graph.index("rules_of", self.rules, lambda key, _rule: key[0])
+
+        # Filters of listeners, likewise; and how many of them one bind must be able to run.
+        self.parsed_listener_filters = graph.derive(
+            "parsed_listener_filters", self.our_gateways, rules.to_parsed_listener_filters
+        )
+        self.listener_filters = graph.derive(
+            "listener_filters", self.parsed_listener_filters, on(rules.to_listener_filters)
+        )
+        self.filter_positions = graph.derive("filter_positions", self.listener_filters, on(rules.to_filter_positions))
+        self.filter_position_counts = graph.count(
+            "filter_position_counts", self.filter_positions, lambda key, _: key[1:]
+        )
+
+        # Expansion: the Envoy routes that each route would come to, and those that are too many; nothing is translated
+        # before that is known. A listener answers for its own hostname also when it has no route, so that no less
+        # specific listener answers for it.
+        self.own_hosts = graph.derive("own_hosts", self.binds, expansion.to_own_hosts)
+        self.demands = graph.derive("demands", self.asking, on(expansion.to_demands))
+        self.all_hosts = graph.union("all_hosts", self.own_hosts, self.demands)
+        self.listener_hosts = graph.count("listener_hosts", self.all_hosts, lambda key, _demand: key[:2])
+        self.hosts_below = graph.count("hosts_below", self.listener_hosts, expansion.cover_of)
+        self.covered = graph.group(
+            "covered",
+            graph.derive("covered_parts", self.hosts_below, expansion.to_covered_parts),
+            lambda key, _count: key[:2],
+            fold=lambda _key, parts: at_most(sum(count for _, count in parts)),
+        )
+        self.crowds = graph.group(
+            "crowds",
+            self.demands,
+            lambda key, demand: key[:2] if weighs(key[1], demand) else None,
+            order=lambda _key, demand: demand.age,
+            fold=lambda _key, members: tuple((key[2], demand) for key, demand in members),
+        )
+        self.refused = graph.derive("refused", self.crowds, on(expansion.to_refused))
+        self.refused_of = graph.index("refused_of", self.refused, lambda key, _refused: key[2])
+        self.attached = graph.derive("attached", self.asking, on(expansion.to_attached))
+
+        # What a listener counts: routes that are accepted there, which those without one good rule are not.
+        self.accepted = graph.derive("accepted", self.attached, on(expansion.to_accepted))
+        self.accepted_counts = graph.count("accepted_counts", self.accepted, lambda key, _true: key[0])
+
+        # Envoy routes, in the order of precedence, by hostname of a listener.
+        self.routes = graph.derive("routes", self.attached, on(routes.to_routes))
+        self.route_lists = graph.group(
+            "route_lists",
+            self.routes,
+            lambda key, _route: (key.listener, key.hostname),
+            order=lambda _key, route: route.order,
+            fold=route_list,
+        )
+
+        # Matches that are never reached: found where several of one hostname ask for the same, not pair by pair.
+        self.same_matches = graph.group(
+            "same_matches", self.routes, routes.match_of, order=lambda _key, route: route.order, fold=routes.if_several
+        )
+        self.shadows = graph.derive("shadows", self.same_matches, routes.to_shadows)
+        self.shadows_of = graph.index("shadows_of", self.shadows, lambda key, _shadow: key.owner)
+
+        # Virtual hosts: a hostname that a more specific listener of the same bind answers for is left to it.
+        self.hosts = graph.derive("hosts", self.listener_hosts, on(routes.to_hosts))
+
+        # Clusters exist in a fleet while a route of that fleet uses them; endpoints while a cluster reads them.
+        self.cluster_uses = graph.union(
+            "cluster_uses",
+            graph.derive("route_cluster_uses", self.attached, on(clusters.to_route_cluster_uses)),
+            graph.derive("listener_cluster_uses", self.listener_filters, on(clusters.to_listener_cluster_uses)),
+        )
+        self.cluster_counts = graph.count("cluster_counts", self.cluster_uses, lambda key, _true: (key[0], key[1]))
+        self.clusters = graph.derive("clusters", self.cluster_counts, on(clusters.to_clusters))
+        self.endpoint_uses = graph.derive("endpoint_uses", self.clusters, clusters.to_endpoint_uses)
+        self.endpoint_counts = graph.count("endpoint_counts", self.endpoint_uses, lambda key, _true: (key[0], key[1]))
+        self.slices_of = graph.union(
+            "slices_of",
+            *(
+                graph.index(f"slices_of_{kind.name}", self.endpoint_slices, clusters.owner_by_label(kind))
+                for kind in KINDS.values()
+                if kind.label
+            ),
+        )
+
+        # What Envoy gets: bytes by fleet, type and name.
+        self.cluster_resources = graph.derive("cluster_resources", self.clusters, resources.to_cluster_resources)
+        self.endpoint_resources = graph.derive(
+            "endpoint_resources", self.endpoint_counts, on(clusters.to_endpoint_resources)
+        )
+        self.bind_counts = graph.count("bind_counts", self.binds, lambda _key, at: at.bind)
+        self.listener_resources = graph.derive(
+            "listener_resources", self.bind_counts, on(resources.to_listener_resources)
+        )
+        self.route_configurations = graph.group(
+            "route_configurations", self.hosts, lambda key, _host: key.bind, fold=route_configuration
+        )
+        self.route_resources = graph.derive("route_resources", self.route_configurations, resources.to_route_resources)
+        self.resources = graph.union(
+            "resources",
+            self.cluster_resources,
+            self.endpoint_resources,
+            self.listener_resources,
+            self.route_resources,
+        )
+
+        # What statuses say, from the same verdicts. Only from here on anything reads what the Envoys answered.
+        self.listener_states = graph.derive("listener_states", self.listeners, on(statuses.to_listener_states))
+        self.class_statuses = graph.derive("class_statuses", self.our_classes, on(statuses.to_class_statuses))
+        self.gateway_statuses = graph.derive("gateway_statuses", self.our_gateways, on(statuses.to_gateway_statuses))
+        self.http_route_statuses = graph.derive(
+            "http_route_statuses", self.http_routes, statuses.to_route_statuses(self, "HTTPRoute")
+        )
+        self.grpc_route_statuses = graph.derive(
+            "grpc_route_statuses", self.grpc_routes, statuses.to_route_statuses(self, "GRPCRoute")
+        )
+        self.uses_of_x_backends = graph.derive("uses_of_x_backends", self.parsed_rules, rules.to_uses_of_x_backends)
+        self.users_of_x_backends = graph.index(
+            "users_of_x_backends", self.uses_of_x_backends, lambda key, _true: key[0]
+        )
+        self.x_backend_statuses = graph.derive(
+            "x_backend_statuses", self.x_backends, on(statuses.to_x_backend_statuses)
+        )
+        self.statuses: Table[ObjectKey, ObjectStatus] = graph.union(
+            "statuses",
+            self.class_statuses,
+            self.gateway_statuses,
+            self.http_route_statuses,
+            self.grpc_route_statuses,
+            self.x_backend_statuses,
+        )
+
+        self._sources: Mapping[str, Source[Name, Any]] = {
+            "GatewayClass": self.gateway_classes,
+            "Gateway": self.gateways,
+            "HTTPRoute": self.http_routes,
+            "GRPCRoute": self.grpc_routes,
+            "ReferenceGrant": self.reference_grants,
+            "Namespace": self.namespaces,
+            "Service": self.services,
+            "ServiceImport": self.service_imports,
+            "XBackend": self.x_backends,
+            "EndpointSlice": self.endpoint_slices,
+            "ConfigMap": self.config_maps,
+        }
+
+    def change(self, kind: str, name: Name, row: KubeObject | None) -> tuple[Change, ...]:
+        """Give the change of an object for `apply`; none for a kind that nothing is derived from yet."""
+        source = self._sources.get(kind)
+        return () if source is None else (Change(source, name, row),)
+
+    def apply(self, changes: Iterable[Change]) -> Delta:
+        """Bring all tables up to date."""
+        return self.graph.apply(changes)
+
+    def _on(
+        self, derivation: Callable[[Pipeline, Read, K, V], Mapping[K2, V2]]
+    ) -> Callable[[Read, K, V], Mapping[K2, V2]]:
+        """Give a derivation the tables that it may read."""
+        return partial(derivation, self)
