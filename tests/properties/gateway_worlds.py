@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from hypothesis import strategies as st
 
+from tests.properties.filters_of_worlds import any_filter, external_auth
 from xdsserver.infrastructure.allocation import Pool
 from xdsserver.model.places import Delivery, DeliveryKey
 from xdsserver.objects import core
@@ -25,7 +26,6 @@ from xdsserver.objects import referencegrant as rg
 from xdsserver.objects.gatewayclass import GatewayClass, GatewayClassSpec
 from xdsserver.objects.meta import (
     GATEWAY_GROUP,
-    BackendObjectReference,
     KubeObject,
     LabelSelector,
     LabelSelectorRequirement,
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-VARIANTS = 58
-ABSENT = 6
-"""Of 64 states of a slot, the object is not there in the first 6."""
+VARIANTS = 145
+ABSENT = 15
+"""Of 160 states of a slot, the object is not there in the first 15."""
 STRANGEST = 0.6
 """How strange the last variant is: most worlds must still serve something, or little could go wrong in them."""
 
@@ -161,40 +161,27 @@ def _listener(dice: Dice, name: str, hostname: str | None) -> gw.GatewayListener
         (gw.RouteGroupKind(kind="TCPRoute"),),
         (http, gw.RouteGroupKind(kind="HTTPRoute", group="example.com")),
     )
-    filters = gw.ListenerFilters(requests=dice.some(lambda: _listener_filter(dice), least=1, most=3))
     return gw.GatewayListener(
         name=name,
         port=dice.pick(80, 80, 8080),
         protocol=dice.pick("HTTP", "HTTP", "HTTP", "HTTP", "HTTP", "TCP", "example.com/own"),
         hostname=dice.pick(hostname, hostname, None, "", *HOSTNAMES),
         allowed_routes=gw.AllowedRoutes(namespaces=namespaces, kinds=kinds),
-        filters=dice.pick(None, None, None, filters),
+        filters=dice.pick(None, None, None, _listener_filters(dice)),
     )
 
 
-def _listener_filter(dice: Dice) -> gw.ListenerFilter:
-    extension = LocalObjectReference(group="example.com", kind="Filter", name="f")
-    return dice.pick(
-        *[gw.ListenerFilter(type="ExternalAuth", external_auth=_external_auth(dice))] * 6,
-        gw.ListenerFilter(type="ExtensionRef", extension_ref=extension),
-        gw.ListenerFilter(type="ExternalAuth"),
-    )
+def _listener_filters(dice: Dice) -> gw.ListenerFilters:
+    def one() -> gw.ListenerFilter:
+        extension = LocalObjectReference(group="example.com", kind="Filter", name="own")
+        return dice.pick(
+            *[gw.ListenerFilter(type="ExternalAuth", external_auth=external_auth(dice))] * 6,
+            gw.ListenerFilter(type="ExternalAuth"),
+            gw.ListenerFilter(type="ExtensionRef", extension_ref=extension),
+            gw.ListenerFilter(type="RequestMirror"),
+        )
 
-
-def _external_auth(dice: Dice) -> gw.ExternalAuth:
-    """Give one that asks some backend; its own fields are never wrong, since a schema sees to that."""
-    return gw.ExternalAuth(
-        protocol=dice.pick("HTTP", "GRPC"),
-        backend_ref=BackendObjectReference(
-            name=dice.pick("web", "web", "api", "missing"),
-            namespace=dice.any(None, None, "pay", "shop"),
-            kind=dice.pick("Service", "Service", "Service", "ConfigMap"),
-            port=dice.pick(80, 80, 8080),
-        ),
-        grpc=dice.pick(None, gw.GrpcAuth(allowed_headers=("x-a",))),
-        http=dice.pick(None, gw.HttpAuth(path="check", allowed_headers=("x-a",), allowed_response_headers=("x-b",))),
-        forward_body=dice.pick(None, gw.ForwardBody(), gw.ForwardBody(max_size=1024)),
-    )
+    return gw.ListenerFilters(requests=dice.some(one, least=1, most=3))
 
 
 def http_route(dice: Dice, name: Name) -> hr.HTTPRoute:
@@ -223,7 +210,7 @@ def _parent(dice: Dice) -> hr.ParentReference:
 def _rule(dice: Dice) -> hr.HTTPRouteRule:
     return hr.HTTPRouteRule(
         matches=dice.some(lambda: _match(dice), least=1, most=3) if dice.pick(1, 1, 1, 0) else (),
-        filters=dice.pick((), (), (_filter(dice),), (_filter(dice), _filter(dice))),
+        filters=dice.pick((), (), (any_filter(dice),), (any_filter(dice), any_filter(dice))),
         backend_refs=dice.some(lambda: _backend(dice), least=1, most=3) if dice.pick(1, 1, 1, 1, 0) else (),
         name=dice.pick(None, None, "named"),
         timeouts=dice.pick(None, None, None, None, *_TIMEOUTS),
@@ -332,7 +319,7 @@ def _grpc_match(dice: Dice) -> gr.GRPCRouteMatch:
 
 def _grpc_filter(dice: Dice) -> gr.GRPCRouteFilter:
     """Give a filter as HTTPRoutes have them, the fields that there are."""
-    one = _filter(dice)
+    one = any_filter(dice)
     return gr.GRPCRouteFilter(
         type=one.type,
         request_header_modifier=one.request_header_modifier,
@@ -355,23 +342,6 @@ def _grpc_backend(dice: Dice) -> gr.GRPCBackendRef:
     )
 
 
-def _filter(dice: Dice) -> hr.HTTPRouteFilter:
-    edits = hr.HTTPHeaderFilter(
-        set=dice.sample((hr.HTTPHeader(name="x-a", value="100%"), hr.HTTPHeader(name="X-A", value="2")), most=2),
-        add=dice.sample((hr.HTTPHeader(name="x-b", value="%REQ(x)%"), hr.HTTPHeader(name="x-c", value="")), most=2),
-        remove=dice.sample(("x-d", "x-e"), most=2),
-    )
-    host = hr.HTTPHeaderFilter(set=(hr.HTTPHeader(name="Host", value="h"),))
-    return dice.pick(
-        hr.HTTPRouteFilter(type="RequestHeaderModifier", request_header_modifier=edits),
-        hr.HTTPRouteFilter(type="RequestHeaderModifier", request_header_modifier=edits),
-        hr.HTTPRouteFilter(type="RequestHeaderModifier", request_header_modifier=edits),
-        hr.HTTPRouteFilter(type="RequestHeaderModifier", request_header_modifier=host),
-        hr.HTTPRouteFilter(type="ExtensionRef"),
-        hr.HTTPRouteFilter(type="ExternalAuth", external_auth=_external_auth(dice)),
-    )
-
-
 def _backend(dice: Dice) -> hr.HTTPBackendRef:
     return hr.HTTPBackendRef(
         name=dice.pick("web", "web", "api", "missing"),
@@ -380,7 +350,7 @@ def _backend(dice: Dice) -> hr.HTTPBackendRef:
         group=dice.pick("", "", "", "", "", "example.com"),
         port=dice.pick(80, 80, 8080, 8080, 53, None),
         weight=dice.pick(1, 1, None, 0, 3, 1_000_000),
-        filters=dice.pick((), (), (), (_filter(dice),)),
+        filters=dice.pick((), (), (), (any_filter(dice),)),
     )
 
 

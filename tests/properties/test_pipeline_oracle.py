@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, given, settings
 
+from tests.properties.filters_of_worlds import FILTERS
 from tests.properties.gateway_worlds import histories, reconciler, settled, take, world
 from tests.properties.oracle import assert_empties, assert_equal_to_recomputed, assert_same_rows
 from tests.properties.served import assert_fits_together
+from xdsserver.filters import registry
 from xdsserver.gatewayapi.statuses import all_conditions
+from xdsserver.model.routing import Forward
 from xdsserver.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -101,3 +104,18 @@ def test_the_worlds_reach_every_verdict() -> None:
         ("GRPCRoute", "ResolvedRefs", "False", "BackendNotFound"),
         ("GRPCRoute", "ResolvedRefs", "False", "RefNotPermitted"),
     }
+
+
+def test_the_worlds_use_every_slice() -> None:
+    """Each filter and field of the registry is served on rules, filters on backends too."""
+    pipelines = [settled(world(number)).pipeline for number in range(300)]
+    rules = [one.rule for pipeline in pipelines for one in pipeline.rules.rows.values() if one.rule is not None]
+    forwards = [rule.action for rule in rules if isinstance(rule.action, Forward)]
+    on_rules = {filter_.type for rule in rules for filter_ in rule.filters}
+    on_shares = {filter_.type for action in forwards for share in action.shares for filter_ in share.filters}
+    assert on_rules | on_shares == {one.type for one in registry.SLICES}
+    assert FILTERS.keys() - {"ExtensionRef"} == {one.type for one in registry.FILTERS}
+    assert on_shares >= FILTERS.keys() - {"ExtensionRef"}
+    assert any(key.turn for pipeline in pipelines for key in pipeline.routes.rows), "no rule is split"
+    assert any(pipeline.shadows.rows for pipeline in pipelines), "no match is in the way of another"
+    assert any(pipeline.filter_positions.rows for pipeline in pipelines), "no listener has filters"

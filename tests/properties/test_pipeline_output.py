@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.properties.gateway_worlds import Objects, Slot
 
 WORLDS = 150
-TO_ENVOY = 100
+TO_ENVOY = 300
 
 
 def test_envoy_accepts_what_any_world_comes_to(tmp_path: Path) -> None:
