@@ -35,6 +35,7 @@ class Terminal:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._serving: list[asyncio.subprocess.Process] = []
         self._marker = uuid.uuid4().hex
         self._ports = {port: str(free_port()) for port in PORTS}
         tools = folder / ".tools"
@@ -81,6 +82,10 @@ class Terminal:
                 async with asyncio.timeout(5):
                     while self._pids():  # noqa: ASYNC110 (other processes, nothing to await)
                         await asyncio.sleep(0.02)
+        # Their pipes too: what is still open when the loop closes is told of in whatever test runs then.
+        async with asyncio.timeout(5):
+            for process in self._serving:
+                await process.communicate()
 
     async def _start(self, script: str) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
@@ -100,6 +105,7 @@ class Terminal:
 
     async def _serve(self, block: Block) -> None:
         process = await self._start(block.script)
+        self._serving.append(process)
         assert process.stdout is not None
         said = []
         async with asyncio.timeout(PATIENCE_S):
