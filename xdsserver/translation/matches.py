@@ -59,7 +59,7 @@ def _set_call(out: RouteMatch, call: CallMatch) -> None:
 
 
 def _header(match: ValueMatch) -> HeaderMatcher:
-    """Several values of one header are compared joined by commas, which is what Envoy does."""
+    """Of a header that a request repeats any value may match: HTTPHeaderMatch leaves it open, Envoy 1.40 does that."""
     return HeaderMatcher(name=match.name, string_match=_string(match))
 
 
