@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from hypothesis import strategies as st
 
+from tests.properties import backends_of_worlds as backends
 from tests.properties.filters_of_worlds import any_filter, external_auth
 from xdsserver.infrastructure.allocation import Pool
 from xdsserver.model.places import Delivery, DeliveryKey
@@ -343,12 +344,13 @@ def _grpc_backend(dice: Dice) -> gr.GRPCBackendRef:
 
 
 def _backend(dice: Dice) -> hr.HTTPBackendRef:
+    group, kind = backends.group_and_kind(dice)
     return hr.HTTPBackendRef(
         name=dice.pick("web", "web", "api", "missing"),
         namespace=dice.any(None, None, "pay", "shop"),
-        kind=dice.pick("Service", "Service", "Service", "Service", "ConfigMap"),
-        group=dice.pick("", "", "", "", "", "example.com"),
-        port=dice.pick(80, 80, 8080, 8080, 53, None),
+        kind=kind,
+        group=group,
+        port=None if kind == "XBackend" and dice.any(1, 1, 0) else dice.pick(80, 80, 8080, 8080, 53, None),
         weight=dice.pick(1, 1, None, 0, 3, 1_000_000),
         filters=dice.pick((), (), (), (any_filter(dice),)),
     )
@@ -364,8 +366,8 @@ def reference_grant(dice: Dice, name: Name) -> rg.ReferenceGrant:
 
     def to() -> rg.ReferenceGrantTo:
         return rg.ReferenceGrantTo(
-            group=dice.pick("", "", "example.com"),
-            kind=dice.pick("Service", "Service", "Secret"),
+            group=dice.pick("", "", "example.com", "multicluster.x-k8s.io"),
+            kind=dice.pick("Service", "Service", "Secret", "ServiceImport"),
             name=dice.any(None, "web", "web", ""),
         )
 
@@ -389,6 +391,7 @@ def service(dice: Dice, name: Name) -> core.Service:
         metadata=dice.metadata(name),
         spec=core.ServiceSpec(
             type=type_,
+            selector=dice.pick(*backends.SELECTORS),
             ports=dice.pick((http,), (http, *dice.sample(more, least=1, most=3)), (http, *more), ()),
             cluster_ip=dice.pick("10.0.0.1", "None"),
             external_name="backend.example.com" if type_ == "ExternalName" else dice.pick("", "left.over.example.com"),
@@ -415,7 +418,7 @@ def endpoint_slice(dice: Dice, name: Name) -> core.EndpointSlice:
         metadata=ObjectMeta(
             name=metadata.name,
             namespace=metadata.namespace,
-            labels={core.SERVICE_NAME_LABEL: owner} if owner else {},
+            labels=backends.labels(dice, owner),
             annotations=metadata.annotations,
         ),
         address_type=dice.pick(family, family, family, "FQDN"),
@@ -454,6 +457,7 @@ _MAKERS: dict[str, tuple[Callable[[Dice, Name], KubeObject], tuple[Name, ...]]] 
         endpoint_slice,
         (Name("shop", "web-1"), Name("shop", "web-2"), Name("shop", "api-1"), Name("pay", "web-1")),
     ),
+    **backends.MAKERS,
 }
 
 POOLS: dict[Slot, tuple[KubeObject | None, ...]] = {

@@ -102,7 +102,10 @@ def test_the_worlds_reach_every_verdict() -> None:
         ("GRPCRoute", "PartiallyInvalid", "True", "UnsupportedValue"),
         ("GRPCRoute", "ResolvedRefs", "True", "ResolvedRefs"),
         ("GRPCRoute", "ResolvedRefs", "False", "BackendNotFound"),
-        ("GRPCRoute", "ResolvedRefs", "False", "RefNotPermitted"),
+        ("GRPCRoute", "ResolvedRefs", "False", "RefNotPermitted"),        ("HTTPRoute", "ResolvedRefs", "False", "BackendNotAccepted"),
+        ("XBackend", "Accepted", "True", "Accepted"),
+        ("XBackend", "Accepted", "False", "UnsupportedValue"),
+        ("XBackend", "Accepted", "False", "NoValidCACertificate"),
     }
 
 

@@ -35,7 +35,7 @@ def test_a_route_with_a_hostname_of_its_own_changes_its_route_configurations_onl
     running = settled(world(number))
     pipeline = running.pipeline
     # Those of GRPCRoutes speak HTTP/2, also to ports that an HTTPRoute would reach by a cluster of its own.
-    used = [key for _fleet, key in pipeline.clusters.rows if key.protocol == "http1"]
+    used = [key for _fleet, key in pipeline.clusters.rows if (key.kind, key.protocol) == ("Service", "http1")]
     route = HTTPRoute(
         metadata=ObjectMeta(name="unrelated", namespace="shop", uid="unrelated"),
         spec=HTTPRouteSpec(
