@@ -29,7 +29,7 @@ SELECTORS: tuple[Mapping[str, str], ...] = ({"app": "web"}, {"app": "web"}, {"ap
 def group_and_kind(dice: Dice) -> tuple[str, str]:
     """Choose what a reference names: mostly a Service."""
     return dice.pick(
-        *[("", "Service")] * 6,
+        *[("", "Service")] * 10,
         (MULTICLUSTER_GROUP, "ServiceImport"),
         (MULTICLUSTER_GROUP, "ServiceImport"),
         (xb.XGATEWAY_GROUP, "XBackend"),

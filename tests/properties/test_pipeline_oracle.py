@@ -61,11 +61,15 @@ class Told:
                     known[key] = row
 
 
+MANY = 600
+"""Worlds in which what is rare happens too."""
+
+
 def test_the_worlds_reach_every_verdict() -> None:
     """The histories prove little unless their worlds get as far as users do, in success and in failure."""
     verdicts = {
         (key.kind, condition.type, condition.status.value, condition.reason)
-        for number in range(300)
+        for number in range(MANY)
         for key, status in settled(world(number)).pipeline.statuses.rows.items()
         for _part, condition in all_conditions(status)
     }
@@ -112,7 +116,7 @@ def test_the_worlds_reach_every_verdict() -> None:
 
 def test_the_worlds_use_every_slice() -> None:
     """Each filter and field of the registry is served on rules, filters on backends too."""
-    pipelines = [settled(world(number)).pipeline for number in range(300)]
+    pipelines = [settled(world(number)).pipeline for number in range(MANY)]
     rules = [one.rule for pipeline in pipelines for one in pipeline.rules.rows.values() if one.rule is not None]
     forwards = [rule.action for rule in rules if isinstance(rule.action, Forward)]
     on_rules = {filter_.type for rule in rules for filter_ in rule.filters}
