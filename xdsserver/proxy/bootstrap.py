@@ -38,6 +38,7 @@ from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpPro
 from google.protobuf import any_pb2, duration_pb2, json_format, struct_pb2, wrappers_pb2
 
 from xdsserver.model.routing import MAX_REGEX_INSTRUCTIONS
+from xdsserver.translation.edge import Default
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -47,6 +48,36 @@ XDS_CLUSTER = "xdsserver"
 
 MAX_SOCKET_PATH_BYTES = 107
 """`sun_path` of unix(7) holds 108 bytes, the last of them a zero."""
+
+
+MAX_CONNECTIONS = Default(
+    field="max_active_downstream_connections",
+    value=50_000,
+    means="up to 50,000 client connections over all listeners of an Envoy; more are closed as soon as they are made",
+    why="each costs memory; those that are there are served on",
+)
+
+RUNTIME: tuple[Default, ...] = (
+    Default(
+        field="http.max_requests_per_io_cycle",
+        value=1,
+        means="a connection is read one request at a time, however many it sends at once",
+        why="others get their turn between the requests of one that floods (rapid reset)",
+    ),
+    Default(
+        field="overload.premature_reset_total_stream_count",
+        value=500,
+        means="an HTTP/2 connection that resets most of its first 500 requests is closed",
+        why="a client that only opens and resets streams wants our work and no answer (rapid reset)",
+    ),
+    Default(
+        field="re2.max_program_size.error_level",
+        value=MAX_REGEX_INSTRUCTIONS,
+        means=f"regular expressions of up to {MAX_REGEX_INSTRUCTIONS:,} RE2 instructions; a larger one drops its rule",
+        why="Envoy takes 100, too few for a name of 64 letters; we check by what it will take",
+    ),
+)
+"""What only the runtime of an Envoy can set; fields are its keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +114,7 @@ class BootstrapOptions:
     fleet: str
     xds: TcpAddress | UnixSocket
     admin: TcpAddress | UnixSocket
-    max_downstream_connections: int = 50_000
+    max_downstream_connections: int = MAX_CONNECTIONS.value
     max_heap_bytes: int | None = None
     initial_fetch_timeout_s: float = 15.0
 
@@ -173,18 +204,8 @@ def _xds_cluster(xds: TcpAddress | UnixSocket) -> Cluster:
 
 
 def _runtime() -> LayeredRuntime:
-    """What only runtime can set: two guards of Envoy's edge profile (both against rapid reset), and a limit.
-
-    The limit is on regular expressions of routes, which we check by it before Envoy sees them.
-    """
     layer = struct_pb2.Struct()
-    layer.update(
-        {
-            "http.max_requests_per_io_cycle": 1,
-            "overload.premature_reset_total_stream_count": 500,
-            "re2.max_program_size.error_level": MAX_REGEX_INSTRUCTIONS,
-        }
-    )
+    layer.update({one.field: one.value for one in RUNTIME})
     # An admin layer, as Envoy has by default: without it /runtime_modify would be refused.
     return LayeredRuntime(
         layers=[

@@ -11,6 +11,7 @@ from envoy.extensions.network.dns_resolver.cares.v3.cares_dns_resolver_pb2 impor
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
 
 from xdsserver.model.backends import FromDns, FromSlices
+from xdsserver.translation.edge import BUFFER, CONNECT_TIMEOUT, with_defaults
 from xdsserver.translation.sources import ads
 from xdsserver.translation.upstream_tls import transport_socket
 from xdsserver.xds.resource import Resource
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
     from xdsserver.model.backends import Cluster, Endpoints
     from xdsserver.model.routing import HttpVersion
 
-_CONNECT_TIMEOUT_S = 5
-
 _RETRIES_AT_ONCE = 1024
 """How many requests to a cluster may be waiting for another try or be in one: as many as it may have requests at all.
 
 Envoy's own 3 would answer with the failure what a rule wants tried again, as soon as there is some traffic.
 """
+
+_DEFAULTS = with_defaults(EnvoyCluster(), (CONNECT_TIMEOUT, BUFFER))
+"""Made once, as there are many clusters."""
 
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 """The key under which a cluster says how it speaks HTTP."""
@@ -34,8 +36,9 @@ _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 def cluster(cluster_: Cluster) -> Resource:
     """Translate a cluster; its endpoints are a resource of their own, so that they can change without it."""
     name = str(cluster_.key)
-    out = EnvoyCluster(name=name)
-    out.connect_timeout.seconds = _CONNECT_TIMEOUT_S
+    out = EnvoyCluster()
+    out.CopyFrom(_DEFAULTS)
+    out.name = name
     out.circuit_breakers.thresholds.add().max_retries.value = _RETRIES_AT_ONCE
     _speak(out, cluster_.key.protocol)
     if cluster_.tls is not None:

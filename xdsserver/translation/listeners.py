@@ -8,14 +8,12 @@ from envoy.config.core.v3.address_pb2 import SocketAddress
 from envoy.config.listener.v3.listener_pb2 import Listener
 
 from xdsserver.translation.connection_manager import connection_manager
+from xdsserver.translation.edge import BUFFER, with_defaults
 from xdsserver.translation.layout import route_configuration_name
 from xdsserver.xds.resource import Resource
 
 if TYPE_CHECKING:
     from xdsserver.model.places import Bind
-
-_BUFFER_BYTES = 32 * 1024
-"""How much Envoy holds of a connection whose other side is slow: with many clients this is what memory goes by."""
 
 
 def listener_name(bind: Bind) -> str:
@@ -25,11 +23,10 @@ def listener_name(bind: Bind) -> str:
 
 def http_listener(bind: Bind, listener_filters: int) -> Resource:
     """Open a bind for plain HTTP; `listener_filters` is how many filters the listener with most of them has."""
-    out = Listener(name=listener_name(bind))
+    out = with_defaults(Listener(name=listener_name(bind)), (BUFFER,))
     out.address.socket_address.protocol = SocketAddress.TCP
     out.address.socket_address.address = bind.ip
     out.address.socket_address.port_value = bind.port
-    out.per_connection_buffer_limit_bytes.value = _BUFFER_BYTES
     manager = connection_manager(f"http_{bind.port}", route_configuration_name(bind), listener_filters)
     chain = out.filter_chains.add()
     filter_ = chain.filters.add(name="envoy.filters.network.http_connection_manager")
