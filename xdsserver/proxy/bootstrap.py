@@ -130,7 +130,8 @@ def build_bootstrap(options: BootstrapOptions) -> Bootstrap:
         raise ValueError(message)
     bootstrap = Bootstrap(
         node=Node(id=options.node_id, cluster=options.fleet),
-        admin=Admin(address=_address(options.admin, mode=0o600)),
+        # Whoever asks how it is must get an answer also where clients hold all connections that there may be.
+        admin=Admin(address=_address(options.admin, mode=0o600), ignore_global_conn_limit=True),
         dynamic_resources=_dynamic_resources(options),
         layered_runtime=_runtime(),
         overload_manager=_overload_manager(options),
