@@ -67,7 +67,7 @@ RUNTIME: tuple[Default, ...] = (
     Default(
         field="overload.premature_reset_total_stream_count",
         value=500,
-        means="an HTTP/2 connection that resets most of its first 500 requests is closed",
+        means="an HTTP/2 connection is closed once it reset 250 requests within a second of each, and half of all",
         why="a client that only opens and resets streams wants our work and no answer (rapid reset)",
     ),
     Default(

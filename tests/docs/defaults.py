@@ -1,0 +1,56 @@
+"""What listeners do with clients where nobody says otherwise: the tables of the edge profile and of the bootstrap."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from tests.docs.reference import DOCS, MADE
+from xdsserver.proxy.bootstrap import MAX_CONNECTIONS, RUNTIME
+from xdsserver.translation.edge import BUFFER, CONNECT_TIMEOUT, CONNECTION_MANAGER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from xdsserver.translation.edge import Default
+
+PAGE = DOCS / "reference" / "defaults.md"
+
+INTRODUCTION = f"""\
+{MADE}# Defaults of the edge
+
+What clients meet at every HTTP listener, and why. None of it can be set. What a route can say for itself is in
+[timeouts, retries and sessions](timeouts-retries-sessions.md); a request has no time limit unless its rule sets one.
+
+What it means for odd and hostile requests is shown in [the edge](rules.md#the-edge). Worth knowing:
+
+- `/admin;x`, `/ADMIN` and `/%zz` are paths of their own, and a rule for `/admin` is not about them. Where a backend
+  takes them for `/admin`, write rules that allow what is known, in place of one that refuses the rest.
+- X-Forwarded-Host, X-Forwarded-Port, Forwarded and X-Real-IP of a client reach the backend as they are.
+  X-Envoy-External-Address and the last address in X-Forwarded-For are what we saw.
+- Of two Host headers none is taken: they meet the rules for any hostname, or 404.
+- Names of gRPC metadata must not hold underscores.
+"""
+
+
+def page() -> str:
+    """Make the page."""
+    return "\n".join(
+        (
+            INTRODUCTION,
+            *_table("Requests and connections of clients", (*CONNECTION_MANAGER, BUFFER)),
+            *_table("Connections to backends", (CONNECT_TIMEOUT, BUFFER)),
+            *_table("An Envoy as a whole", (MAX_CONNECTIONS, *RUNTIME)),
+        )
+    )
+
+
+def _table(title: str, defaults: Iterable[Default]) -> Iterable[str]:
+    yield f"## {title}\n\n| what happens | why | Envoy's field |\n|---|---|---|"
+    for one in defaults:
+        yield f"| {one.means} | {one.why} | `{one.field}: {_value(one)}` |"
+    yield ""
+
+
+def _value(default: Default) -> str:
+    return default.value if isinstance(default.value, str) else json.dumps(default.value)
