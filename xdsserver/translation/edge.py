@@ -66,7 +66,8 @@ CONNECTION_MANAGER: tuple[Default, ...] = (
         why="what a client says of itself is not to be trusted; `X-Envoy-External-Address` is the address that we saw",
     ),
     Default(
-        # The broadcast address, which nobody calls from: without a range Envoy takes all private addresses for its own.
+        # The broadcast address, which nobody calls from: an empty list stands for all private addresses, and so does no
+        # list to older Envoys.
         field="internal_address_config",
         value={"cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}]},
         means="x-envoy-* headers are taken from all clients, on private addresses and this machine too",
