@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.properties import backends_of_worlds as backends
 from xdsserver.objects import gateway as gw
 from xdsserver.objects import httproute as hr
 from xdsserver.objects.meta import BackendObjectReference, LocalObjectReference
@@ -76,11 +77,13 @@ def _rewrite(dice: Dice) -> hr.HTTPRouteFilter:
 
 
 def _reference(dice: Dice) -> BackendObjectReference:
+    group, kind = backends.group_and_kind(dice)
     return BackendObjectReference(
         name=dice.pick("api", "web", "missing"),
         namespace=dice.any(None, None, "pay"),
-        kind=dice.pick("Service", "Service", "Service", "ConfigMap"),
-        port=dice.pick(80, 80, 8080, None),
+        group=group,
+        kind=kind,
+        port=None if kind == "XBackend" else dice.pick(80, 80, 8080, None),
     )
 
 

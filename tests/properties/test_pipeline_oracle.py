@@ -114,7 +114,7 @@ def test_the_worlds_reach_every_verdict() -> None:
     }
 
 
-def test_the_worlds_use_every_slice() -> None:
+def test_the_worlds_use_every_slice_and_every_kind_of_backend() -> None:
     """Each filter and field of the registry is served on rules, filters on backends too."""
     pipelines = [settled(world(number)).pipeline for number in range(MANY)]
     rules = [one.rule for pipeline in pipelines for one in pipeline.rules.rows.values() if one.rule is not None]
@@ -124,6 +124,8 @@ def test_the_worlds_use_every_slice() -> None:
     assert on_rules | on_shares == {one.type for one in registry.SLICES}
     assert FILTERS.keys() - {"ExtensionRef"} == {one.type for one in registry.FILTERS}
     assert on_shares >= FILTERS.keys() - {"ExtensionRef"}
+    kinds = {key.kind for pipeline in pipelines for _fleet, key in pipeline.clusters.rows}
+    assert kinds == {"Service", "ServiceImport", "XBackend"}
     assert any(key.turn for pipeline in pipelines for key in pipeline.routes.rows), "no rule is split"
     assert any(pipeline.shadows.rows for pipeline in pipelines), "no match is in the way of another"
     assert any(pipeline.filter_positions.rows for pipeline in pipelines), "no listener has filters"
