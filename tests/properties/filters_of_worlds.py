@@ -1,19 +1,24 @@
-"""Filters of generated routes: every type that the registry knows, plain first, then what the schema also lets in.
+"""Filters of generated routes: those of the golden cases, so that a new one is there by itself, and stranger ones.
 
-Some have their own part missing, or values that only an older or a newer schema lets in, by which they may have come.
+Strange ones have their own part missing, or values that only an older or a newer schema lets in, by which they may have
+come.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING
 
+from tests.golden.cases import all_cases, scan
 from tests.properties import backends_of_worlds as backends
 from xdsserver.objects import gateway as gw
 from xdsserver.objects import httproute as hr
 from xdsserver.objects.meta import BackendObjectReference, LocalObjectReference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from tests.properties.gateway_worlds import Dice
 
@@ -22,8 +27,22 @@ _TERNARY = (None, True, False)
 
 
 def any_filter(dice: Dice) -> hr.HTTPRouteFilter:
-    """Choose one of all filters, none much more often than another."""
-    return dice.any(*FILTERS.values())(dice)
+    """Choose one of all filters, no type much more often than another."""
+    if dice.any(1, 1, 0):
+        return dice.any(*_STRANGE)(dice)
+    return dice.any(*dice.any(*_of_golden_cases().values()))
+
+
+@cache
+def _of_golden_cases() -> Mapping[str, tuple[hr.HTTPRouteFilter, ...]]:
+    """Collect the filters of routes in the golden cases of filters, by type."""
+    objects = (one.object for case in all_cases() if case.name.startswith("filters/") for one in scan(case).changes)
+    rules = (rule for one in objects if isinstance(one, hr.HTTPRoute) for rule in one.spec.rules)
+    found: dict[str, dict[hr.HTTPRouteFilter, None]] = defaultdict(dict)
+    for rule in rules:
+        for filter_ in chain(rule.filters, *(backend.filters for backend in rule.backend_refs)):
+            found[filter_.type][filter_] = None
+    return {type_: tuple(filters) for type_, filters in found.items()}
 
 
 def _edits(dice: Dice) -> hr.HTTPHeaderFilter:
@@ -137,14 +156,4 @@ def _extension(dice: Dice) -> hr.HTTPRouteFilter:
     return hr.HTTPRouteFilter(type=dice.pick("ExtensionRef", "Compression"), extension_ref=dice.pick(reference, None))
 
 
-FILTERS: Mapping[str, Callable[[Dice], hr.HTTPRouteFilter]] = {
-    "RequestHeaderModifier": _request_headers,
-    "ResponseHeaderModifier": _response_headers,
-    "RequestRedirect": _redirect,
-    "URLRewrite": _rewrite,
-    "RequestMirror": _mirror,
-    "CORS": _cors,
-    "ExternalAuth": _auth,
-    "ExtensionRef": _extension,
-}
-"""How each type is made; a test holds this to the registry."""
+_STRANGE = (_request_headers, _response_headers, _redirect, _rewrite, _mirror, _cors, _auth, _extension)

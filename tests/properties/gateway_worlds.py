@@ -211,7 +211,7 @@ def _parent(dice: Dice) -> hr.ParentReference:
 def _rule(dice: Dice) -> hr.HTTPRouteRule:
     return hr.HTTPRouteRule(
         matches=dice.some(lambda: _match(dice), least=1, most=3) if dice.pick(1, 1, 1, 0) else (),
-        filters=dice.pick((), (), (any_filter(dice),), (any_filter(dice), any_filter(dice))),
+        filters=dice.any((), (), (any_filter(dice),), (any_filter(dice), any_filter(dice))),
         backend_refs=dice.some(lambda: _backend(dice), least=1, most=3) if dice.pick(1, 1, 1, 1, 0) else (),
         name=dice.pick(None, None, "named"),
         timeouts=dice.pick(None, None, None, None, *_TIMEOUTS),
@@ -292,7 +292,7 @@ def grpc_route(dice: Dice, name: Name) -> gr.GRPCRoute:
 def _grpc_rule(dice: Dice) -> gr.GRPCRouteRule:
     return gr.GRPCRouteRule(
         matches=dice.some(lambda: _grpc_match(dice), least=1, most=2) if dice.pick(1, 1, 1, 0) else (),
-        filters=dice.pick((), (), (_grpc_filter(dice),), (_grpc_filter(dice), _grpc_filter(dice))),
+        filters=dice.any((), (), (_grpc_filter(dice),), (_grpc_filter(dice), _grpc_filter(dice))),
         backend_refs=dice.some(lambda: _grpc_backend(dice), least=1, most=3) if dice.pick(1, 1, 1, 1, 0) else (),
     )
 
@@ -339,7 +339,7 @@ def _grpc_backend(dice: Dice) -> gr.GRPCBackendRef:
         namespace=one.namespace,
         port=one.port,
         weight=one.weight,
-        filters=dice.pick((), (), (), (_grpc_filter(dice),)),
+        filters=dice.any((), (), (), (_grpc_filter(dice),)),
     )
 
 
@@ -352,7 +352,7 @@ def _backend(dice: Dice) -> hr.HTTPBackendRef:
         group=group,
         port=None if kind == "XBackend" and dice.any(1, 1, 0) else dice.pick(80, 80, 8080, 8080, 53, None),
         weight=dice.pick(1, 1, None, 0, 3, 1_000_000),
-        filters=dice.pick((), (), (), (any_filter(dice),)),
+        filters=dice.any((), (), (), (any_filter(dice),)),
     )
 
 

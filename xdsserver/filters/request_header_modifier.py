@@ -19,7 +19,7 @@ class RequestHeaderModifier:
     """The slice; see `slices.RouteFilter`. The settings are HeaderEdits."""
 
     type = "RequestHeaderModifier"
-    features: tuple[str, ...] = ("HTTPRouteBackendRequestHeaderModification",)
+    features: tuple[str, ...] = ("GRPCRouteRequestHeaderModifier", "HTTPRouteBackendRequestHeaderModification")
     repeatable = False
     excludes: tuple[str, ...] = ()
 

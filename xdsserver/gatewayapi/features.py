@@ -9,13 +9,11 @@ from __future__ import annotations
 FEATURES: tuple[str, ...] = (
     "GRPCRoute",
     "GRPCRouteNamedRouteRule",
-    "GRPCRouteRequestHeaderModifier",
     "GatewayAddressEmpty",
     "GatewayHTTPListenerIsolation",
     "GatewayListenerFilters",
     "GatewayPort8080",
     "GatewayRouteHostnameIntersectionPrecedence",
-    "GRPCRouteNamedRouteRule",
     "HTTPRouteDestinationPortMatching",
     "HTTPRouteMethodMatching",
     "HTTPRouteNamedRouteRule",
