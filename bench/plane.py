@@ -81,13 +81,12 @@ class Plane(Standalone):
             keep_envoy=False,
         )
         super().__init__(settings, _silent)
-        self._timed = TimedServer(Cache(), XdsOptions((socket,), Rules(fleet_of=lambda _node: FLEET)), self._on_event)
-        self._server = self._timed
+        self._timed = TimedServer(Cache(), XdsOptions((socket,), Rules(fleet_of=lambda _node: FLEET)), self._heard)
+        self._plane.server = self._timed
         self._acked = asyncio.Event()
 
-    @override
-    def _on_event(self, event: Event) -> None:
-        super()._on_event(event)
+    def _heard(self, event: Event) -> None:
+        self._plane.on_event(event)
         if isinstance(event, Acked) and event.type_url == ROUTE:
             self._acked.set()
 
@@ -110,8 +109,8 @@ class Plane(Standalone):
         everything = worlds.changes([*worlds.base(port, backend_port), *worlds.routes(count)])
         begun = time.monotonic_ns()
         _say({"begun_ns": begun})
-        self._objects(everything)
-        self._server.ready()
+        self._plane.objects(everything)
+        self._plane.server.ready()
         await self._acked.wait()
         _say({"acked_ns": time.monotonic_ns()})
 
@@ -121,7 +120,7 @@ class Plane(Standalone):
         sent = self._timed.written_bytes
         cpu_ns = time.process_time_ns()
         begun = time.monotonic_ns()
-        self._objects([change])
+        self._plane.objects([change])
         await self._acked.wait()
         # One turn of the loop later what the answer means for statuses is decided too.
         await asyncio.sleep(0)
@@ -135,7 +134,7 @@ class Plane(Standalone):
         )
 
     def _dump(self, path: Path) -> None:
-        resources = self._reconciler.pipeline.resources.rows.values()
+        resources = self._plane.reconciler.pipeline.resources.rows.values()
         path.write_text(json.dumps([[one.type_url, one.name, one.body.hex()] for one in resources]))
         _say({"dumped": str(path)})
 

@@ -1,9 +1,4 @@
-"""The composition root: the only module that knows every part, and puts them together into a run.
-
-folder ──scans──► Reconciler ──resources──► XdsServer ──► Envoy
-▲   └────statuses──► notices          │
-└───────────deliveries◄───────────────┘
-"""
+"""A folder of YAML, served by a local Envoy (or by any that connects); and what all ways to run have in common."""
 
 from __future__ import annotations
 
@@ -13,6 +8,7 @@ import errno
 import gc
 import socket
 from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xdsserver.files import Folder, scans
@@ -36,11 +32,11 @@ from xdsserver.xds.resource import LISTENER, ROUTE
 from xdsserver.xds.rules import Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
     from xdsserver.infrastructure.allocation import Written
     from xdsserver.model.places import ListenerKey
-    from xdsserver.objects.meta import Name
+    from xdsserver.objects.meta import Name, ObjectKey
     from xdsserver.observe.notices import Report
     from xdsserver.reconciler import ObjectChange, Outcome
     from xdsserver.settings import StandaloneSettings
@@ -90,16 +86,15 @@ def _uncollected() -> Iterator[None]:
 
 
 class Standalone:
-    """A folder of YAML, served by a local Envoy (or by any that connects)."""
+    """One run of a folder."""
 
     def __init__(self, settings: StandaloneSettings, report: Report) -> None:
         self._settings = settings
         self._report = report
         self._folder = Folder(settings.folder)
         self._narrator = Narrator(report, settings.folder)
-        self._whereabouts = Whereabouts(self._socket_of, self._folder.place)
         self._state_file = settings.state_dir / "allocations.json"
-        self._reconciler = Reconciler(
+        reconciler = Reconciler(
             Surroundings(
                 Pool(FLEET, settings.pool),
                 can_open,
@@ -108,14 +103,13 @@ class Standalone:
             ),
             self._read_state(),
         )
-        self._kept = self._reconciler.written
-        self._ledger = Ledger()
-        self._answered: set[DeliveryKey] = set()
+        self._kept = reconciler.written
         socket_address = f"unix:{settings.runtime_dir / 'xds.sock'}"
         addresses = (*((socket_address,) if settings.run_envoy else ()), *settings.xds)
         # There is one fleet: whoever may connect (this machine only) gets it.
         rules = Rules(fleet_of=lambda _node: FLEET)
-        self._server = XdsServer(Cache(), XdsOptions(addresses, rules), self._on_event)
+        hooks = Hooks(self._write_state, self._folder.place)
+        self._plane = ControlPlane(reconciler, XdsOptions(addresses, rules), self._narrator, hooks)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop`; then drain Envoy, or keep it, and end.
@@ -129,9 +123,8 @@ class Standalone:
             if self._settings.run_envoy:
                 # First, since it owns the folder of the sockets; Envoy tries again until our server is there.
                 await stack.enter_async_context(self._supervisor())
-            await self._server.start()
-            stack.push_async_callback(self._server.stop, _GRACE_S)
-            for address in self._server.addresses:
+            await stack.enter_async_context(self._plane.serving())
+            for address in self._plane.server.addresses:
                 self._report(Notice(Level.INFO, "xDS", f"listening on {address}"))
             following = asyncio.create_task(self._follow())
             stopping = asyncio.create_task(stop.wait())
@@ -167,60 +160,11 @@ class Standalone:
         async with aclosing(scans(self._folder, on_poll=self._narrator.polling)) as readings:
             async for scan in readings:
                 self._narrator.scan(scan)
-                self._objects([(one.kind, one.name, one.object) for one in scan.changes])
-                self._narrator.references(scan, self._reconciler, self._folder.place)
+                self._plane.objects([(one.kind, one.name, one.object) for one in scan.changes])
+                self._narrator.references(scan, self._plane.reconciler, self._folder.place)
                 # A folder that cannot be read has not said anything yet: Envoys keep what they have.
                 if not any(problem.severity == "error" and not problem.file for problem in scan.problems):
-                    self._server.ready()
-
-    def _objects(self, changes: Sequence[ObjectChange]) -> None:
-        """Take changes of objects."""
-        with _uncollected() if len(changes) >= _MANY else contextlib.nullcontext():
-            self._take(self._reconciler.objects(changes))
-
-    def _take(self, outcome: Outcome) -> None:
-        """Serve what changed, keep what was allocated, tell what people should know."""
-        # Written down before it is served: what a crash in between leaves behind is an address that nobody uses yet.
-        self._write_state()
-        self._server.publish(outcome.resources)
-        self._narrator.outcome(outcome, self._whereabouts)
-        removed = (DeliveryKey(*key) for key, resource in outcome.resources.items() if resource is None)
-        if gone := [key for key in removed if key in self._reconciler.pipeline.deliveries.rows]:
-            self._take(self._reconciler.deliveries(dict.fromkeys(gone)))
-
-    def _socket_of(self, key: ListenerKey) -> Socket | None:
-        pipeline = self._reconciler.pipeline
-        listener, serving = pipeline.listeners.rows.get(key), pipeline.binds.rows.get(key)
-        return Socket(listener.port, serving.bind) if listener is not None and serving is not None else None
-
-    # What the Envoys say.
-
-    def _on_event(self, event: Event) -> None:
-        self._ledger.fold(event)
-        if isinstance(event, Acked | Rejected) and event.type_url in (LISTENER, ROUTE):
-            if not self._answered:
-                # Once per turn of the loop: answers to one change come together.
-                asyncio.get_running_loop().call_soon(self._settle)
-            self._answered.update(DeliveryKey(FLEET, event.type_url, name) for name, _ in event.versions)
-
-    def _settle(self) -> None:
-        """Bring to the statuses what the Envoys answered since the last time."""
-        rows = self._reconciler.pipeline.deliveries.rows
-        served = self._reconciler.pipeline.resources.rows
-        answers = {key: self._delivery(key) for key in self._answered if tuple(key) in served}
-        self._answered.clear()
-        changed = {key: answer for key, answer in answers.items() if rows.get(key) != answer}
-        if changed:
-            self._take(self._reconciler.deliveries(changed))
-
-    def _delivery(self, key: DeliveryKey) -> Delivery:
-        """Put together what all streams say of one resource; live is what one Envoy has acknowledged."""
-        acknowledged, rejected = False, ""
-        for record in self._ledger.streams(key.fleet):
-            if (said := record.types.get(key.type_url)) is not None:
-                acknowledged = acknowledged or key.name in said.acked
-                rejected = rejected or said.rejected.get(key.name, ("", ""))[1]
-        return Delivery(acknowledged, rejected)
+                    self._plane.server.ready()
 
     # What must survive a restart.
 
@@ -231,11 +175,100 @@ class Standalone:
             self._report(Notice(Level.WARNING, "state", str(error)))
             return {}
 
-    def _write_state(self) -> None:
-        if self._reconciler.written == self._kept:
+    def _write_state(self, written: Mapping[Name, Written]) -> None:
+        if written == self._kept:
             return
-        self._kept = self._reconciler.written
+        self._kept = written
         try:
-            write_state(self._state_file, self._reconciler.written)
+            write_state(self._state_file, written)
         except StateError as error:
             self._report(Notice(Level.WARNING, "state", str(error)))
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What a way to run adds: `keep` writes down what was allocated, `place` says where an object is defined."""
+
+    keep: Callable[[Mapping[Name, Written]], None]
+    place: Callable[[ObjectKey], tuple[str, int] | None]
+
+
+class ControlPlane:
+    """What all ways to run have in common: objects come in; they are served, acknowledged and told of.
+
+    source ──objects──► Reconciler ──resources──► XdsServer ──► Envoys
+                 ▲   └────statuses──► notices          │
+                 └───────────deliveries◄───────────────┘
+    """
+
+    def __init__(self, reconciler: Reconciler, options: XdsOptions, narrator: Narrator, hooks: Hooks) -> None:
+        self.reconciler = reconciler
+        self._narrator = narrator
+        self._hooks = hooks
+        self._whereabouts = Whereabouts(self._socket_of, hooks.place)
+        self._ledger = Ledger()
+        self._answered: set[DeliveryKey] = set()
+        self.server = XdsServer(Cache(), options, self.on_event)
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """Listen for Envoys until the end of the block; they are held until the server is told that all is known.
+
+        Raises:
+            ServerError: an xDS address cannot be had.
+        """
+        await self.server.start()
+        try:
+            yield
+        finally:
+            await self.server.stop(_GRACE_S)
+
+    def objects(self, changes: Sequence[ObjectChange]) -> None:
+        """Take changes of objects."""
+        with _uncollected() if len(changes) >= _MANY else contextlib.nullcontext():
+            self._take(self.reconciler.objects(changes))
+
+    def _take(self, outcome: Outcome) -> None:
+        """Serve what changed, keep what was allocated, tell what people should know."""
+        # Written down before it is served: what a crash in between leaves behind is an address that nobody uses yet.
+        self._hooks.keep(self.reconciler.written)
+        self.server.publish(outcome.resources)
+        self._narrator.outcome(outcome, self._whereabouts)
+        removed = (DeliveryKey(*key) for key, resource in outcome.resources.items() if resource is None)
+        if gone := [key for key in removed if key in self.reconciler.pipeline.deliveries.rows]:
+            self._take(self.reconciler.deliveries(dict.fromkeys(gone)))
+
+    def _socket_of(self, key: ListenerKey) -> Socket | None:
+        pipeline = self.reconciler.pipeline
+        listener, serving = pipeline.listeners.rows.get(key), pipeline.binds.rows.get(key)
+        return Socket(listener.port, serving.bind) if listener is not None and serving is not None else None
+
+    # What the Envoys say.
+
+    def on_event(self, event: Event) -> None:
+        """Take what an Envoy was sent or said."""
+        self._ledger.fold(event)
+        if isinstance(event, Acked | Rejected) and event.type_url in (LISTENER, ROUTE):
+            if not self._answered:
+                # Once per turn of the loop: answers to one change come together.
+                asyncio.get_running_loop().call_soon(self._settle)
+            self._answered.update(DeliveryKey(FLEET, event.type_url, name) for name, _ in event.versions)
+
+    def _settle(self) -> None:
+        """Bring to the statuses what the Envoys answered since the last time."""
+        rows = self.reconciler.pipeline.deliveries.rows
+        served = self.reconciler.pipeline.resources.rows
+        answers = {key: self._delivery(key) for key in self._answered if tuple(key) in served}
+        self._answered.clear()
+        changed = {key: answer for key, answer in answers.items() if rows.get(key) != answer}
+        if changed:
+            self._take(self.reconciler.deliveries(changed))
+
+    def _delivery(self, key: DeliveryKey) -> Delivery:
+        """Put together what all streams say of one resource; live is what one Envoy has acknowledged."""
+        acknowledged, rejected = False, ""
+        for record in self._ledger.streams(key.fleet):
+            if (said := record.types.get(key.type_url)) is not None:
+                acknowledged = acknowledged or key.name in said.acked
+                rejected = rejected or said.rejected.get(key.name, ("", ""))[1]
+        return Delivery(acknowledged, rejected)
