@@ -45,6 +45,8 @@ class Terminal:
         (tools / ".curlrc").write_text('retry = 20\nretry-connrefused\nretry-delay = 0\nnoproxy = "*"\nfail\n')
         self._environment = {
             "PATH": f"{tools}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+            # What is tested is the checkout that the test is in, wherever the command was installed from.
+            "PYTHONPATH": str(ROOT),
             "HOME": str(folder),
             "CURL_HOME": str(tools),
             "XDG_RUNTIME_DIR": str(folder / ".run"),
