@@ -58,11 +58,13 @@ def test_a_route_with_a_hostname_of_its_own_changes_its_route_configurations_onl
     outcome = running.objects([("HTTPRoute", Name("shop", "unrelated"), route)])
 
     listeners = {listener for listener, owner in pipeline.attached.rows if owner == key}
-    binds = {at.bind for listener, at in pipeline.binds.rows.items() if listener in listeners}
+    chains = {at.chain for listener, at in pipeline.binds.rows.items() if listener in listeners}
     # On a bind where a listener that does not let the route attach is the more specific one, it is not served.
     changed = {host for host, row in pipeline.hosts.rows.items() if hosts_before.get(host) != row}
-    assert changed <= {HostKey(bind, "unrelated.example.com") for bind in binds}
-    assert set(outcome.resources) == {(one.bind.fleet, ROUTE, route_configuration_name(one.bind)) for one in changed}
+    assert changed <= {HostKey(chain, "unrelated.example.com") for chain in chains}
+    assert set(outcome.resources) == {
+        (one.chain.bind.fleet, ROUTE, route_configuration_name(one.chain)) for one in changed
+    }
     gateways = {Name(listener.namespace, listener.parent) for listener in listeners}
     assert set(outcome.statuses) <= {key, *(ObjectKey("Gateway", *gateway) for gateway in gateways)}
 

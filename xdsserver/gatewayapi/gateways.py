@@ -17,9 +17,8 @@ from xdsserver.gatewayapi.conditions import (
     condition,
 )
 from xdsserver.gatewayapi.default_gateways import default_condition
-from xdsserver.gatewayapi.listeners import listeners
 from xdsserver.gatewayapi.statuses import GatewayStatus, ListenerStatus
-from xdsserver.model.places import Bind, PortClaim, PortKey, Refusal
+from xdsserver.model.places import Bind, PortClaim, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,18 +42,13 @@ def gateway_problems(gateway: Gateway) -> tuple[Problem, ...]:
     return tuple(problems)
 
 
-def claims(gateway: Gateway) -> dict[PortKey, PortClaim]:
-    """Give the ports that a Gateway needs opened: those of its accepted listeners, none where it is refused itself."""
+def port_claim(gateway: Gateway) -> PortClaim | None:
+    """Say what a Gateway claims for each port of its listeners; nothing where it is refused itself."""
     if gateway_problems(gateway):
-        return {}
+        return None
     metadata = gateway.metadata
     wanted = tuple(address.value for address in gateway.spec.addresses if address.value)
-    claim = PortClaim(metadata.uid, metadata.creation_timestamp, wanted)
-    return {
-        PortKey(gateway.name, listener.port, listener.transport): claim
-        for listener in listeners(gateway)
-        if listener.accepted
-    }
+    return PortClaim(metadata.uid, metadata.creation_timestamp, wanted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,23 @@ if TYPE_CHECKING:
 
     from xdsserver.objects.gateway import Gateway, GatewayListener, RouteNamespaces
 
-ROUTE_KINDS: Mapping[str, tuple[str, ...]] = {"HTTP": ("HTTPRoute", "GRPCRoute")}
-"""The kinds of routes that a listener of each supported protocol can serve, in the order in which status lists them."""
 
-TRANSPORTS: Mapping[str, str] = {"HTTP": "TCP"}
-"""What each supported protocol runs over."""
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """What a protocol of listeners can serve: kinds of routes as status lists them, and what it runs over.
+
+    Listeners of one `family` share a port: what they have in common tells Envoy which of them a client wants.
+    """
+
+    kinds: tuple[str, ...]
+    transport: str
+    family: str
+
+
+PROTOCOLS: Mapping[str, Protocol] = {
+    "HTTP": Protocol(("HTTPRoute", "GRPCRoute"), "TCP", "HTTP"),
+}
+"""The protocols that are supported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +58,8 @@ class Listener:
     @property
     def transport(self) -> str:
         """What it runs over: "TCP" or "UDP"."""
-        return TRANSPORTS.get(self.protocol, "TCP")
+        known = PROTOCOLS.get(self.protocol)
+        return known.transport if known is not None else "TCP"
 
     @property
     def accepted(self) -> bool:
@@ -74,12 +87,12 @@ def _listener(gateway: Name, spec: GatewayListener) -> Listener:
 
 def _kinds(spec: GatewayListener) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
     """Give the kinds that may attach: those asked for that the protocol can serve (ListenerStatus.supportedKinds)."""
-    served = ROUTE_KINDS.get(spec.protocol)
-    if served is None:
-        known = ", ".join(ROUTE_KINDS)
+    protocol = PROTOCOLS.get(spec.protocol)
+    if protocol is None:
+        known = ", ".join(PROTOCOLS)
         message = f"listener {spec.name}: protocol {spec.protocol} is not supported; supported: {known}"
         return (), (Problem(ACCEPTED, "UnsupportedProtocol", message),)
-    asked = spec.allowed_routes.kinds
+    served, asked = protocol.kinds, spec.allowed_routes.kinds
     if not asked:
         return served, ()
     good = tuple(kind for kind in served if any(_names(one.group, one.kind, kind) for one in asked))
@@ -104,29 +117,31 @@ def _without_conflicts(found: Iterable[Listener]) -> Iterable[Listener]:
     Listeners whose protocol is not supported claim nothing, so they stand in nobody's way.
     """
     same: dict[tuple[int, str, str], list[Listener]] = defaultdict(list)
-    protocols: dict[tuple[int, str], set[str]] = defaultdict(set)
+    at_port: dict[tuple[int, str], list[Listener]] = defaultdict(list)
     found = list(found)
     for listener in found:
         if listener.accepted:
-            same[listener.port, listener.protocol, listener.hostname].append(listener)
-            protocols[listener.port, listener.transport].add(listener.protocol)
+            same[listener.port, listener.transport, listener.hostname].append(listener)
+            at_port[listener.port, listener.transport].append(listener)
     for listener in found:
         if not listener.accepted:
             yield listener
             continue
-        rivals = same[listener.port, listener.protocol, listener.hostname]
-        mixed = protocols[listener.port, listener.transport]
-        if len(mixed) > 1:
+        rivals = same[listener.port, listener.transport, listener.hostname]
+        family = PROTOCOLS[listener.protocol].family
+        others = at_port[listener.port, listener.transport]
+        mixed = sorted({one.protocol for one in others if PROTOCOLS[one.protocol].family != family})
+        if mixed:
             message = (
                 f"listener {listener.key.name}: port {listener.port} is also asked for with protocol "
-                f"{', '.join(sorted(mixed - {listener.protocol}))}; use one protocol a port"
+                f"{', '.join(mixed)}, which cannot be told from {listener.protocol}; use another port"
             )
             yield replace(listener, problems=(*listener.problems, Problem(CONFLICTED, "ProtocolConflict", message)))
         elif len(rivals) > 1:
-            others = ", ".join(rival.key.name for rival in rivals if rival is not listener)
+            same_place = ", ".join(rival.key.name for rival in rivals if rival is not listener)
             hostname = "no hostname" if listener.hostname == ANY else f"hostname {listener.hostname}"
             message = (
-                f"listener {listener.key.name}: {others} has the same port {listener.port} and {hostname}; "
+                f"listener {listener.key.name}: {same_place} has the same port {listener.port} and {hostname}; "
                 "give each a hostname of its own"
             )
             yield replace(listener, problems=(*listener.problems, Problem(CONFLICTED, "HostnameConflict", message)))

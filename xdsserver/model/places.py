@@ -37,6 +37,21 @@ class Bind(NamedTuple):
         return f"{self.transport.lower()}/{host}:{self.port}"
 
 
+class ChainKey(NamedTuple):
+    """A filter chain of a bind: what an Envoy does with connections that name one host, or with all of them.
+
+    A chain for HTTP has a connection manager and a RouteConfiguration of its own, and they are named alike. `hostname`
+    is what a client has to name in its TLS handshake (SNI; may be a wildcard, `*` for any); empty where there is no
+    handshake and the bind has this one chain.
+    """
+
+    bind: Bind
+    hostname: str
+
+    def __str__(self) -> str:
+        return f"{self.bind}/{self.hostname}" if self.hostname else str(self.bind)
+
+
 class PortKey(NamedTuple):
     """A port that a Gateway wants opened."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from xdsserver.gatewayapi import hostnames
 from xdsserver.gatewayapi.expansion import NOTHING, Demand, closest_cover, is_wildcard, refusals
 from xdsserver.pipeline.rows import (
+    HTTP_PROTOCOLS,
     NOBODY,
 )
 from xdsserver.pipeline.rules import rules_of
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def to_own_hosts(_read: Read, key: ListenerKey, serving: Serving) -> Mapping[HostDemand, Demand]:
-    return {(key, serving.hostname, NOBODY): NOTHING}
+    return {(key, serving.hostname, NOBODY): NOTHING} if serving.protocol in HTTP_PROTOCOLS else {}
 
 
 def to_demands(

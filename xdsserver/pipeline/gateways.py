@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from xdsserver.gatewayapi.classes import class_problems
 from xdsserver.gatewayapi.default_gateways import scope
-from xdsserver.gatewayapi.gateways import claims
+from xdsserver.gatewayapi.gateways import port_claim
 from xdsserver.gatewayapi.listeners import listeners
 from xdsserver.model.places import Bind, PortKey
 from xdsserver.objects.meta import Name
@@ -38,8 +38,18 @@ def to_accepted_classes(_read: Read, key: Name, class_: GatewayClass) -> Mapping
     return {} if class_problems(class_) else {key: True}
 
 
-def to_claims(_read: Read, _key: Name, gateway: Gateway) -> Mapping[PortKey, PortClaim]:
-    return claims(gateway)
+def to_claimants(_read: Read, key: Name, gateway: Gateway) -> Mapping[Name, PortClaim]:
+    claim = port_claim(gateway)
+    return {} if claim is None else {key: claim}
+
+
+def port_of(_key: ListenerKey, listener: Listener) -> PortKey | None:
+    return PortKey(listener.gateway, listener.port, listener.transport) if listener.accepted else None
+
+
+def to_claims(tables: Pipeline, read: Read, key: PortKey, _count: int) -> Mapping[PortKey, PortClaim]:
+    claim = read(tables.claimants, key.gateway)
+    return {} if claim is None else {key: claim}
 
 
 def to_default_scopes(_read: Read, key: Name, gateway: Gateway) -> Mapping[Name, str]:
@@ -55,4 +65,4 @@ def to_binds(tables: Pipeline, read: Read, key: ListenerKey, listener: Listener)
     binding = read(tables.bindings, PortKey(listener.gateway, listener.port, listener.transport))
     if not listener.accepted or not isinstance(binding, Bind):
         return {}
-    return {key: Serving(binding, listener.hostname)}
+    return {key: Serving(binding, listener.hostname, listener.protocol)}

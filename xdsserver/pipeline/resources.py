@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from itertools import count, takewhile
 from typing import TYPE_CHECKING
 
 from xdsserver.translation.clusters import cluster
-from xdsserver.translation.listeners import http_listener
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from xdsserver.model.backends import Cluster
-    from xdsserver.model.places import Bind
+    from xdsserver.model.places import Bind, ChainKey
     from xdsserver.pipeline.rows import (
         FleetCluster,
         ResourceKey,
     )
-    from xdsserver.pipeline.story import Pipeline
     from xdsserver.tables import Read
     from xdsserver.xds.resource import Resource
 
@@ -27,11 +24,9 @@ def to_cluster_resources(_read: Read, key: FleetCluster, cluster_: Cluster) -> M
     return {(key[0], resource.type_url, resource.name): resource}
 
 
-def to_listener_resources(tables: Pipeline, read: Read, bind: Bind, _count: int) -> Mapping[ResourceKey, Resource]:
-    taken = (read(tables.filter_position_counts, (bind, number)) for number in count())
-    resource = http_listener(bind, sum(1 for _ in takewhile(bool, taken)))
+def to_listener_resources(_read: Read, bind: Bind, resource: Resource) -> Mapping[ResourceKey, Resource]:
     return {(bind.fleet, resource.type_url, resource.name): resource}
 
 
-def to_route_resources(_read: Read, bind: Bind, resource: Resource) -> Mapping[ResourceKey, Resource]:
-    return {(bind.fleet, resource.type_url, resource.name): resource}
+def to_route_resources(_read: Read, chain: ChainKey, resource: Resource) -> Mapping[ResourceKey, Resource]:
+    return {(chain.bind.fleet, resource.type_url, resource.name): resource}

@@ -8,19 +8,20 @@ from xdsserver.filters.slices import ListenerFacts
 from xdsserver.gatewayapi import hostnames
 from xdsserver.gatewayapi.shadows import Answering, Shadow
 from xdsserver.pipeline.rows import (
+    MANY_NAMES,
     SameMatch,
-    Serving,
 )
 from xdsserver.pipeline.rules import rules_of
-from xdsserver.translation.layout import HostKey, host
+from xdsserver.translation.layout import HostKey, host, misdirected
 from xdsserver.translation.routes import envoy_routes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from xdsserver.model.places import ListenerKey
+    from xdsserver.model.places import Bind, ListenerKey
     from xdsserver.model.routing import Hosts
     from xdsserver.objects.meta import ObjectKey
+    from xdsserver.pipeline.rows import Serving
     from xdsserver.pipeline.story import Pipeline
     from xdsserver.tables import Read
     from xdsserver.translation.layout import Host
@@ -34,7 +35,7 @@ def to_routes(
     found = read(tables.listeners, listener)
     if found is None:
         return {}
-    facts = ListenerFacts(found.port, "http")
+    facts = ListenerFacts(found.port, "https" if found.protocol == "HTTPS" else "http")
     rules = rules_of(tables, read, route)
     return dict(one for host_ in hosts for rule in rules for one in envoy_routes(listener, facts, host_, rule))
 
@@ -61,7 +62,7 @@ def to_hosts(tables: Pipeline, read: Read, key: tuple[ListenerKey, str], _count:
     if serving is None:
         return {}
     covering = tuple(hostnames.covering(hostname))
-    owners = (read(tables.listeners_at, Serving(serving.bind, one)) for one in covering)
+    owners = (read(tables.listeners_at, (serving.bind, one)) for one in covering)
     owner = next((keys[0] for keys in owners if keys), None)
     if owner != listener:
         return {}
@@ -71,4 +72,35 @@ def to_hosts(tables: Pipeline, read: Read, key: tuple[ListenerKey, str], _count:
         return {}
     found = (one for one in (own, *others) if one is not None)
     filters = read(tables.listener_filters, listener)
-    return {HostKey(serving.bind, hostname): host(hostname, found, filters.pre_routing if filters else None)}
+    return {HostKey(serving.chain, hostname): host(hostname, found, filters.pre_routing if filters else None)}
+
+
+def to_sni_names(_read: Read, _key: ListenerKey, serving: Serving) -> Mapping[tuple[Bind, str], bool]:
+    return {} if serving.protocol == "HTTP" else {serving.place: True}
+
+
+def to_sni_covers(_read: Read, key: tuple[Bind, str], _true: bool) -> Mapping[tuple[Bind, str, str], bool]:  # noqa: FBT001 # a row
+    """Give a name to each that covers it."""
+    bind, hostname = key
+    return {(bind, cover, hostname): True for cover in hostnames.covering(hostname) if cover != hostname}
+
+
+def to_crowded(_read: Read, bind: Bind, names: int) -> Mapping[Bind, bool]:
+    return {bind: True} if names > MANY_NAMES else {}
+
+
+def to_misdirected(tables: Pipeline, read: Read, _key: ListenerKey, serving: Serving) -> Mapping[HostKey, Host]:
+    """Give the hostnames of a port that are served behind other names than that of this listener.
+
+    Where there are many, only those that this listener would otherwise answer for, and any that it does not know: each
+    new name would be a change of all tables.
+    """
+    if serving.protocol != "HTTPS":
+        return {}
+    bind, own = serving.place
+    if read(tables.crowded, bind):
+        names = {name for _, _, name in read(tables.sni_names_below, (bind, own)) or ()} | {hostnames.ANY}
+    else:
+        names = {name for _, name in read(tables.sni_names_on, bind) or ()}
+    names.discard(own)
+    return {HostKey(serving.chain, ""): misdirected(names)} if names else {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from xdsserver.gatewayapi.backends.kinds import Port
-from xdsserver.model.places import ListenerKey
+from xdsserver.model.places import ChainKey, ListenerKey
 from xdsserver.model.routing import ClusterKey
 from xdsserver.objects.meta import ObjectKey
 
@@ -29,6 +29,12 @@ HostDemand = tuple[ListenerKey, str, ObjectKey]
 Selector = tuple[str, frozenset[tuple[str, str]]]
 """Labels that pods of a namespace must have."""
 
+MANY_NAMES = 64
+"""Up to so many hostnames of TLS listeners on a port each of them knows all the others."""
+
+HTTP_PROTOCOLS = frozenset({"HTTP", "HTTPS"})
+"""Protocols of listeners that have virtual hosts."""
+
 NOBODY = ObjectKey("", "", "")
 """Stands for the route where a listener asks for its own hostname."""
 
@@ -37,10 +43,21 @@ NO_PORT = Port()
 
 
 class Serving(NamedTuple):
-    """Where a listener is served: its bind, and the hostname that it has there."""
+    """Where a listener is served: its bind, and the hostname and protocol that it has there."""
 
     bind: Bind
     hostname: str
+    protocol: str
+
+    @property
+    def place(self) -> tuple[Bind, str]:
+        """What no two listeners have in common."""
+        return (self.bind, self.hostname)
+
+    @property
+    def chain(self) -> ChainKey:
+        """The filter chain that serves it: one of its own where TLS tells it from others."""
+        return ChainKey(self.bind, "" if self.protocol == "HTTP" else self.hostname)
 
 
 class SameMatch(NamedTuple):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from xdsserver.gatewayapi.listenerfilters import ResolvedListenerFilters, Step
     from xdsserver.gatewayapi.parsing import Vocabulary
     from xdsserver.gatewayapi.rules import ParsedRule, ResolvedRule
-    from xdsserver.model.places import Bind, ListenerKey
+    from xdsserver.model.places import ChainKey, ListenerKey
     from xdsserver.objects.gateway import Gateway
     from xdsserver.objects.meta import Name
     from xdsserver.pipeline.rows import (
@@ -60,11 +60,11 @@ def to_listener_filters(
 
 def to_filter_positions(
     tables: Pipeline, read: Read, key: ListenerKey, found: ResolvedListenerFilters
-) -> Mapping[tuple[ListenerKey, Bind, int], bool]:
+) -> Mapping[tuple[ListenerKey, ChainKey, int], bool]:
     serving = read(tables.binds, key)
     if serving is None:
         return {}
-    return {(key, serving.bind, number): True for number in range(len(found.pre_routing.filters))}
+    return {(key, serving.chain, number): True for number in range(len(found.pre_routing.filters))}
 
 
 def to_uses_of_x_backends(_read: Read, key: RuleKey, rule: ParsedRule) -> Mapping[tuple[ObjectKey, RuleKey], bool]:

@@ -10,7 +10,7 @@ from xdsserver.gatewayapi.ancestors import ancestors_status
 from xdsserver.gatewayapi.classes import class_status
 from xdsserver.gatewayapi.gateways import ListenerState, gateway_status
 from xdsserver.gatewayapi.routes import Findings, route_status
-from xdsserver.model.places import Bind, Delivery, DeliveryKey, ListenerKey, PortKey
+from xdsserver.model.places import Delivery, DeliveryKey, ListenerKey, PortKey
 from xdsserver.objects.meta import ObjectKey
 from xdsserver.pipeline.expansion import refusals_of
 from xdsserver.pipeline.rules import rules_of
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from xdsserver.objects.gatewayclass import GatewayClass
     from xdsserver.objects.meta import KubeObject, Name
     from xdsserver.objects.xbackend import XBackend
+    from xdsserver.pipeline.rows import Serving
     from xdsserver.pipeline.story import Pipeline
     from xdsserver.tables import Read
 
@@ -36,24 +37,26 @@ def to_listener_states(
 ) -> Mapping[ListenerKey, ListenerState]:
     binding = read(tables.bindings, PortKey(listener.gateway, listener.port, listener.transport))
     filters = read(tables.listener_filters, key)
+    serving = read(tables.binds, key)
     return {
         key: ListenerState(
             listener=listener,
             attached_routes=read(tables.accepted_counts, key) or 0,
             binding=binding,
-            delivery=delivery_of(tables, read, binding) if isinstance(binding, Bind) else None,
+            delivery=delivery_of(tables, read, serving) if serving is not None else None,
             filter_problems=filters.problems if filters else (),
         )
     }
 
 
-def delivery_of(tables: Pipeline, read: Read, bind: Bind) -> Delivery | None:
+def delivery_of(tables: Pipeline, read: Read, serving: Serving) -> Delivery | None:
     """Put together what the Envoys said of a socket and of the routes behind it.
 
     An Envoy acknowledges a listener before it has its routes, and opens it when it has them.
     """
+    bind = serving.bind
     opened = read(tables.deliveries, DeliveryKey(bind.fleet, LISTENER, listener_name(bind)))
-    routed = read(tables.deliveries, DeliveryKey(bind.fleet, ROUTE, route_configuration_name(bind)))
+    routed = read(tables.deliveries, DeliveryKey(bind.fleet, ROUTE, route_configuration_name(serving.chain)))
     if opened is None:
         return None
     if routed is None:

@@ -22,9 +22,21 @@ from xdsserver.objects.httproute import HTTPRoute
 from xdsserver.objects.referencegrant import ReferenceGrant
 from xdsserver.objects.serviceimport import ServiceImport
 from xdsserver.objects.xbackend import XBackend
-from xdsserver.pipeline import attachment, backends, clusters, expansion, gateways, resources, routes, rules, statuses
+from xdsserver.pipeline import (
+    attachment,
+    backends,
+    chains,
+    clusters,
+    expansion,
+    gateways,
+    resources,
+    routes,
+    rules,
+    statuses,
+)
 from xdsserver.tables import Change, Graph
 from xdsserver.translation.layout import route_configuration
+from xdsserver.translation.listeners import listener
 from xdsserver.translation.routes import route_list
 
 if TYPE_CHECKING:
@@ -86,17 +98,19 @@ class Pipeline:
         self.our_classes = graph.derive("our_classes", self.gateway_classes, on(gateways.to_our_classes))
         self.accepted_classes = graph.derive("accepted_classes", self.our_classes, gateways.to_accepted_classes)
         self.our_gateways = graph.derive("our_gateways", self.gateways, on(gateways.to_our_gateways))
-        # PortKey -> what an allocator must answer.
-        self.claims = graph.derive("claims", self.our_gateways, gateways.to_claims)
         self.default_scopes = graph.derive("default_scopes", self.our_gateways, gateways.to_default_scopes)
         self.default_gateways = graph.index("default_gateways", self.default_scopes, lambda _name, scope_: scope_)
 
         # Listeners, narrow, so that what else changes in a Gateway wakes no route.
         self.listeners = graph.derive("listeners", self.our_gateways, gateways.to_listeners)
         self.listeners_of = graph.index("listeners_of", self.listeners, lambda _key, listener: listener.gateway)
+        # Their ports: PortKey -> what an allocator must answer.
+        self.claimants = graph.derive("claimants", self.our_gateways, gateways.to_claimants)
+        self.port_counts = graph.count("port_counts", self.listeners, gateways.port_of)
+        self.claims = graph.derive("claims", self.port_counts, on(gateways.to_claims))
         # Those that are served, and where.
         self.binds = graph.derive("binds", self.listeners, on(gateways.to_binds))
-        self.listeners_at = graph.index("listeners_at", self.binds, lambda _key, at: at)  # Serving -> listeners
+        self.listeners_at = graph.index("listeners_at", self.binds, lambda _key, at: at.place)
 
         # Attachment: which routes ask for which hostnames on which listeners.
         self.labels = graph.derive("labels", self.namespaces, attachment.to_labels)
@@ -198,8 +212,22 @@ class Pipeline:
         self.shadows = graph.derive("shadows", self.same_matches, routes.to_shadows)
         self.shadows_of = graph.index("shadows_of", self.shadows, lambda key, _shadow: key.owner)
 
-        # Virtual hosts: a hostname that a more specific listener of the same bind answers for is left to it.
-        self.hosts = graph.derive("hosts", self.listener_hosts, on(routes.to_hosts))
+        # Virtual hosts: a hostname that a more specific listener of the same bind answers for is left to it. Where TLS
+        # has told listeners apart already, those of the others are answered with 421.
+        self.sni_names = graph.derive("sni_names", self.binds, routes.to_sni_names)
+        self.sni_names_on = graph.index("sni_names_on", self.sni_names, lambda key, _true: key[0])
+        self.sni_names_below = graph.index(
+            "sni_names_below",
+            graph.derive("sni_covers", self.sni_names, routes.to_sni_covers),
+            lambda key, _true: key[:2],
+        )
+        self.sni_name_counts = graph.count("sni_name_counts", self.sni_names, lambda key, _true: key[0])
+        self.crowded = graph.derive("crowded", self.sni_name_counts, routes.to_crowded)
+        self.hosts = graph.union(
+            "hosts",
+            graph.derive("served_hosts", self.listener_hosts, on(routes.to_hosts)),
+            graph.derive("misdirected_hosts", self.binds, on(routes.to_misdirected)),
+        )
 
         # Clusters exist in a fleet while a route of that fleet uses them; endpoints while a cluster reads them.
         self.cluster_uses = graph.union(
@@ -220,17 +248,21 @@ class Pipeline:
             ),
         )
 
+        # Filter chains: one for all plain HTTP listeners of a bind.
+        self.plain_chain_counts = graph.count("plain_chain_counts", self.binds, chains.plain_chain_of)
+        self.chains = graph.derive("chains", self.plain_chain_counts, on(chains.to_plain_chains))
+
         # What Envoy gets: bytes by fleet, type and name.
         self.cluster_resources = graph.derive("cluster_resources", self.clusters, resources.to_cluster_resources)
         self.endpoint_resources = graph.derive(
             "endpoint_resources", self.endpoint_counts, on(clusters.to_endpoint_resources)
         )
-        self.bind_counts = graph.count("bind_counts", self.binds, lambda _key, at: at.bind)
+        self.envoy_listeners = graph.group("envoy_listeners", self.chains, lambda key, _chain: key.bind, fold=listener)
         self.listener_resources = graph.derive(
-            "listener_resources", self.bind_counts, on(resources.to_listener_resources)
+            "listener_resources", self.envoy_listeners, resources.to_listener_resources
         )
         self.route_configurations = graph.group(
-            "route_configurations", self.hosts, lambda key, _host: key.bind, fold=route_configuration
+            "route_configurations", self.hosts, lambda key, _host: key.chain, fold=route_configuration
         )
         self.route_resources = graph.derive("route_resources", self.route_configurations, resources.to_route_resources)
         self.resources = graph.union(

@@ -1,4 +1,4 @@
-"""How virtual hosts are spread over RouteConfigurations: one for all plain HTTP listeners of a bind.
+"""How virtual hosts are spread over RouteConfigurations: one for each filter chain, shared by all plain HTTP.
 
 This module alone decides it; everybody else asks for the name or hands in virtual hosts.
 """
@@ -6,6 +6,7 @@ This module alone decides it; everybody else asks for the name or hands in virtu
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 from envoy.config.route.v3.route_components_pb2 import VirtualHost
@@ -18,7 +19,7 @@ from xdsserver.xds.resource import ROUTE, Resource
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from xdsserver.model.places import Bind
+    from xdsserver.model.places import ChainKey
     from xdsserver.model.routing import PreRouting
     from xdsserver.translation.routes import RouteList
 
@@ -30,9 +31,9 @@ _ROUTES = 3
 
 
 class HostKey(NamedTuple):
-    """A virtual host: a hostname (or wildcard, or `*`) on a bind."""
+    """A virtual host: a hostname (or wildcard, or `*`) behind a filter chain; empty for those that stand elsewhere."""
 
-    bind: Bind
+    chain: ChainKey
     hostname: str
 
 
@@ -44,9 +45,9 @@ class Host:
     clusters: frozenset[str]
 
 
-def route_configuration_name(bind: Bind) -> str:
-    """Name the RouteConfiguration that a listener asks for."""
-    return str(bind)
+def route_configuration_name(chain: ChainKey) -> str:
+    """Name the RouteConfiguration that the connection manager of a filter chain asks for."""
+    return str(chain)
 
 
 def host(hostname: str, lists: Iterable[RouteList], pre_routing: PreRouting | None) -> Host:
@@ -72,13 +73,26 @@ def host(hostname: str, lists: Iterable[RouteList], pre_routing: PreRouting | No
     return Host(length_prefix(_VIRTUAL_HOSTS, len(body)) + body, clusters)
 
 
-def route_configuration(bind: Bind, members: Sequence[tuple[HostKey, Host]]) -> Resource:
-    """Join the RouteConfiguration of a bind from its virtual hosts."""
-    head = RouteConfiguration(name=route_configuration_name(bind)).SerializeToString(deterministic=True)
+def misdirected(hostnames: Iterable[str]) -> Host:
+    """Answer 421 for hostnames that another filter chain serves: the client has connected for a different one.
+
+    A client that reuses a connection for another host of its certificate opens a new one then (RFC 9110, 15.5.20).
+    """
+    out = VirtualHost(name="misdirected", domains=sorted(hostnames))
+    route = out.routes.add(name="misdirected")
+    route.match.prefix = ""
+    route.direct_response.status = HTTPStatus.MISDIRECTED_REQUEST
+    body = out.SerializeToString(deterministic=True)
+    return Host(length_prefix(_VIRTUAL_HOSTS, len(body)) + body, frozenset())
+
+
+def route_configuration(chain: ChainKey, members: Sequence[tuple[HostKey, Host]]) -> Resource:
+    """Join the RouteConfiguration of a filter chain from its virtual hosts."""
+    head = RouteConfiguration(name=route_configuration_name(chain)).SerializeToString(deterministic=True)
     body = b"".join([head, *[one.wire for _, one in members], _TAIL])
     # Hosts share few sets of clusters.
     clusters = tuple(dict.fromkeys([one.clusters for _, one in members]))
-    return Resource.of_bytes(ROUTE, route_configuration_name(bind), body, clusters=clusters)
+    return Resource.of_bytes(ROUTE, route_configuration_name(chain), body, clusters=clusters)
 
 
 def _tail() -> bytes:

@@ -1,4 +1,4 @@
-"""Envoy listeners: one for each bind."""
+"""Envoy listeners: one for each bind, joined from its filter chains."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 from envoy.config.core.v3.address_pb2 import SocketAddress
 from envoy.config.listener.v3.listener_pb2 import Listener
+from envoy.extensions.filters.listener.tls_inspector.v3.tls_inspector_pb2 import TlsInspector
 
-from xdsserver.translation.connection_manager import connection_manager
 from xdsserver.translation.edge import BUFFER, with_defaults
-from xdsserver.translation.layout import route_configuration_name
-from xdsserver.xds.resource import Resource
+from xdsserver.xds.resource import LISTENER, Resource
 
 if TYPE_CHECKING:
-    from xdsserver.model.places import Bind
+    from collections.abc import Sequence
+
+    from xdsserver.model.places import Bind, ChainKey
+    from xdsserver.translation.chains import Chain
 
 
 def listener_name(bind: Bind) -> str:
@@ -21,14 +23,15 @@ def listener_name(bind: Bind) -> str:
     return str(bind)
 
 
-def http_listener(bind: Bind, listener_filters: int) -> Resource:
-    """Open a bind for plain HTTP; `listener_filters` is how many filters the listener with most of them has."""
+def listener(bind: Bind, members: Sequence[tuple[ChainKey, Chain]]) -> Resource:
+    """Join the Listener of a bind over TCP from its filter chains, so that a change of one costs the others nothing."""
     out = with_defaults(Listener(name=listener_name(bind)), (BUFFER,))
     out.address.socket_address.protocol = SocketAddress.TCP
     out.address.socket_address.address = bind.ip
     out.address.socket_address.port_value = bind.port
-    manager = connection_manager(f"http_{bind.port}", route_configuration_name(bind), listener_filters)
-    chain = out.filter_chains.add()
-    filter_ = chain.filters.add(name="envoy.filters.network.http_connection_manager")
-    filter_.typed_config.Pack(manager, deterministic=True)
-    return Resource.of(out, out.name)
+    if any(key.hostname for key, _ in members):
+        inspector = out.listener_filters.add(name="envoy.filters.listener.tls_inspector")
+        inspector.typed_config.Pack(TlsInspector(), deterministic=True)
+    body = b"".join([out.SerializeToString(deterministic=True), *[chain.wire for _, chain in members]])
+    clusters = tuple(dict.fromkeys(chain.clusters for _, chain in members if chain.clusters))
+    return Resource.of_bytes(LISTENER, out.name, body, clusters=clusters)
