@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check golden live bench e2e rig lock clean
+.PHONY: help setup run test check golden live bench e2e rig messages lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -57,6 +57,9 @@ e2e: ## cluster tests, where the rig stands beside the checkout (or XDSSERVER_RI
 
 rig: # where the rig was found; empty when it was not
 	@echo $(RIG)
+
+messages: $(STAMP) ## compile our own messages again, after a change in protos/
+	$(BIN)/python tools/messages.py
 
 lock: $(STAMP) ## pin and hash the requirements again, from the index that pip is configured with
 	$(BIN)/python tools/lock.py
