@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
 FAMILIES: Mapping[str, str] = {
+    "a": "Availability and scale",
     "f": "Folder, files and processes",
     "p": "Hostile or broken input",
     "x": "xDS: the protocol between server and Envoy",

@@ -5,111 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
 import pytest
 from envoy.service.discovery.v3 import discovery_pb2
 
-from xdsserver.server import BindFailedError, BindRefusedError, XdsOptions, XdsServer
-from xdsserver.xds.cache import Cache
+from tests.server.clients import WITHIN_S, call_delta, call_sotw, cluster, delta, ends_with, put, read_delta, running
+from xdsserver.server import BindFailedError, BindRefusedError
 from xdsserver.xds.ledger import Acked, Joined, Left
 from xdsserver.xds.resource import CLUSTER, ROUTE, Resource
-from xdsserver.xds.rules import Rules
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
-    from xdsserver.xds.ledger import Event
-
-DELTA = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
-SOTW = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"
-RULES = Rules(fleet_of=lambda node: node.cluster)
-WITHIN_S = 10.0
-
-
-class Running:
-    """A server on a loopback port, and the events that it told."""
-
-    def __init__(self, *, ready: bool = True, write_timeout_s: float = 10.0, address: str = "127.0.0.1:0") -> None:
-        options = XdsOptions((address,), RULES, write_timeout_s=write_timeout_s)
-        self.server = XdsServer(Cache(ready=ready), options, self.hear)
-        self.events: list[Event] = []
-        self._heard = asyncio.Event()
-
-    def hear(self, event: Event) -> None:
-        self.events.append(event)
-        self._heard.set()
-
-    async def until(self, condition: Callable[[Event], bool]) -> Event:
-        async with asyncio.timeout(WITHIN_S):
-            while True:
-                self._heard.clear()
-                for event in self.events:
-                    if condition(event):
-                        return event
-                await self._heard.wait()
-
-    @asynccontextmanager
-    async def channel(self) -> AsyncIterator[grpc.aio.Channel]:
-        async with grpc.aio.insecure_channel(self.server.addresses[0]) as channel:
-            yield channel
-
-
-@asynccontextmanager
-async def running(
-    *, ready: bool = True, write_timeout_s: float = 10.0, address: str = "127.0.0.1:0"
-) -> AsyncIterator[Running]:
-    found = Running(ready=ready, write_timeout_s=write_timeout_s, address=address)
-    await found.server.start()
-    try:
-        yield found
-    finally:
-        await found.server.stop(0)
-
-
-Call: TypeAlias = "grpc.aio.StreamStreamCall[bytes, bytes]"
-
-
-def call_delta(channel: grpc.aio.Channel) -> Call:
-    return _call(channel, DELTA)
-
-
-def _call(channel: grpc.aio.Channel, method: str) -> Call:
-    # The stubs want serialisers and an iterator; without them gRPC takes bytes, and `write` as often as one likes.
-    make: Any = channel.stream_stream
-    call: Call = make(method)()
-    return call
-
-
-def delta(type_url: str, *names: str, node: str = "", nonce: str = "") -> bytes:
-    request = discovery_pb2.DeltaDiscoveryRequest(
-        type_url=type_url, resource_names_subscribe=names, response_nonce=nonce
-    )
-    if node:
-        request.node.id, request.node.cluster = node, "edge"
-    return request.SerializeToString()
-
-
-async def read_delta(call: Call) -> discovery_pb2.DeltaDiscoveryResponse:
-    async with asyncio.timeout(WITHIN_S):
-        content = await call.read()
-    assert isinstance(content, bytes), f"the stream ended: {await call.code()} {await call.details()}"
-    return discovery_pb2.DeltaDiscoveryResponse.FromString(content)
-
-
-async def ends_with(call: Call) -> grpc.StatusCode:
-    async with asyncio.timeout(WITHIN_S):
-        return await call.code()
-
-
-def put(*resources: Resource) -> dict[tuple[str, str, str], Resource | None]:
-    return {("edge", resource.type_url, resource.name): resource for resource in resources}
-
-
-def cluster(name: str, size: int = 3) -> Resource:
-    return Resource.of_bytes(CLUSTER, name, b"\x0a" + bytes([size]) + b"x" * size)
 
 
 async def test_a_delta_stream_carries_resources_with_names_and_versions() -> None:
@@ -131,7 +35,7 @@ async def test_a_delta_stream_carries_resources_with_names_and_versions() -> Non
 async def test_a_state_of_the_world_stream_carries_whole_lists() -> None:
     async with running() as plane, plane.channel() as channel:
         plane.server.publish(put(cluster("blue"), cluster("green")))
-        call = _call(channel, SOTW)
+        call = call_sotw(channel)
         request = discovery_pb2.DiscoveryRequest(type_url=CLUSTER)
         request.node.id, request.node.cluster = "n", "edge"
         await call.write(request.SerializeToString())

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import grpc
 
+from xdsserver.server.admission import Admission
 from xdsserver.server.bind import BindFailedError, require_local
-from xdsserver.server.stream import Dialect, Ending, Stream
+from xdsserver.server.stream import Common, Dialect, Ending, Stream
 from xdsserver.xds import wire
 from xdsserver.xds.session import Session
 
@@ -45,6 +46,15 @@ class XdsOptions:
     max_request_bytes: int = 4 * 1024 * 1024
     keepalive_s: float = 30.0
     """How often a silent connection is asked whether it lives; it has a third of that to answer."""
+    full_syncs: int = 32
+    """Clients that may be taking everything at once; others that need everything wait for their turn."""
+    connection_age_s: float = 11 * 3600.0
+    """How old a connection may become, give or take a tenth that gRPC draws for each: Envoys spread over replicas again
+    after one was away, and never all at once."""
+    connection_grace_s: float = 5.0
+    """How long a stream lasts after its connection has been told that it is too old. Streams of Envoys do not end by
+    themselves, and what is under way on one is sent again on the next as far as it was not acknowledged."""
+    streams_per_connection: int = 100
 
 
 class XdsServer:
@@ -57,7 +67,10 @@ class XdsServer:
     def __init__(self, cache: Cache, options: XdsOptions, on_event: Callable[[Event], None]) -> None:
         self._cache = cache
         self._options = options
-        self._on_event = on_event
+        # A place is held no longer than a client may take to accept a write.
+        self.admission = Admission(options.full_syncs, options.write_timeout_s)
+        """Who takes everything now, and who waits for it."""
+        self._common = Common(cache, self.admission, on_event, options.write_timeout_s)
         self._streams: set[Stream] = set()
         # Nonces of an earlier process must not look like ours.
         self._process = secrets.token_hex(4)
@@ -116,7 +129,7 @@ class XdsServer:
 
     async def _serve(self, context: Context, dialect: Dialect) -> None:
         session = Session(f"{self._process}.{next(self._numbers)}", self._cache, self._options.rules)
-        stream = Stream(session, dialect, self._on_event, self._options.write_timeout_s)
+        stream = Stream(session, dialect, self._common)
         self._streams.add(stream)
         if self._stopping:
             stream.end(_STOPPING)
@@ -151,6 +164,9 @@ def _grpc_options(options: XdsOptions) -> tuple[tuple[str, int], ...]:
         ("grpc.keepalive_timeout_ms", keepalive_ms // 3),
         # Envoy asks us, too, and more often than gRPC's default allows before it counts as abuse.
         ("grpc.http2.min_ping_interval_without_data_ms", 5000),
+        ("grpc.max_connection_age_ms", round(options.connection_age_s * 1000)),
+        ("grpc.max_connection_age_grace_ms", round(options.connection_grace_s * 1000)),
+        ("grpc.max_concurrent_streams", options.streams_per_connection),
         # A second server on the port would get every other connection instead of an error.
         ("grpc.so_reuseport", 0),
     )

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import grpc
 
+from xdsserver.server.admission import FullSync
 from xdsserver.xds.wire import MalformedRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from xdsserver.xds.cache import ChangedNames
+    from xdsserver.server.admission import Admission
+    from xdsserver.xds.cache import Cache, ChangedNames
     from xdsserver.xds.ledger import Event
     from xdsserver.xds.messages import Request, Response, Step
     from xdsserver.xds.session import Session
@@ -49,16 +51,24 @@ class Ending:
 _CLIENT_LEFT: Final = Ending(grpc.StatusCode.OK, "the client closed the stream")
 
 
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What all streams of a server have in common."""
+
+    cache: Cache
+    admission: Admission
+    on_event: Callable[[Event], None]
+    write_timeout_s: float
+
+
 class Stream:
     """The loop of one stream; `notify` and `end` may be called at any time from the same event loop."""
 
-    def __init__(
-        self, session: Session, dialect: Dialect, on_event: Callable[[Event], None], write_timeout_s: float
-    ) -> None:
+    def __init__(self, session: Session, dialect: Dialect, common: Common) -> None:
         self.session = session
         self._dialect = dialect
-        self._on_event = on_event
-        self._write_timeout_s = write_timeout_s
+        self._common = common
+        self._sync = FullSync(common.admission, self._wake_up)
         self._inbox: deque[Request] = deque()
         self._room = asyncio.Semaphore(_MAX_INBOX)
         self._changed: dict[str, set[str]] = {}
@@ -88,6 +98,7 @@ class Stream:
             reader.cancel()
             with suppress(asyncio.CancelledError):
                 await reader
+            self._sync.leave()
             self._tell(self.session.on_close(ending.words))
 
     async def _serve(self, context: Context) -> Ending:
@@ -101,7 +112,12 @@ class Stream:
                 if timer is not None:
                     timer.cancel()
             self._wake.clear()
+            if not self._sync.may_open(ready=self._common.cache.ready) and self._ending is None:
+                continue
             while self._inbox and self._ending in (None, _CLIENT_LEFT):
+                # What is behind a request that must wait for a place waits with it: the order of requests counts.
+                if not self._sync.admits(self._inbox[0], ready=self._common.cache.ready):
+                    break
                 step = self.session.on_request(self._inbox.popleft(), loop.time())
                 self._room.release()
                 if (ending := await self._perform(step, context)) is not None:
@@ -119,13 +135,14 @@ class Stream:
             return Ending(grpc.StatusCode[step.refused.code.value], step.refused.words)
         for response in step.responses:
             try:
-                async with asyncio.timeout(self._write_timeout_s):
+                async with asyncio.timeout(self._common.write_timeout_s):
                     await context.write(self._dialect.write(response))
             except TimeoutError:
                 # The write stays under way inside gRPC and the call cannot be used again: the client, which has most
                 # likely stopped reading, must connect anew.
-                words = f"the client took nothing for {self._write_timeout_s:g} s"
+                words = f"the client took nothing for {self._common.write_timeout_s:g} s"
                 return Ending(grpc.StatusCode.DEADLINE_EXCEEDED, words)
+        self._sync.settle()
         return None
 
     async def _read(self, context: Context) -> None:
@@ -144,5 +161,9 @@ class Stream:
             self.end(_CLIENT_LEFT)
 
     def _tell(self, step: Step) -> None:
+        self._sync.heard(step.events)
         for event in step.events:
-            self._on_event(event)
+            self._common.on_event(event)
+
+    def _wake_up(self) -> None:
+        self._wake.set()
