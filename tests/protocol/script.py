@@ -180,14 +180,19 @@ class Client:
         chosen = [response for response in self.unanswered if not type_urls or response.type_url in type_urls]
         assert chosen, "there is nothing to answer"
         self.unanswered = [response for response in self.unanswered if response not in chosen]
-        answers: list[str] = []
-        for response in chosen:
-            type_url, nonce = response.type_url, response.nonce
-            request: Request = DeltaRequest(type_url, nonce=nonce, error=error)
-            if self.sotw:
-                request = SotwRequest(type_url, nonce=nonce, error=error, names=self._names[type_url])
-            answers += self.say(request)
-        return answers
+        return [line for response in chosen for line in self._say_of(response, error)]
+
+    def answer(self, response: Response, *, error: str | None = None) -> list[str]:
+        """Accept or reject one response that is unanswered."""
+        self.unanswered.remove(response)
+        return self._say_of(response, error)
+
+    def _say_of(self, response: Response, error: str | None) -> list[str]:
+        type_url, nonce = response.type_url, response.nonce
+        request: Request = DeltaRequest(type_url, nonce=nonce, error=error)
+        if self.sotw:
+            request = SotwRequest(type_url, nonce=nonce, error=error, names=self._names[type_url])
+        return self.say(request)
 
     def _node(self) -> Node | None:
         introduced, self._introduced = self._introduced, True

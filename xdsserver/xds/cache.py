@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from xdsserver.xds.isolation import Doubts
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -26,7 +28,7 @@ class Cache:
     versions in between instead of queueing them.
     """
 
-    __slots__ = ("_fleets", "ready")
+    __slots__ = ("_fleets", "doubts", "ready")
 
     def __init__(self, *, ready: bool = False) -> None:
         """Start empty; until `ready`, sessions hold their streams and answer nothing.
@@ -35,6 +37,8 @@ class Cache:
         """
         self._fleets: dict[str, dict[str, dict[str, Resource]]] = {}
         self.ready = ready
+        self.doubts = Doubts()
+        """What nodes may hold that is not what they announce; it outlives streams, as this cache does."""
 
     def apply(self, changes: Mapping[ResourceKey, Resource | None]) -> dict[str, dict[str, frozenset[str]]]:
         """Take in what shall be from now on (None: removed) and name what differs, by fleet and type URL.

@@ -61,8 +61,8 @@ class Acked:
 class Rejected:
     """A response was rejected, in Envoy's own words (at most `MAX_WORDS` characters).
 
-    Which of its resources is to blame is not said, and the others may have been applied: a rejection covers the
-    response, an application covers the resource.
+    Where there are several resources it is not said which one is to blame, and the others may have been applied: a
+    rejection covers the response, an application covers the resource. They are then sent again, one by one.
     """
 
     stream: str
@@ -155,6 +155,9 @@ def _fold_delivery(delivery: Delivery, event: Sent | Acked | Rejected) -> None:
                 delivery.acked.pop(name, None)
                 delivery.rejected.pop(name, None)
         case Rejected(versions=versions, words=words):
+            if len(versions) > 1:
+                # Which of them is meant is not said: they stay pending until each is answered alone.
+                return
             for name, version in versions:
                 delivery.rejected[name] = (version, words)
                 _answered(delivery, name, version)

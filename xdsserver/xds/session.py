@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from xdsserver.xds import ledger
 from xdsserver.xds.channel import Channel, InFlight, list_version
+from xdsserver.xds.isolation import Isolation
 from xdsserver.xds.messages import DeltaRequest, Response, SotwRequest, Step
 from xdsserver.xds.ordering import TRAFFIC_TYPES, Departures, Situation, Warming
 from xdsserver.xds.resource import CLUSTER, ENDPOINTS, TYPE_ORDER
@@ -48,6 +49,7 @@ class Session:
         self._sequence = 0
         self._warming = Warming()
         self._departures = Departures(rules.timing)
+        self._isolation = Isolation(cache.doubts)
         # Endpoints of clusters that went out before the client asked for any endpoints at all.
         self._owed_endpoints: set[str] = set()
         self._was_held = False
@@ -65,6 +67,7 @@ class Session:
             # "Only the first request on a stream is guaranteed to carry the node identifier. [...] It is sufficient to
             # only check the first message for the node identifier as a result." A second one is not looked at.
             self.fleet = self._rules.fleet_of(request.node)
+            self._isolation.introduce(self.fleet, request.node.id)
             self._events.append(ledger.Joined(self.stream, request.node, self.fleet))
         if request.type_url not in _SERVED:
             # A stream carries all types: ending it would take the types that are served from the client, too.
@@ -120,22 +123,43 @@ class Session:
 
     # -------------------------------------------------------------------------------------------------- requests
     def _take_answer(self, channel: Channel, request: Request) -> None:
-        for answered in channel.answered(request.nonce):
-            versions = tuple(answered.versions.items())
-            if request.error is not None:
-                words = request.error[: ledger.MAX_WORDS]
-                rejected = ledger.Rejected(self.stream, channel.type_url, versions, answered.removed, words)
-                self._events.append(rejected)
-                continue
-            self._events.append(ledger.Acked(self.stream, channel.type_url, versions, answered.removed))
+        answered = channel.answered(request.nonce)
+        if request.error is not None:
+            if answered:
+                self._take_rejection(channel, answered, request.error)
+            return
+        for sent in answered:
+            self._events.append(ledger.Acked(self.stream, channel.type_url, tuple(sent.versions.items()), sent.removed))
+            self._isolation.acked(channel.type_url, sent)
             if channel.type_url == CLUSTER:
-                self._warming.clusters_acked(answered.versions)
+                self._warming.clusters_acked(sent.versions)
             elif channel.type_url == ENDPOINTS:
-                self._warming.endpoints_acked((*answered.versions, *answered.removed), answered.sequence)
+                self._warming.endpoints_acked((*sent.versions, *sent.removed), sent.sequence)
+
+    def _take_rejection(self, channel: Channel, answered: list[InFlight], words: str) -> None:
+        """Send again alone what was rejected together; what was rejected alone is not sent again."""
+        type_url = channel.type_url
+        versions = {name: version for sent in answered for name, version in sent.versions.items()}
+        removed = tuple(name for sent in answered for name in sent.removed)
+        kept = words[: ledger.MAX_WORDS]
+        self._events.append(ledger.Rejected(self.stream, type_url, tuple(versions.items()), removed, kept))
+        doubtful = self._isolation.rejected(type_url, versions)
+        have = self._have(type_url)
+        again = {name for name in channel.subscription.covered(doubtful) if name in have}
+        channel.asked |= again
+        # What is gone since is removed like anything else, in its turn.
+        channel.dirty.update(channel.subscription.covered(doubtful - again))
+        if channel.full_state:
+            # Whatever list is sent next must not hold what was rejected.
+            channel.shown = self._isolation.last_list(type_url)
+        if type_url == CLUSTER and not doubtful:
+            for name in versions:
+                # It will not come: nothing waits for it.
+                self._warming.forget(name)
 
     def _subscribe_delta(self, channel: Channel, request: DeltaRequest, *, first: bool) -> None:
         turn = turn_delta(channel.subscription, request.subscribe, request.unsubscribe)
-        announced = request.initial_versions if first else {}
+        announced = self._isolation.may_hold(channel.type_url, request.initial_versions) if first else {}
         self._forget(channel, channel.take_turn(turn, self._have(channel.type_url), announced))
         if first and channel.type_url == ENDPOINTS:
             channel.asked.update(channel.subscription.covered(self._owed_endpoints))
@@ -149,6 +173,7 @@ class Session:
         # wildcard subscription": the client has this very list since an earlier stream.
         if first and channel.full_state and turn.everything and request.version == list_version(have.values()):
             channel.adopt(have.values())
+            self._isolation.list_announced(channel.type_url, channel.shown)
 
     def _forget(self, channel: Channel, dropped: Iterable[str]) -> None:
         for name in dropped:
@@ -198,10 +223,18 @@ class Session:
                 stay.add(name)
             else:
                 send.append(resource)
+        together, alone = self._isolation.parted(channel.type_url, send)
+        if channel.full_state and alone:
+            # Each list holds those before it, so that one is tried when the one before is answered.
+            turn = [] if together or absent or channel.in_flight else alone[:1]
+            stay.update(resource.name for resource in alone[len(turn) :])
+            alone = turn
         channel.dirty &= stay
         channel.asked &= stay
-        if send or absent or (channel.owes_answer and not stay):
-            self._send(channel, send, absent)
+        if together or absent or (channel.owes_answer and not alone and not stay):
+            self._send(channel, together, absent)
+        for resource in alone:
+            self._send(channel, [resource], [])
 
     def _must_wait(self, channel: Channel, resource: Resource, now: float) -> bool:
         if channel.type_url not in TRAFFIC_TYPES:
@@ -247,6 +280,8 @@ class Session:
         nonce = f"{self.stream}-{self._sequence}"
         versions = {resource.name: resource.version for resource in resources}
         channel.record(nonce, InFlight(self._sequence, versions, tuple(removed)), resources)
+        if channel.full_state:
+            self._isolation.list_sent(channel.type_url, self._sequence, channel.shown)
         if channel.type_url == CLUSTER:
             for name in removed:
                 self._warming.forget(name)
