@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xdsserver.observe.notices import Notice
-    from xdsserver.server.stream import Context
+    from xdsserver.server.doors import Door
+    from xdsserver.server.stream import Context, Dialect
     from xdsserver.xds.ledger import Event
 
 
@@ -60,8 +61,9 @@ class TimedServer(XdsServer):
         self.written_bytes += size
 
     @override
-    async def _serve_delta(self, request: object, context: Context) -> None:
-        await super()._serve_delta(request, Written(context, self._note))  # type: ignore[arg-type] # all of it is there
+    async def _serve(self, door: Door, dialect: Dialect, request: object, context: Context) -> None:
+        noted = Written(context, self._note)
+        await super()._serve(door, dialect, request, noted)  # type: ignore[arg-type] # all of it is there
 
 
 class Plane(Standalone):

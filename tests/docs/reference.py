@@ -22,6 +22,7 @@ FAMILIES: Mapping[str, str] = {
     "a": "Availability and scale",
     "f": "Folder, files and processes",
     "p": "Hostile or broken input",
+    "s": "Security of the control plane",
     "x": "xDS: the protocol between server and Envoy",
 }
 """The letter of an id, and what its failures have in common."""

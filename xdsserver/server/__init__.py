@@ -5,6 +5,7 @@ what is answered, in which order and when (`xds` decides that, and can be replay
 
 Errors that leave this package:
 
+* ReviewError: whoever vouches for tokens cannot be asked (raised by reviewers; clients are told to try again)
 * ServerError
   * BindRefusedError: the address is not one that plaintext may be served on
   * BindFailedError: the operating system did not give us the address

@@ -5,15 +5,18 @@ Handlers are generic and responses are ready bytes, because a response is joined
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import grpc
 
 from xdsserver.server.admission import Admission
-from xdsserver.server.bind import BindFailedError, require_local
+from xdsserver.server.bind import BindFailedError
+from xdsserver.server.doors import local_door
 from xdsserver.server.stream import Common, Dialect, Ending, Stream
 from xdsserver.xds import wire
 from xdsserver.xds.session import Session
@@ -21,6 +24,7 @@ from xdsserver.xds.session import Session
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from xdsserver.server.doors import Door
     from xdsserver.server.stream import Context
     from xdsserver.xds.cache import Cache, ResourceKey
     from xdsserver.xds.ledger import Event
@@ -32,15 +36,21 @@ MethodHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _SERVICE: Final = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 _DELTA: Final = Dialect(wire.read_delta, wire.write_delta)
 _SOTW: Final = Dialect(wire.read_sotw, wire.write_sotw)
+_EXPIRED: Final = Ending(grpc.StatusCode.UNAUTHENTICATED, "what the client proved itself with has expired")
 _STOPPING: Final = Ending(grpc.StatusCode.UNAVAILABLE, "the server is stopping; connect to another one, or again")
 
 
 @dataclass(frozen=True, slots=True)
 class XdsOptions:
-    """How the server listens. Each address is `HOST:PORT` on loopback (port 0: any) or `unix:PATH`."""
+    """How the server listens.
+
+    Each address of plaintext is `HOST:PORT` on loopback (port 0: any) or `unix:PATH`; `rules.fleet_of` decides what is
+    given there. `doors` are further ways in, each with its own word on that.
+    """
 
     addresses: tuple[str, ...]
     rules: Rules
+    doors: tuple[Door, ...] = ()
     write_timeout_s: float = 10.0
     """For how long a client may take nothing before it is cut off."""
     max_request_bytes: int = 4 * 1024 * 1024
@@ -75,10 +85,10 @@ class XdsServer:
         # Nonces of an earlier process must not look like ours.
         self._process = secrets.token_hex(4)
         self._numbers = count(1)
-        self._server: grpc.aio.Server | None = None
+        self._servers: tuple[grpc.aio.Server, ...] = ()
         self._stopping = False
         self.addresses: tuple[str, ...] = ()
-        """Where it listens, with the ports that were given; empty before `start`."""
+        """Where it listens, plaintext first, with the ports that were given; empty before `start`."""
 
     async def start(self) -> None:
         """Listen on all addresses.
@@ -87,17 +97,18 @@ class XdsServer:
             BindRefusedError: an address that plaintext must not be served on.
             BindFailedError: an address that is taken or not ours to have.
         """
-        for address in self._options.addresses:
-            require_local(address)
-        server = grpc.aio.server(options=_grpc_options(self._options))
-        handlers = {
-            "DeltaAggregatedResources": _handler(self._serve_delta),
-            "StreamAggregatedResources": _handler(self._serve_sotw),
-        }
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, handlers),))
-        self.addresses = tuple(_bind(server, address) for address in self._options.addresses)
-        await server.start()
-        self._server = server
+        doors = (local_door(self._options.addresses, self._options.rules.fleet_of), *self._options.doors)
+        for door in doors:
+            door.check()
+        servers = [self._server(door) for door in doors]
+        self.addresses = tuple(
+            _bind(server, door, address)
+            for server, door in zip(servers, doors, strict=True)
+            for address in door.addresses
+        )
+        for server in servers:
+            await server.start()
+        self._servers = tuple(servers)
 
     def publish(self, changes: Mapping[ResourceKey, Resource | None]) -> None:
         """Make this the configuration from now on (None: removed); returns before it is sent."""
@@ -118,24 +129,37 @@ class XdsServer:
         self._stopping = True
         for stream in self._streams:
             stream.end(_STOPPING)
-        if self._server is not None:
-            await self._server.stop(grace_s)
+        await asyncio.gather(*(server.stop(grace_s) for server in self._servers))
 
-    async def _serve_delta(self, _request: object, context: Context) -> None:
-        await self._serve(context, _DELTA)
+    def _server(self, door: Door) -> grpc.aio.Server:
+        server = grpc.aio.server(options=_grpc_options(self._options))
+        handlers = {
+            "DeltaAggregatedResources": _handler(partial(self._serve, door, _DELTA)),
+            "StreamAggregatedResources": _handler(partial(self._serve, door, _SOTW)),
+        }
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, handlers),))
+        return server
 
-    async def _serve_sotw(self, _request: object, context: Context) -> None:
-        await self._serve(context, _SOTW)
-
-    async def _serve(self, context: Context, dialect: Dialect) -> None:
-        session = Session(f"{self._process}.{next(self._numbers)}", self._cache, self._options.rules)
+    async def _serve(self, door: Door, dialect: Dialect, _request: object, context: Context) -> None:
+        permit = await door.authenticate(context)
+        if isinstance(permit, Ending):
+            context.set_code(permit.code)
+            context.set_details(permit.words)
+            return
+        rules = replace(self._options.rules, fleet_of=permit.fleet_of)
+        session = Session(f"{self._process}.{next(self._numbers)}", self._cache, rules)
         stream = Stream(session, dialect, self._common)
         self._streams.add(stream)
         if self._stopping:
             stream.end(_STOPPING)
+        expiry = None
+        if permit.expires_in_s is not None:
+            expiry = asyncio.get_running_loop().call_later(permit.expires_in_s, stream.end, _EXPIRED)
         try:
             await stream.run(context)
         finally:
+            if expiry is not None:
+                expiry.cancel()
             self._streams.discard(stream)
 
 
@@ -145,9 +169,12 @@ def _handler(serve: Callable[[object, Context], Awaitable[None]]) -> MethodHandl
     return handler
 
 
-def _bind(server: grpc.aio.Server, address: str) -> str:
+def _bind(server: grpc.aio.Server, door: Door, address: str) -> str:
     try:
-        port = server.add_insecure_port(address)
+        if door.credentials is None:
+            port = server.add_insecure_port(address)
+        else:
+            port = server.add_secure_port(address, door.credentials)
     except RuntimeError as error:
         message = f"xDS address {address} cannot be listened on: is another server running there? ({error})"
         raise BindFailedError(message) from error

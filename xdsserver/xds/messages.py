@@ -64,12 +64,13 @@ class RefusalCode(Enum):
     """Why a stream is ended; the values are the names of gRPC's status codes."""
 
     INVALID_ARGUMENT = "INVALID_ARGUMENT"
+    PERMISSION_DENIED = "PERMISSION_DENIED"
     RESOURCE_EXHAUSTED = "RESOURCE_EXHAUSTED"
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The client broke the protocol: the stream ends with this status."""
+    """The client broke the protocol or asks for what is not its own: the stream ends with this status."""
 
     code: RefusalCode
     words: str

@@ -23,9 +23,9 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The settings of sessions; `fleet_of` decides which configuration a node gets."""
+    """The settings of sessions; `fleet_of` decides which configuration a node gets, or why it gets none."""
 
-    fleet_of: Callable[[Node], str]
+    fleet_of: Callable[[Node], str | Refused]
     timing: Timing = field(default_factory=Timing)
     limits: Limits = field(default_factory=Limits)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from xdsserver.xds import ledger
 from xdsserver.xds.channel import Channel, InFlight, list_version
 from xdsserver.xds.isolation import Isolation
-from xdsserver.xds.messages import DeltaRequest, Response, SotwRequest, Step
+from xdsserver.xds.messages import DeltaRequest, Refused, Response, SotwRequest, Step
 from xdsserver.xds.ordering import TRAFFIC_TYPES, Departures, Situation, Warming
 from xdsserver.xds.resource import CLUSTER, ENDPOINTS, TYPE_ORDER
 from xdsserver.xds.rules import refusal
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from xdsserver.xds.cache import Cache, ChangedNames
-    from xdsserver.xds.messages import Refused, Request
+    from xdsserver.xds.messages import Request
     from xdsserver.xds.resource import Resource
     from xdsserver.xds.rules import Rules
 
@@ -66,8 +66,11 @@ class Session:
         if self.fleet is None and request.node is not None:
             # "Only the first request on a stream is guaranteed to carry the node identifier. [...] It is sufficient to
             # only check the first message for the node identifier as a result." A second one is not looked at.
-            self.fleet = self._rules.fleet_of(request.node)
-            self._isolation.introduce(self.fleet, request.node.id)
+            fleet = self._rules.fleet_of(request.node)
+            if isinstance(fleet, Refused):
+                return self._step(fleet)
+            self.fleet = fleet
+            self._isolation.introduce(fleet, request.node.id)
             self._events.append(ledger.Joined(self.stream, request.node, self.fleet))
         if request.type_url not in _SERVED:
             # A stream carries all types: ending it would take the types that are served from the client, too.
