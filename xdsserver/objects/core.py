@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import msgspec
-from typing_extensions import override
 
 from xdsserver.objects.meta import KubeObject, Part
 
@@ -75,17 +74,6 @@ class EndpointSlice(KubeObject):
     def service(self) -> str | None:
         """Name of the Service in the same namespace, or None for a slice that belongs to none."""
         return self.metadata.labels.get(SERVICE_NAME_LABEL)
-
-
-class Secret(KubeObject):
-    """A Secret, values in base64 as the API server gives them; never shown."""
-
-    type: str = "Opaque"
-    data: Mapping[str, str] = {}
-
-    @override
-    def __repr__(self) -> str:
-        return f"Secret({self.name}, keys={sorted(self.data)})"
 
 
 class ConfigMap(KubeObject):

@@ -12,11 +12,12 @@ import msgspec
 from xdsserver.objects.kinds import Kind
 from xdsserver.objects.meta import KubeObject, Untyped
 from xdsserver.objects.metadata import LAST_APPLIED
+from xdsserver.objects.secret import SecretBytes
 
 
 @cache
 def _decoder(struct: type[KubeObject]) -> msgspec.json.Decoder[KubeObject]:
-    return msgspec.json.Decoder(struct)
+    return msgspec.json.Decoder(struct, dec_hook=_hidden)
 
 
 def decode(kind: Kind, document: Untyped) -> KubeObject:
@@ -25,9 +26,9 @@ def decode(kind: Kind, document: Untyped) -> KubeObject:
     Raises msgspec.ValidationError, whose text names the path, for a wrong shape: validated documents have none.
     """
     try:
-        return _without_copy(msgspec.convert(document, kind.struct))
+        return _without_copy(msgspec.convert(document, kind.struct, dec_hook=_hidden))
     except msgspec.ValidationError:
-        return _without_copy(msgspec.convert(_without_nulls(document), kind.struct))
+        return _without_copy(msgspec.convert(_without_nulls(document), kind.struct, dec_hook=_hidden))
 
 
 def decode_json(kind: Kind, data: bytes) -> KubeObject:
@@ -40,6 +41,14 @@ def decode_json(kind: Kind, data: bytes) -> KubeObject:
     except msgspec.ValidationError:
         # Go writes an empty list as null (`"endpoints": null`); rare enough to pay for a second pass.
         return decode(kind, msgspec.json.decode(data))
+
+
+def _hidden(_type: type, text: object) -> SecretBytes:
+    """Wrap a value of a Secret, the one type of ours that JSON does not know; what is wrong with it is not repeated."""
+    if not isinstance(text, str):
+        message = "expected text in base64"
+        raise TypeError(message)
+    return SecretBytes.of_base64(text)
 
 
 def _without_copy(decoded: KubeObject) -> KubeObject:

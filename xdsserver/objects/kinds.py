@@ -2,13 +2,15 @@
 
 from typing import NamedTuple
 
-from xdsserver.objects.core import ConfigMap, EndpointSlice, Namespace, Secret, Service
+from xdsserver.objects.clustertrustbundle import CERTIFICATES_GROUP, ClusterTrustBundle
+from xdsserver.objects.core import ConfigMap, EndpointSlice, Namespace, Service
 from xdsserver.objects.gateway import Gateway
 from xdsserver.objects.gatewayclass import GatewayClass
 from xdsserver.objects.grpcroute import GRPCRoute
 from xdsserver.objects.httproute import HTTPRoute
 from xdsserver.objects.meta import GATEWAY_GROUP, KubeObject
 from xdsserver.objects.referencegrant import ReferenceGrant
+from xdsserver.objects.secret import Secret
 from xdsserver.objects.serviceimport import MULTICLUSTER_GROUP, ServiceImport
 from xdsserver.objects.xbackend import XGATEWAY_GROUP, XBackend
 
@@ -36,6 +38,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("XBackend", XGATEWAY_GROUP, ("v1alpha1",), XBackend),
     Kind("Secret", "", ("v1",), Secret),
     Kind("ConfigMap", "", ("v1",), ConfigMap),
+    Kind("ClusterTrustBundle", CERTIFICATES_GROUP, ("v1", "v1beta1"), ClusterTrustBundle, namespaced=False),
 )
 
 BY_NAME = {kind.name: kind for kind in KINDS}

@@ -15,6 +15,9 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 LABEL_KINDS = frozenset({"Namespace", "Service"})
 """Kinds whose names are a single DNS label, since they become part of a DNS name."""
 
+SIGNED_KINDS = frozenset({"ClusterTrustBundle"})
+"""Kinds whose names may begin with that of a signer and a colon, `example.com:servers:all`."""
+
 READ = frozenset({"name", "namespace", "labels", "annotations", "creationTimestamp"})
 IGNORED = frozenset(
     {
@@ -37,10 +40,14 @@ TIME = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\dZ", re.ASCII)
 EXPECTED_LABEL = "lower-case letters, digits and '-', at most 63, with a letter or digit at both ends"
 EXPECTED_SUBDOMAIN = "lower-case letters, digits, '-' and '.', at most 253, with a letter or digit at both ends"
 
+EXPECTED_SIGNED = f"{EXPECTED_SUBDOMAIN}, after the name of its signer and ':' where it has one"
+
 
 def check_metadata(metadata: dict[str, Any], *, kind: str, namespaced: bool) -> Iterator[FieldError]:
     """Say everything that is wrong with `metadata`, unknown fields apart."""
     name_ok, expected = (is_label, EXPECTED_LABEL) if kind in LABEL_KINDS else (is_subdomain, EXPECTED_SUBDOMAIN)
+    if kind in SIGNED_KINDS:
+        name_ok, expected = _is_signed_name, EXPECTED_SIGNED
     if metadata.get("name") is None:
         extra = "; generateName needs an API server" if metadata.get("generateName") else ""
         yield FieldError(("metadata", "name"), f"is required{extra}")
@@ -82,6 +89,10 @@ def keep_metadata(metadata: dict[str, Any], *, namespaced: bool) -> dict[str, An
     if LAST_APPLIED in kept.get("annotations", ()):
         kept["annotations"] = {key: value for key, value in kept["annotations"].items() if key != LAST_APPLIED}
     return kept
+
+
+def _is_signed_name(text: str) -> bool:
+    return all(map(is_subdomain, text.split(":")))
 
 
 def _text(

@@ -9,7 +9,7 @@ from xdsserver.gatewayapi.backends.xbackends import Surroundings, xbackend
 from xdsserver.gatewayapi.grants import permissions
 from xdsserver.objects.core import Service
 from xdsserver.objects.httproute import HTTPBackendRef, HTTPRouteRule
-from xdsserver.objects.meta import Name, ObjectKey
+from xdsserver.objects.meta import ObjectKey
 from xdsserver.objects.serviceimport import ServiceImport
 from xdsserver.objects.xbackend import XBackend
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from xdsserver.gatewayapi.backends.kinds import Backend, Port
     from xdsserver.gatewayapi.grants import Permission
     from xdsserver.model.routing import Filter
-    from xdsserver.objects.core import ConfigMap
     from xdsserver.objects.httproute import SessionPersistence
+    from xdsserver.objects.meta import Name
     from xdsserver.objects.referencegrant import ReferenceGrant
     from xdsserver.pipeline.rows import (
         Selector,
@@ -30,10 +30,6 @@ if TYPE_CHECKING:
 
 
 B = TypeVar("B", Service, ServiceImport, XBackend)
-
-
-def to_authorities(_read: Read, key: Name, config_map: ConfigMap) -> Mapping[Name, str]:
-    return {key: config_map.data.get("ca.crt", "")}
 
 
 def selector_of(key: Name, row: Service) -> Selector | None:
@@ -54,7 +50,7 @@ def to_x_backends(tables: Pipeline, read: Read, key: Name, row: XBackend) -> Map
     owner = ObjectKey("XBackend", *key)
     around = Surroundings(
         system_authorities=tables.options.system_authorities,
-        config_map=lambda name: read(tables.authorities, Name(key.namespace, name)),
+        authorities=lambda name: read(tables.authorities, ObjectKey("ConfigMap", key.namespace, name)),
         services=lambda labels: read(tables.selecting, (key.namespace, frozenset(labels.items()))) or (),
         session=lambda spec: session_of(owner, spec),
     )

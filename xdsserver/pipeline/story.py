@@ -14,17 +14,20 @@ from xdsserver.gatewayapi.backends.xbackends import xbackend_ports
 from xdsserver.gatewayapi.expansion import at_most, weighs
 from xdsserver.gatewayapi.grpcrules import parse_grpc
 from xdsserver.gatewayapi.httprules import parse_http
+from xdsserver.objects.clustertrustbundle import ClusterTrustBundle
 from xdsserver.objects.core import ConfigMap, EndpointSlice, Namespace, Service
 from xdsserver.objects.gateway import Gateway
 from xdsserver.objects.gatewayclass import GatewayClass
 from xdsserver.objects.grpcroute import GRPCRoute
 from xdsserver.objects.httproute import HTTPRoute
 from xdsserver.objects.referencegrant import ReferenceGrant
+from xdsserver.objects.secret import Secret
 from xdsserver.objects.serviceimport import ServiceImport
 from xdsserver.objects.xbackend import XBackend
 from xdsserver.pipeline import (
     attachment,
     backends,
+    certificates,
     chains,
     clusters,
     expansion,
@@ -87,6 +90,8 @@ class Pipeline:
         self.x_backends = graph.source("x_backends", XBackend)
         self.endpoint_slices = graph.source("endpoint_slices", EndpointSlice)
         self.config_maps = graph.source("config_maps", ConfigMap)
+        self.secrets = graph.source("secrets", Secret)
+        self.cluster_trust_bundles = graph.source("cluster_trust_bundles", ClusterTrustBundle)
         # "version": the release of the schemas that objects were checked by.
         self.bundles: Source[str, str] = graph.source("bundles")
         # The bind that was allocated for a claim, and written down.
@@ -122,8 +127,20 @@ class Pipeline:
         self.parents = graph.derive("parents", self.route_heads, on(attachment.to_parents))
         self.asking = graph.derive("asking", self.parents, attachment.to_asking)
 
+        # Certificates and authorities, each read once.
+        self.certificates = graph.derive("certificates", self.secrets, certificates.to_certificates)
+        self.authorities = graph.union(
+            "authorities",
+            graph.derive("config_map_authorities", self.config_maps, certificates.to_authorities("ConfigMap")),
+            graph.derive("secret_authorities", self.secrets, certificates.to_authorities("Secret")),
+            graph.derive(
+                "cluster_trust_bundle_authorities",
+                self.cluster_trust_bundles,
+                certificates.to_authorities("ClusterTrustBundle"),
+            ),
+        )
+
         # Backends of all kinds in one form: how they are found and reached, and apart from that their ports.
-        self.authorities = graph.derive("authorities", self.config_maps, backends.to_authorities)
         self.selecting = graph.index("selecting", self.services, backends.selector_of)
         self.backends = graph.union(
             "backends",
@@ -311,6 +328,8 @@ class Pipeline:
             "XBackend": self.x_backends,
             "EndpointSlice": self.endpoint_slices,
             "ConfigMap": self.config_maps,
+            "Secret": self.secrets,
+            "ClusterTrustBundle": self.cluster_trust_bundles,
         }
 
     def change(self, kind: str, name: Name, row: KubeObject | None) -> tuple[Change, ...]:

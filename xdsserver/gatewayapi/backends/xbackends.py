@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xdsserver.gatewayapi.backends.kinds import Backend, Kind, Port
-from xdsserver.gatewayapi.certificates import are_certificates
+from xdsserver.gatewayapi.certificates import joined
 from xdsserver.gatewayapi.conditions import ACCEPTED, Problem
 from xdsserver.model.backends import AuthoritiesFile, SubjectName, UpstreamTls
 from xdsserver.objects.xbackend import XGATEWAY_GROUP
@@ -14,6 +14,7 @@ from xdsserver.objects.xbackend import XGATEWAY_GROUP
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from xdsserver.model.certificates import TrustBundle
     from xdsserver.model.routing import Filter, HttpVersion
     from xdsserver.objects.httproute import SessionPersistence
     from xdsserver.objects.meta import Name
@@ -35,13 +36,13 @@ _SPOKEN: Mapping[str, HttpVersion] = {
 class Surroundings:
     """What an XBackend leans on; objects are of its own namespace.
 
-    `system_authorities` is the file of those that the machine of the Envoy trusts, None where it has none. `config_map`
-    gives the text under `ca.crt` of one, None where there is none. `services` gives those that select exactly these
-    labels. `session` understands a session persistence, or says what is wrong with it.
+    `system_authorities` is the file of those that the machine of the Envoy trusts, None where it has none.
+    `authorities` gives those of a ConfigMap, None where there is none of that name. `services` gives those that select
+    exactly these labels. `session` understands a session persistence, or says what is wrong with it.
     """
 
     system_authorities: str | None
-    config_map: Callable[[str], str | None]
+    authorities: Callable[[str], TrustBundle | Problem | None]
     services: Callable[[Mapping[str, str]], tuple[Name, ...]]
     session: Callable[[SessionPersistence], Filter | str]
 
@@ -151,20 +152,22 @@ def _authorities(validation: BackendTLSValidation, around: Surroundings) -> str 
         return Problem(ACCEPTED, "NoValidCACertificate", f"tls.validation.wellKnownCACertificates: {words}")
     if known is not None:
         return _unsupported(f"tls.validation.wellKnownCACertificates: {known} is not supported; use System")
-    texts, wrong = [], []
+    bundles: list[TrustBundle] = []
+    wrong: list[str] = []
     for number, reference in enumerate(validation.ca_certificate_refs):
         field = f"tls.validation.caCertificateRefs[{number}]"
-        text = around.config_map(reference.name) if (reference.group, reference.kind) == ("", "ConfigMap") else None
         if (reference.group, reference.kind) != ("", "ConfigMap"):
             wrong.append(f"{field}: {reference.group or 'core'}/{reference.kind} is not supported; use a ConfigMap")
-        elif text is None:
-            wrong.append(f"{field}: ConfigMap {reference.name} does not exist")
-        elif not are_certificates(text):
-            wrong.append(f"{field}: ConfigMap {reference.name} has no certificates in PEM under ca.crt")
-        else:
-            texts.append(text)
-    if texts:
-        return "\n".join(texts)
+            continue
+        match around.authorities(reference.name):
+            case None:
+                wrong.append(f"{field}: ConfigMap {reference.name} does not exist")
+            case Problem(message=words):
+                wrong.append(f"{field}: {words}")
+            case bundle:
+                bundles.append(bundle)
+    if bundles:
+        return joined(bundles).pem
     return Problem(ACCEPTED, "NoValidCACertificate", "; ".join(wrong) or "tls.validation names no authorities")
 
 
