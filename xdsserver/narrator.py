@@ -31,15 +31,17 @@ _ENVOY_LEVELS = {"warning": Level.WARNING, "error": Level.ERROR, "critical": Lev
 
 
 class Socket(NamedTuple):
-    """Where a listener is served: the port that its user wrote, and what Envoy opened for it."""
+    """Where a listener is served: port and protocol that its user wrote, and what Envoy opened for it."""
 
     port: int
+    protocol: str
     bind: Bind
 
-
-def _url(bind: Bind) -> str:
-    host = f"[{bind.ip}]" if ":" in bind.ip else bind.ip
-    return f"http://{host}:{bind.port}"
+    @property
+    def url(self) -> str:
+        """Where clients find it; an HTTPS listener wants to be asked for by its hostname."""
+        host = f"[{self.bind.ip}]" if ":" in self.bind.ip else self.bind.ip
+        return f"{self.protocol.lower()}://{host}:{self.bind.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ class Narrator:
         sockets = ((name, socket_of(ListenerKey(*key, name))) for name in served)
         now = frozenset((name, socket) for name, socket in sockets if socket is not None)
         for name, socket in sorted(now - self._serving.get(key, frozenset())):
-            url = _url(socket.bind)
+            url = socket.url
             mapped = "" if socket.bind.port == socket.port else f" (port {socket.port} could not be opened here)"
             self._report(Notice(Level.OK, str(key), f"listener {name} is served at {url}{mapped}", url))
         self._serving[key] = now

@@ -77,6 +77,9 @@ def scan(case: Case) -> Scan:
         for path in sorted(case.folder.glob("*.yaml")):
             if path.name not in OUTPUTS:
                 shutil.copy(path, place)
+        for path in Path(place).iterdir():
+            # Else it is told that others may read the Secrets in it.
+            path.chmod(0o600)
         return Folder(Path(place)).scan()
 
 

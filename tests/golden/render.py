@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from functools import cache
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -11,12 +13,13 @@ from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from google.protobuf.json_format import MessageToJson
 from typing_extensions import override
 
 from tests.golden.cases import all_cases, scan
 from tests.golden.world import settled
-from xdsserver.xds.resource import CLUSTER, ENDPOINTS, LISTENER, ROUTE
+from xdsserver.xds.resource import CLUSTER, ENDPOINTS, LISTENER, ROUTE, SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +39,7 @@ TYPES: Mapping[str, tuple[str, type[Message]]] = {
     ENDPOINTS: ("endpoints", ClusterLoadAssignment),
     LISTENER: ("listeners", Listener),
     ROUTE: ("routes", RouteConfiguration),
+    SECRET: ("secrets", Secret),
 }
 
 Json = Any
@@ -49,7 +53,7 @@ def envoy(case: Case) -> Json:
         return found
     common = {title: next(iter(members.values())) for title, members in _resources(_reference()).items()}
     return {
-        title: {name: _less(resource, common[title]) for name, resource in members.items()}
+        title: {name: _less(resource, common.get(title, {})) for name, resource in members.items()}
         for title, members in found.items()
     }
 
@@ -92,7 +96,22 @@ def _fields(message: Message) -> Json:
     fields: dict[str, Json] = json.loads(MessageToJson(message, preserving_proto_field_name=True))
     for name in ("name", "cluster_name"):
         fields.pop(name, None)
-    return _named_first(fields)
+    return _named_first(_digests(fields))
+
+
+def _digests(value: Json) -> Json:
+    """Put short digests in the place of certificates and keys."""
+    match value:
+        case {"inline_string": str(pem)} if pem.startswith("-----BEGIN "):
+            return f"sha256 {sha256(pem.encode()).hexdigest()[:16]}"
+        case {"inline_bytes": str(text)}:
+            return f"sha256 {sha256(base64.b64decode(text)).hexdigest()[:16]}"
+        case dict():
+            return {field: _digests(member) for field, member in value.items()}
+        case list():
+            return [_digests(one) for one in value]
+        case _:
+            return value
 
 
 def _named_first(value: Json) -> Json:
@@ -116,7 +135,10 @@ def _less(value: Json, common: Json) -> Json:
         case dict(), dict():
             out = {}
             for field, member in value.items():
-                shown = member if field in OWN or field not in common else _less(member, common[field])
+                if field == "filter_chains" and field in common:
+                    shown = [_less(chain, common[field][0]) for chain in member]
+                else:
+                    shown = member if field in OWN or field not in common else _less(member, common[field])
                 if field in OWN or field not in common or shown not in (None, {}, []):
                     out[field] = shown
             return out

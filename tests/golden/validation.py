@@ -1,8 +1,8 @@
 """Ask Envoy whether it would take what the cases send it: many cases in one run of `envoy --mode validate`.
 
 A static bootstrap cannot hold what comes over the stream, so a resource stands where it can be read from a file: routes
-inside their listener, endpoints as a cluster of their own. Names carry their case and every listener gets an address of
-its own, since the cases know nothing of each other. Nothing else is touched.
+inside their listener, endpoints as a cluster of their own, secrets beside both. Names carry their case and every
+listener gets an address of its own, since the cases know nothing of each other. Nothing else is touched.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
     HttpConnectionManager,
 )
-from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
+from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
+from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext, UpstreamTlsContext
 from google.protobuf.json_format import MessageToJson
 
 from tests.golden.cases import FLEET, HERE
 from xdsserver.proxy.bootstrap import BootstrapOptions, UnixSocket, build_bootstrap
 from xdsserver.proxy.envoy import find_envoy
-from xdsserver.xds.resource import CLUSTER, ENDPOINTS, LISTENER, ROUTE
+from xdsserver.xds.resource import CLUSTER, ENDPOINTS, LISTENER, ROUTE, SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -80,8 +81,25 @@ def _add(out: Bootstrap, case: str, resources: tuple[Resource, ...]) -> None:
         elif one.type_url == LISTENER:
             number = len(out.static_resources.listeners)
             _add_listener(out, name, Listener.FromString(one.body), routes)
+            _find_secrets(case, out.static_resources.listeners[number])
             address = out.static_resources.listeners[number].address.socket_address
             address.address, address.port_value = f"127.1.{number // 250}.{number % 250}", 80
+
+        elif one.type_url == SECRET:
+            secret = Secret.FromString(one.body)
+            secret.name = name
+            out.static_resources.secrets.append(secret)
+
+
+def _find_secrets(case: str, listener: Listener) -> None:
+    """Name the secrets of the case itself, which stand in the bootstrap and come over no stream."""
+    for chain in listener.filter_chains:
+        context = DownstreamTlsContext()
+        if chain.transport_socket.typed_config.Unpack(context):
+            for secret in context.common_tls_context.tls_certificate_sds_secret_configs:
+                secret.name = f"{case}: {secret.name}"
+                secret.ClearField("sds_config")
+            chain.transport_socket.typed_config.Pack(context)
 
 
 def _give_authorities(cluster: Cluster) -> None:

@@ -58,7 +58,7 @@ class Run:
         return heard
 
     def _socket(self, _key: ListenerKey) -> Socket:
-        return Socket(8080, Bind(FLEET, "127.0.0.1", self.opened_port, "TCP"))
+        return Socket(8080, "HTTP", Bind(FLEET, "127.0.0.1", self.opened_port, "TCP"))
 
 
 @pytest.fixture

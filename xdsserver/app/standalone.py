@@ -241,7 +241,11 @@ class ControlPlane:
     def _socket_of(self, key: ListenerKey) -> Socket | None:
         pipeline = self.reconciler.pipeline
         listener, serving = pipeline.listeners.rows.get(key), pipeline.binds.rows.get(key)
-        return Socket(listener.port, serving.bind) if listener is not None and serving is not None else None
+        return (
+            Socket(listener.port, listener.protocol, serving.bind)
+            if listener is not None and serving is not None
+            else None
+        )
 
     # What the Envoys say.
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from xdsserver.gatewayapi.listeners import Listener
+    from xdsserver.gatewayapi.termination import ResolvedTermination
     from xdsserver.model.places import Binding, Delivery
     from xdsserver.objects.gateway import Gateway
 
@@ -56,7 +57,8 @@ class ListenerState:
     """All that the status of a listener says, but for the generation of its Gateway.
 
     `delivery` is what the Envoys said of its socket and of the routes behind it; None while none has answered.
-    `filter_problems` are those of its filters: it is served without them, and requests get an error.
+    `filter_problems` are those of its filters: it is served without them, and requests get an error. `tls` is what it
+    shows to clients, None where it speaks no TLS.
     """
 
     listener: Listener
@@ -64,11 +66,14 @@ class ListenerState:
     binding: Binding | None
     delivery: Delivery | None
     filter_problems: tuple[Problem, ...] = ()
+    tls: ResolvedTermination | None = None
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What spoils the listener: what its Gateway says, and what the machine says of its port."""
         problems = (*self.listener.problems, *self.filter_problems)
+        if self.tls is not None:
+            problems += self.tls.problems
         match self.binding:
             case Refusal("PortUnavailable" as reason, message):
                 words = f"listener {self.listener.key.name}: {message}"
@@ -81,9 +86,16 @@ class ListenerState:
         """Whether it can be served; one that cannot does not spoil the others (GatewayReasonListenersNotValid)."""
         return not any(problem.condition in (ACCEPTED, CONFLICTED) for problem in self.problems)
 
+    @property
+    def showable(self) -> bool:
+        """Whether it has what its clients are shown: without a certificate an HTTPS listener is closed to all."""
+        return self.tls is None or self.tls.termination is not None
+
     def programmed(self) -> tuple[Status, str, str]:
         """Say whether Envoys serve the listener, with reason and words."""
         if not self.accepted:
+            return Status.FALSE, "Invalid", "; ".join(problem.message for problem in self.problems)
+        if not self.showable:
             return Status.FALSE, "Invalid", "; ".join(problem.message for problem in self.problems)
         match self.binding:
             case Refusal(_, message):
@@ -134,7 +146,10 @@ def _programmed(accepted: Condition, states: tuple[ListenerState, ...], generati
     for state in states:
         if state.accepted and isinstance(state.binding, Refusal):
             return Condition(PROGRAMMED, Status.FALSE, state.binding.reason, state.binding.message, generation)
-    serving = [state for state in states if state.accepted]
+    serving = [state for state in states if state.accepted and state.showable]
+    if not serving:
+        words = clip("; ".join(problem.message for state in states for problem in state.problems))
+        return Condition(PROGRAMMED, Status.FALSE, "Invalid", words, generation)
     for wanted in (Status.FALSE, Status.UNKNOWN):
         for state in serving:
             status, reason, message = state.programmed()

@@ -14,7 +14,7 @@ from xdsserver.objects.meta import GATEWAY_GROUP, Name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from xdsserver.objects.gateway import Gateway, GatewayListener, RouteNamespaces
+    from xdsserver.objects.gateway import Gateway, GatewayListener, ListenerTLS, RouteNamespaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class Protocol:
 
 PROTOCOLS: Mapping[str, Protocol] = {
     "HTTP": Protocol(("HTTPRoute", "GRPCRoute"), "TCP", "HTTP"),
+    "HTTPS": Protocol(("HTTPRoute", "GRPCRoute"), "TCP", "TLS"),
 }
 """The protocols that are supported."""
 
@@ -48,6 +49,7 @@ class Listener:
     hostname: str
     kinds: tuple[str, ...]
     namespaces: RouteNamespaces
+    tls: ListenerTLS | None = None
     problems: tuple[Problem, ...] = ()
 
     @property
@@ -81,6 +83,7 @@ def _listener(gateway: Name, spec: GatewayListener) -> Listener:
         hostname=normal(spec.hostname),
         kinds=kinds,
         namespaces=spec.allowed_routes.namespaces,
+        tls=spec.tls,
         problems=problems,
     )
 

@@ -1,20 +1,41 @@
-"""Filter chains of each bind."""
+"""Filter chains of each bind, and the certificates that they show."""
 
 from __future__ import annotations
 
 from itertools import count, takewhile
 from typing import TYPE_CHECKING
 
-from xdsserver.translation.chains import http_chain
+from xdsserver.gatewayapi.termination import terminate
+from xdsserver.translation.chains import closing_chain, http_chain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from xdsserver.gatewayapi.listeners import Listener
+    from xdsserver.gatewayapi.termination import ResolvedTermination
     from xdsserver.model.places import ChainKey, ListenerKey
+    from xdsserver.objects.meta import Name
     from xdsserver.pipeline.rows import Serving
     from xdsserver.pipeline.story import Pipeline
     from xdsserver.tables import Read
     from xdsserver.translation.chains import Chain
+
+
+def to_terminations(
+    tables: Pipeline, read: Read, key: ListenerKey, listener: Listener
+) -> Mapping[ListenerKey, ResolvedTermination]:
+    found = terminate(read, tables.certificate_tables, listener)
+    return {} if found is None else {key: found}
+
+
+def to_certificate_uses(
+    tables: Pipeline, read: Read, key: ListenerKey, found: ResolvedTermination
+) -> Mapping[tuple[str, Name, ListenerKey], bool]:
+    """Only what is shown somewhere is sent, so that a permission that is taken away takes the key away too."""
+    serving = read(tables.binds, key)
+    if serving is None or found.termination is None:
+        return {}
+    return {(serving.bind.fleet, secret, key): True for secret in found.termination.certificates}
 
 
 def plain_chain_of(_key: ListenerKey, serving: Serving) -> ChainKey | None:
@@ -22,7 +43,17 @@ def plain_chain_of(_key: ListenerKey, serving: Serving) -> ChainKey | None:
 
 
 def to_plain_chains(tables: Pipeline, read: Read, key: ChainKey, _count: int) -> Mapping[ChainKey, Chain]:
-    return {key: http_chain(key, _filter_positions(tables, read, key))}
+    return {key: http_chain(key, _filter_positions(tables, read, key), None)}
+
+
+def to_https_chains(tables: Pipeline, read: Read, key: ListenerKey, serving: Serving) -> Mapping[ChainKey, Chain]:
+    if serving.protocol != "HTTPS":
+        return {}
+    found = read(tables.terminations, key)
+    chain = serving.chain
+    if found is None or found.termination is None:
+        return {chain: closing_chain(chain)}
+    return {chain: http_chain(chain, _filter_positions(tables, read, chain), found.termination)}
 
 
 def _filter_positions(tables: Pipeline, read: Read, chain: ChainKey) -> int:

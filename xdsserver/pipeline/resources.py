@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from xdsserver.model.certificates import ServerCertificate
 from xdsserver.translation.clusters import cluster
+from xdsserver.translation.downstream_tls import certificate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from xdsserver.model.backends import Cluster
     from xdsserver.model.places import Bind, ChainKey
+    from xdsserver.objects.meta import Name
     from xdsserver.pipeline.rows import (
         FleetCluster,
         ResourceKey,
     )
+    from xdsserver.pipeline.story import Pipeline
     from xdsserver.tables import Read
     from xdsserver.xds.resource import Resource
 
@@ -30,3 +34,14 @@ def to_listener_resources(_read: Read, bind: Bind, resource: Resource) -> Mappin
 
 def to_route_resources(_read: Read, chain: ChainKey, resource: Resource) -> Mapping[ResourceKey, Resource]:
     return {(chain.bind.fleet, resource.type_url, resource.name): resource}
+
+
+def to_certificate_resources(
+    tables: Pipeline, read: Read, key: tuple[str, Name], _count: int
+) -> Mapping[ResourceKey, Resource]:
+    fleet, secret = key
+    found = read(tables.certificates, secret)
+    if not isinstance(found, ServerCertificate):
+        return {}
+    resource = certificate(secret, found)
+    return {(fleet, resource.type_url, resource.name): resource}

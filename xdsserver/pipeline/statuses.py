@@ -37,6 +37,7 @@ def to_listener_states(
 ) -> Mapping[ListenerKey, ListenerState]:
     binding = read(tables.bindings, PortKey(listener.gateway, listener.port, listener.transport))
     filters = read(tables.listener_filters, key)
+    tls = read(tables.terminations, key)
     serving = read(tables.binds, key)
     return {
         key: ListenerState(
@@ -45,6 +46,7 @@ def to_listener_states(
             binding=binding,
             delivery=delivery_of(tables, read, serving) if serving is not None else None,
             filter_problems=filters.problems if filters else (),
+            tls=tls,
         )
     }
 

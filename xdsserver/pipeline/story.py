@@ -14,6 +14,7 @@ from xdsserver.gatewayapi.backends.xbackends import xbackend_ports
 from xdsserver.gatewayapi.expansion import at_most, weighs
 from xdsserver.gatewayapi.grpcrules import parse_grpc
 from xdsserver.gatewayapi.httprules import parse_http
+from xdsserver.gatewayapi.termination import CertificateTables
 from xdsserver.objects.clustertrustbundle import ClusterTrustBundle
 from xdsserver.objects.core import ConfigMap, EndpointSlice, Namespace, Service
 from xdsserver.objects.gateway import Gateway
@@ -265,14 +266,25 @@ class Pipeline:
             ),
         )
 
-        # Filter chains: one for all plain HTTP listeners of a bind.
+        # Filter chains, by the names in TLS handshakes; certificates are in a fleet while a chain shows them.
+        self.certificate_tables = CertificateTables(self.grants, self.certificates)
+        self.terminations = graph.derive("terminations", self.listeners, on(chains.to_terminations))
+        self.certificate_uses = graph.derive("certificate_uses", self.terminations, on(chains.to_certificate_uses))
+        self.certificate_counts = graph.count("certificate_counts", self.certificate_uses, lambda key, _true: key[:2])
         self.plain_chain_counts = graph.count("plain_chain_counts", self.binds, chains.plain_chain_of)
-        self.chains = graph.derive("chains", self.plain_chain_counts, on(chains.to_plain_chains))
+        self.chains = graph.union(
+            "chains",
+            graph.derive("plain_chains", self.plain_chain_counts, on(chains.to_plain_chains)),
+            graph.derive("https_chains", self.binds, on(chains.to_https_chains)),
+        )
 
         # What Envoy gets: bytes by fleet, type and name.
         self.cluster_resources = graph.derive("cluster_resources", self.clusters, resources.to_cluster_resources)
         self.endpoint_resources = graph.derive(
             "endpoint_resources", self.endpoint_counts, on(clusters.to_endpoint_resources)
+        )
+        self.certificate_resources = graph.derive(
+            "certificate_resources", self.certificate_counts, on(resources.to_certificate_resources)
         )
         self.envoy_listeners = graph.group("envoy_listeners", self.chains, lambda key, _chain: key.bind, fold=listener)
         self.listener_resources = graph.derive(
@@ -288,6 +300,7 @@ class Pipeline:
             self.endpoint_resources,
             self.listener_resources,
             self.route_resources,
+            self.certificate_resources,
         )
 
         # What statuses say, from the same verdicts. Only from here on anything reads what the Envoys answered.

@@ -6,17 +6,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envoy.config.listener.v3.listener_components_pb2 import FilterChain
+from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 
 from xdsserver.gatewayapi.hostnames import ANY
 from xdsserver.translation.connection_manager import connection_manager
+from xdsserver.translation.downstream_tls import transport_socket
+from xdsserver.translation.edge import HANDSHAKE_TIMEOUT, with_defaults
 from xdsserver.translation.layout import route_configuration_name
 from xdsserver.xds.protobuf import length_prefix
 
 if TYPE_CHECKING:
     from xdsserver.model.places import ChainKey
+    from xdsserver.model.tls import Termination
 
 _FILTER_CHAINS = 3
 """Field number of Listener.filter_chains."""
+
+_NOWHERE = "xdsserver.nowhere"
+"""A cluster that never exists: a connection that is sent there is reset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +34,28 @@ class Chain:
     clusters: frozenset[str] = frozenset()
 
 
-def http_chain(key: ChainKey, listener_filters: int) -> Chain:
-    """Serve HTTP in plain text.
+def http_chain(key: ChainKey, listener_filters: int, termination: Termination | None) -> Chain:
+    """Serve HTTP: in plain text, or over TLS that ends here.
 
     `listener_filters` is how many filters the listener with most of them has.
     """
     out = _chain(key)
-    manager = connection_manager(f"http_{key.bind.port}", route_configuration_name(key), listener_filters)
+    manager = connection_manager(
+        f"{'https' if termination else 'http'}_{key.bind.port}", route_configuration_name(key), listener_filters
+    )
     filter_ = out.filters.add(name="envoy.filters.network.http_connection_manager")
     filter_.typed_config.Pack(manager, deterministic=True)
+    if termination is not None:
+        out.transport_socket.CopyFrom(transport_socket(termination, ("h2", "http/1.1")))
+        with_defaults(out, (HANDSHAKE_TIMEOUT,))
+    return _wire(out)
+
+
+def closing_chain(key: ChainKey) -> Chain:
+    """Reset connections: what asks for a listener that cannot be served must not get to a less specific one."""
+    out = _chain(key)
+    proxy = TcpProxy(stat_prefix="closed", cluster=_NOWHERE)
+    out.filters.add(name="envoy.filters.network.tcp_proxy").typed_config.Pack(proxy, deterministic=True)
     return _wire(out)
 
 

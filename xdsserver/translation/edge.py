@@ -153,6 +153,25 @@ CONNECT_TIMEOUT = Default(
 """A field of Cluster."""
 
 
+DOWNSTREAM_TLS: tuple[Default, ...] = (
+    Default(
+        field="common_tls_context.tls_params.tls_minimum_protocol_version",
+        value="TLSv1_2",
+        means="TLS 1.2 or 1.3; clients that offer less are refused with the alert protocol_version",
+        why="what is older is broken (RFC 8996)",
+    ),
+)
+"""Fields of DownstreamTlsContext."""
+
+HANDSHAKE_TIMEOUT = Default(
+    field="transport_socket_connect_timeout",
+    value="10s",
+    means="a client has 10 s for its TLS handshake, then the connection is closed",
+    why="one that begins it and says no more would hold its connection for good",
+)
+"""A field of FilterChain."""
+
+
 def with_defaults(message: MessageT, defaults: Iterable[Default]) -> MessageT:
     """Set the fields of a message, and give it back."""
     for default in defaults:

@@ -1,0 +1,79 @@
+"""TLS that ends at a listener: the certificates that it names, found and permitted (ListenerTLSConfig).
+
+A certificate that cannot be had spoils its listener and no other. Where a listener has several, the good ones serve.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from xdsserver.gatewayapi.conditions import RESOLVED_REFS, Problem
+from xdsserver.gatewayapi.grants import Referrer, permitted
+from xdsserver.model.certificates import ServerCertificate
+from xdsserver.model.tls import Termination
+from xdsserver.objects.meta import GATEWAY_GROUP, Name, ObjectKey
+
+if TYPE_CHECKING:
+    from xdsserver.gatewayapi.grants import Permission
+    from xdsserver.gatewayapi.listeners import Listener
+    from xdsserver.objects.meta import SecretObjectReference
+    from xdsserver.tables import Read, Table
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateTables:
+    """Where certificates are found: what is permitted across namespaces, and each Secret as it was understood."""
+
+    grants: Table[Permission, int]
+    certificates: Table[Name, ServerCertificate | Problem]
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedTermination:
+    """What a listener shows to clients, None where it has nothing to show, and what is wrong with its references."""
+
+    termination: Termination | None
+    problems: tuple[Problem, ...] = ()
+
+
+def terminate(read: Read, tables: CertificateTables, listener: Listener) -> ResolvedTermination | None:
+    """Find the certificates of a listener; None for one that ends no TLS."""
+    if listener.protocol != "HTTPS":
+        return None
+    references = listener.tls.certificate_refs if listener.tls is not None else ()
+    if not references:
+        message = f"listener {listener.key.name}: tls.certificateRefs is missing; name the Secret of a certificate"
+        return ResolvedTermination(None, (Problem(RESOLVED_REFS, "InvalidCertificateRef", message),))
+    found = [_find(read, tables, listener, number, one) for number, one in enumerate(references)]
+    good = tuple(dict.fromkeys(one for one in found if isinstance(one, Name)))
+    problems = tuple(one for one in found if isinstance(one, Problem))
+    return ResolvedTermination(Termination(good) if good else None, problems)
+
+
+def _find(
+    read: Read, tables: CertificateTables, listener: Listener, number: int, reference: SecretObjectReference
+) -> Name | Problem:
+    field = f"listener {listener.key.name}: tls.certificateRefs[{number}]"
+    group, kind = reference.group or "", reference.kind or "Secret"
+    if (group, kind) != ("", "Secret"):
+        return _invalid(f"{field}: {group or 'core'}/{kind} is no kind of certificate; name a Secret")
+    name = Name(reference.namespace or listener.key.namespace, reference.name)
+    referrer = Referrer(GATEWAY_GROUP, listener.key.kind, listener.key.namespace)
+    if not permitted(read, tables.grants, referrer, "", ObjectKey("Secret", *name)):
+        message = (
+            f"{field}: Secret {name} is in another namespace, and no ReferenceGrant there lets a {referrer.kind} of "
+            f"{referrer.namespace} refer to it"
+        )
+        return Problem(RESOLVED_REFS, "RefNotPermitted", message)
+    match read(tables.certificates, name):
+        case None:
+            return _invalid(f"{field}: no Secret {name}")
+        case Problem() as problem:
+            return _invalid(f"{field}: {problem.message}")
+        case ServerCertificate():
+            return name
+
+
+def _invalid(message: str) -> Problem:
+    return Problem(RESOLVED_REFS, "InvalidCertificateRef", message)
