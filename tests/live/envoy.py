@@ -98,6 +98,11 @@ class Admin:
         async with self.session.get(f"http://admin{path}") as answer:
             return await answer.text()
 
+    async def set_runtime(self, key: str, value: float | None) -> None:
+        """Set a key of the runtime above what the bootstrap says; None gives it back."""
+        async with self.session.post(f"http://admin/runtime_modify?{key}={'' if value is None else value}") as answer:
+            assert (await answer.text()).strip() == "OK"
+
     async def stats(self, pattern: str) -> dict[str, int]:
         """Return the counters and gauges whose name holds this regular expression; only those that Envoy has made."""
         lines = (await self.get(f"/stats?filter={quote(pattern)}")).splitlines()

@@ -1,38 +1,57 @@
-"""Attacks come to nothing, and while each runs the clients beside it wait no longer than twice as long as before.
+"""Attacks come to nothing, and while each runs the clients beside it wait less than twice as long as without it.
 
-That is of the slowest in a hundred of their requests, against the same just before the attack, in the same run. What a
-processor less, or another program, does to it is not the gateway's: so twice is not asked for where it is less than
-5 ms more, and since a busy machine may spoil a measurement but never improve one, the best of five counts.
+That is of the slowest in a hundred of their requests. Windows without and with the attack take turns in one run, of a
+thousand requests and more each. Other programs make a window slower and never quicker, so the quickest of each kind are
+compared, and a machine that is busy all along gets a few tries. What it does to idle windows too hides small effects,
+not the 20 times that rapid resets come to without a limit. The attacker has a core of its own where there are two, and
+the other is for its clients and Envoy: what is asked is what Envoy makes of the attack, not what it costs to attack.
+Envoy has one worker here, so all clients are on the one that is attacked.
+
+What a limit of a connection bounds is what each of them costs, not how many come. A connection of rapid resets costs
+the worker about 3 ms, 17 ms without the limit. At two a second nobody notices; from three or four a second on the
+slowest in a hundred do, and at ten they wait five times as long.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
 
+from tests.live.attacks import RESETS, SLOW
 from tests.live.edge import CONNECTIONS, HOST, edge
 from tests.live.http1 import Ask, Connection
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
     from tests.live.edge import Edge
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 
-SLACK_S = 0.005
-TRIES = 5
+RATIO = 2.0
+TRIES = 4
+ROUNDS = 3
 CLIENTS = 4
-RATE = 400.0
-"""Requests per second of all clients together: enough that the slowest in a hundred is one of several."""
-SECONDS = 1.5
+RATE = 700.0
+"""Requests per second of all clients together."""
+REQUESTS = 1000
+"""Of a window: the slowest in a hundred is then the tenth."""
+WINDOW_S = 1.5
+ATTACK_S = 1.4
+"""A little shorter, for the attacker begins a little later."""
+OPENED = 3
+"""Connections of rapid resets in that time, two a second."""
+TOTAL_STREAMS = "overload.premature_reset_total_stream_count"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -47,18 +66,18 @@ class Clients:
     def __init__(self, connections: list[Connection]) -> None:
         self._connections = connections
 
-    async def p99_s(self, seconds: float = SECONDS) -> float:
-        """Ask at a steady rate for so long, all must be well; give the time of the slowest in a hundred."""
-        times = sorted([one for found in await asyncio.gather(*self._asking(seconds)) for one in found])
+    async def p99_s(self) -> float:
+        """Ask at a steady rate for a window, all must be well; give the time of the slowest in a hundred."""
+        begun = time.monotonic()
+        asking = [self._ask(one, begun + number / RATE) for number, one in enumerate(self._connections)]
+        times = sorted([one for found in await asyncio.gather(*asking) for one in found])
+        assert len(times) >= REQUESTS
         return times[len(times) * 99 // 100]
 
-    def _asking(self, seconds: float) -> list[asyncio.Task[list[float]]]:
-        return [asyncio.create_task(self._ask(one, seconds)) for one in self._connections]
-
-    async def _ask(self, connection: Connection, seconds: float) -> list[float]:
+    async def _ask(self, connection: Connection, begun: float) -> list[float]:
         found = []
-        due = begun = time.monotonic()
-        while due < begun + seconds:
+        due = begun
+        while due < begun + WINDOW_S:
             # A clock, not a condition: this is the pace of the requests.
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             asked = time.monotonic()
@@ -79,74 +98,135 @@ async def clients(port: int) -> AsyncIterator[Clients]:
             one.close()
 
 
-@asynccontextmanager
-async def attack(name: str, port: int, seconds: float) -> AsyncIterator[asyncio.Task[dict[str, Any]]]:
-    """Run an attack beside a block, which may end before it; the task gives what came of it."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.live.attacks", name, str(port), str(seconds)), stdout=asyncio.subprocess.PIPE
-    )
+@contextmanager
+def cores_shared_out(envoy_pid: int) -> Iterator[int | None]:
+    """Keep the clients and Envoy on one core for the length of a block, and give another for the attacker.
 
-    async def outcome() -> dict[str, Any]:
-        said, _ = await process.communicate()
-        assert process.returncode == 0
-        found: dict[str, Any] = json.loads(said)
+    None where there is no other; the attacker's low priority must do there.
+    """
+    before = os.sched_getaffinity(0)
+    if len(before) == 1:
+        yield None
+        return
+    theirs, attackers, *_ = sorted(before)
+
+    def confine(cores: set[int]) -> None:
+        threads = [int(one.name) for one in Path(f"/proc/{envoy_pid}/task").iterdir()]
+        for one in (0, *threads):
+            os.sched_setaffinity(one, cores)
+
+    confine({theirs})
+    try:
+        yield attackers
+    finally:
+        confine(before)
+
+
+@dataclass(frozen=True, slots=True)
+class Attacker:
+    """A process that attacks when it is told to."""
+
+    process: asyncio.subprocess.Process
+
+    async def attack(self, seconds: float) -> Mapping[str, Any]:
+        """Attack for so long, and give what came of it."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{seconds}\n".encode())
+        return await self.said()
+
+    async def said(self) -> Mapping[str, Any]:
+        assert self.process.stdout is not None
+        found: dict[str, Any] = json.loads(await self.process.stdout.readline())
         return found
 
-    task = asyncio.create_task(outcome())
+
+@asynccontextmanager
+async def attacker(name: str, port: int, core: int | None = None) -> AsyncIterator[Attacker]:
+    arguments = [name, str(port), *([] if core is None else [str(core)])]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.live.attacks", *arguments),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    found = Attacker(process)
     try:
-        yield task
-        await task
+        await found.said()
+        yield found
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        process.kill()
+        await process.wait()
 
 
-async def attacked(served: Edge, name: str) -> Mapping[str, Any]:
-    """Attack, hold that others are as well off as before, and give what came of the attack."""
-    tried = []
+async def attacked(served: Edge, name: str) -> Sequence[Mapping[str, Any]]:
+    """Attack, hold that others are served as before, and give what came of the attack in each window."""
+    tried: list[str] = []
     for _ in range(TRIES):
-        async with AsyncExitStack() as stack:
-            others = await stack.enter_async_context(clients(served.port))
-            await others.p99_s(0.2)
-            idle_s = await others.p99_s()
-            running = await stack.enter_async_context(attack(name, served.port, 2 + SECONDS))
-            await asyncio.sleep(1)  # Python starts, and the attack gets under way.
-            busy_s = await others.p99_s()
-        tried.append((idle_s, busy_s))
-        if busy_s <= max(2 * idle_s, idle_s + SLACK_S):
-            return await running
-    pytest.fail(f"{name}: p99 before and during it, in seconds: {tried}")
+        idle, busy, outcomes = [], [], []
+        with cores_shared_out(served.envoy.process.pid) as core:
+            async with clients(served.port) as others, attacker(name, served.port, core) as attacking:
+                for _ in range(ROUNDS):
+                    idle.append(await others.p99_s())
+                    beside, outcome = await asyncio.gather(others.p99_s(), attacking.attack(ATTACK_S))
+                    busy.append(beside)
+                    outcomes.append(outcome)
+        if min(busy) < RATIO * min(idle):
+            return outcomes
+        tried.append(f"{[round(1000 * one, 2) for one in idle]} -> {[round(1000 * one, 2) for one in busy]}")
+    pytest.fail(f"{name}: p99 without and with it, in ms: {'; '.join(tried)}")
 
 
 async def test_rapid_resets_are_cut_off(served: Edge) -> None:
-    """10,000 streams opened and reset on one connection; it is closed after 250 of them, each time."""
-    stat = f"http.http_{served.port}.downstream_rq_too_many_premature_resets"
-    total = f"http.http_{served.port}.downstream_rq_total"
-    before = await served.envoy.stat(total)
-    outcome = await attacked(served, "rapid_reset")
-    assert outcome["closed"] == outcome["opened"] > 0
-    assert await served.envoy.stat(stat) >= outcome["opened"]
-    # The clients beside it asked for some of these.
-    assert await served.envoy.stat(total) - before < 300 * outcome["opened"] + 3 * TRIES * SECONDS * RATE
+    """10,000 streams opened and reset on a connection, again and again; Envoy looks at 250 of each and closes."""
+    cut_off = f"http.http_{served.port}.downstream_rq_too_many_premature_resets"
+    resets = f"http.http_{served.port}.downstream_rq_rx_reset"
+    before = await served.envoy.stat(cut_off), await served.envoy.stat(resets)
+    for outcome in await attacked(served, "rapid_reset"):
+        assert outcome["opened"] == OPENED
+        assert outcome["closed"] == outcome["opened"]
+    closed = await served.envoy.stat(cut_off) - before[0]
+    assert closed >= OPENED * ROUNDS
+    assert await served.envoy.stat(resets) - before[1] == 250 * closed
+
+
+async def test_rapid_resets_meet_the_goaway_of_the_codec_where_there_is_no_limit(served: Edge) -> None:
+    """The limit closes without a GOAWAY; behind it the HTTP/2 codec has one of its own, after a thousand resets."""
+    resets = f"http.http_{served.port}.downstream_rq_rx_reset"
+    async with attacker("rapid_reset", served.port) as attacking:
+
+        async def once() -> tuple[Mapping[str, Any], int]:
+            before = await served.envoy.stat(resets)
+            return await attacking.attack(0.1), await served.envoy.stat(resets) - before
+
+        assert await once() == ({"opened": 1, "closed": 1, "goaway": 0, "endless": 0}, 250)
+        await served.envoy.set_runtime(TOTAL_STREAMS, 1_000_000)
+        try:
+            outcome, seen = await once()
+        finally:
+            await served.envoy.set_runtime(TOTAL_STREAMS, None)
+    assert outcome == {"opened": 1, "closed": 0, "goaway": 1, "endless": 0}
+    assert 1000 <= seen < RESETS
 
 
 async def test_slow_headers_are_timed_out(served: Edge) -> None:
-    outcome = await attacked(served, "slow_headers")
-    assert (outcome["open"], outcome["timed_out"]) == (0, 40)
+    """Those of the windows go away by themselves; the last ones wait for what Envoy does."""
+    for outcome in await attacked(served, "slow_headers"):
+        assert outcome["open"] == SLOW
+    async with attacker("slow_headers", served.port) as attacking:
+        outcome = await attacking.attack(20)
+    assert (outcome["open"], outcome["timed_out"]) == (0, SLOW)
     assert 9 < outcome["first"] <= outcome["last"] < 15
 
 
 async def test_large_headers_are_refused(served: Edge) -> None:
-    outcome = await attacked(served, "large_headers")
-    assert (outcome["answers"] > 50, outcome["others"]) == (True, 0)
+    for outcome in await attacked(served, "large_headers"):
+        assert (outcome["answers"] > 50, outcome["others"]) == (True, 0)
 
 
 async def test_requests_of_two_lengths_are_refused(served: Edge) -> None:
-    outcome = await attacked(served, "smuggling")
-    assert (outcome["answers"] > 50, outcome["others"]) == (True, 0)
+    for outcome in await attacked(served, "smuggling"):
+        assert (outcome["answers"] > 50, outcome["others"]) == (True, 0)
 
 
 async def test_connections_above_the_limit_are_closed_and_those_below_are_served(served: Edge) -> None:
-    outcome = await attacked(served, "connections")
-    assert outcome["gone"] == outcome["opened"] - (CONNECTIONS - CLIENTS)
+    for outcome in await attacked(served, "connections"):
+        assert outcome["gone"] == outcome["opened"] - (CONNECTIONS - CLIENTS)

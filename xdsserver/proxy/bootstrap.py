@@ -67,8 +67,10 @@ RUNTIME: tuple[Default, ...] = (
     Default(
         field="overload.premature_reset_total_stream_count",
         value=500,
-        means="an HTTP/2 connection is closed once it reset 250 requests within a second of each, and half of all",
-        why="a client that only opens and resets streams wants our work and no answer (rapid reset)",
+        means="an HTTP/2 connection of which 250 requests, and half of all, were reset within 1 s each is closed, "
+        "without a GOAWAY",
+        why="who only opens and resets streams wants our work and no answer (rapid reset); who leaves two pages in a "
+        "row, with 100 requests under way on each, is not yet taken for one",
     ),
     Default(
         field="re2.max_program_size.error_level",
