@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from xdsserver.files.replace import replace_file
 from xdsserver.infrastructure.allocation import Written
 from xdsserver.objects.meta import Name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 
 class StateError(Exception):
-    """The state file cannot be read or written; the run goes on from memory."""
+    """A file of state, or its key, cannot be read or written; the message names it and the remedy."""
 
 
 class _Port(msgspec.Struct, frozen=True):
@@ -77,15 +76,7 @@ def write_state(path: Path, written: Mapping[Name, Written]) -> None:
     )
     text = msgspec.json.format(msgspec.json.encode(_State(gateways)), indent=2)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(text + b"\n")
-            Path(temporary).replace(path)
-        except OSError:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        replace_file(path, text + b"\n")
     except OSError as error:
         message = f"{path} cannot be written ({error}); addresses are kept in memory and may change at the next start"
         raise StateError(message) from error

@@ -1,0 +1,131 @@
+"""A snapshot, as the message of `protos/`: source objects, and what was allocated for them.
+
+Secrets are sealed with a key, or left out. An object that cannot be had from a message costs itself only.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from xdsserver.files.sealing import SALT_BYTES, StateKey, seal, unseal
+from xdsserver.infrastructure.allocation import Written
+from xdsserver.messages.saved_state_pb2 import Allocation, ObjectReference, SavedObject, SavedState, SealedObject
+from xdsserver.objects.decode import decode_json
+from xdsserver.objects.kinds import BY_NAME
+from xdsserver.objects.meta import KubeObject, Name, ObjectKey
+
+SCHEMA = 1
+SEALED_KINDS = frozenset({"Secret"})
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is saved: the objects in force, and what was allocated.
+
+    `release` and `saved_at_s` (since 1970) say by whom and when; they are for people.
+    """
+
+    objects: Mapping[ObjectKey, KubeObject]
+    written: Mapping[Name, Written]
+    release: str = ""
+    saved_at_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What was read: a snapshot, and why it lacks what it lacks, by object (words that follow its name)."""
+
+    snapshot: Snapshot
+    missing: Mapping[ObjectKey, str] = field(default_factory=dict)
+
+
+def to_message(snapshot: Snapshot, key: StateKey | None = None) -> SavedState:
+    """Give the message. But for what is sealed, equal snapshots give equal ones."""
+    state = SavedState(schema=SCHEMA, release=snapshot.release)
+    state.saved_at.FromMilliseconds(round(snapshot.saved_at_s * 1000))
+    secret = []
+    for one, kube in sorted(snapshot.objects.items()):
+        if one.kind in SEALED_KINDS:
+            secret.append(one)
+        else:
+            state.objects.append(SavedObject(reference=_reference(one), json=_to_json(kube)))
+    if key is None:
+        state.left_out.extend(map(_reference, secret))
+    elif secret:
+        state.salt = os.urandom(SALT_BYTES)
+        cipher = key.of_file(state.salt)
+        for one in secret:
+            nonce, ciphertext = seal(cipher, _to_json(snapshot.objects[one]), _bound_to(one))
+            state.sealed.append(SealedObject(reference=_reference(one), nonce=nonce, ciphertext=ciphertext))
+    state.allocations.extend(_allocation(name, one) for name, one in sorted(snapshot.written.items()))
+    return state
+
+
+def from_message(state: SavedState, key: StateKey | None = None) -> Saved:
+    """Take a message apart; `key` is that which its secrets were sealed with."""
+    jsons = [(saved.reference, saved.json) for saved in state.objects]
+    missing = {_key(one): "was left out, since there was no key when the state was saved" for one in state.left_out}
+    cipher = key.of_file(state.salt) if key is not None else None
+    for sealed in state.sealed:
+        one = _key(sealed.reference)
+        if cipher is None:
+            missing[one] = "is sealed; give the key with --state-key-file"
+        elif (json := unseal(cipher, sealed.nonce, sealed.ciphertext, _bound_to(one))) is None:
+            missing[one] = "is sealed with another key than that of --state-key-file"
+        else:
+            jsons.append((sealed.reference, json))
+    objects: dict[ObjectKey, KubeObject] = {}
+    for reference, json in jsons:
+        kube = _from_json(reference, json)
+        if isinstance(kube, str):
+            missing[_key(reference)] = kube
+        else:
+            objects[_key(reference)] = kube
+    written = {Name(one.namespace, one.name): _written(one) for one in state.allocations}
+    snapshot = Snapshot(objects, written, state.release, state.saved_at.ToMilliseconds() / 1000)
+    return Saved(snapshot, missing)
+
+
+def _reference(key: ObjectKey) -> ObjectReference:
+    return ObjectReference(group=BY_NAME[key.kind].group, kind=key.kind, namespace=key.namespace, name=key.name)
+
+
+def _key(reference: ObjectReference) -> ObjectKey:
+    return ObjectKey(reference.kind, reference.namespace, reference.name)
+
+
+def _bound_to(key: ObjectKey) -> bytes:
+    """Name an object: what is sealed for one is nothing under the name of another. No part holds a line end."""
+    return "\n".join(key).encode()
+
+
+_to_json: Callable[[KubeObject], bytes] = msgspec.json.Encoder().encode
+
+
+def _from_json(reference: ObjectReference, json: bytes) -> KubeObject | str:
+    """Decode one object, or say why not; what it holds is not repeated, since it may be secret."""
+    kind = BY_NAME.get(reference.kind)
+    if kind is None or kind.group != reference.group:
+        return "is of a kind that this release does not read"
+    try:
+        kube = decode_json(kind, json)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return "cannot be decoded by this release"
+    if ObjectKey(kind.name, *kube.name) != _key(reference):
+        return "is filed under a name that it does not have"
+    return kube
+
+
+def _allocation(name: Name, one: Written) -> Allocation:
+    ports = (
+        Allocation.Port(listener_port=port, transport=transport, bind_port=bind)
+        for (port, transport), bind in sorted(one.ports.items())
+    )
+    return Allocation(namespace=name.namespace, name=name.name, uid=one.uid, address=one.address, ports=ports)
+
+
+def _written(one: Allocation) -> Written:
+    ports = {(port.listener_port, port.transport): port.bind_port for port in one.ports}
+    return Written(one.uid, one.address, ports)
