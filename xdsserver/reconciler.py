@@ -6,7 +6,7 @@ The pipeline says which ports it claims; the allocator answers; the answers are 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from xdsserver.gatewayapi.attachment import named_gateway
@@ -68,6 +68,14 @@ class Reconciler:
         self.written: Mapping[Name, Written] = dict(written or {})
         """What was allocated: to be kept, and handed in at the next start."""
         self._bundle = self._surroundings.bundle
+        self._adopted = False
+
+    def adopt(self, pool: Pool, written: Mapping[Name, Written]) -> None:
+        """Take over what was allocated elsewhere, instead of what is written here; it counts from the next round on."""
+        if (pool, written) != (self._surroundings.pool, self.written):
+            self._surroundings = replace(self._surroundings, pool=pool)
+            self.written = dict(written)
+            self._adopted = True
 
     def objects(self, changes: Iterable[ObjectChange]) -> Outcome:
         """Take changes of objects."""
@@ -106,7 +114,8 @@ class Reconciler:
 
     def _round(self, rows: Iterable[Change]) -> Outcome:
         deltas = [self.pipeline.apply(rows)]
-        if deltas[0][self.pipeline.claims] or self._gave_back(deltas[0]):
+        if deltas[0][self.pipeline.claims] or self._gave_back(deltas[0]) or self._adopted:
+            self._adopted = False
             deltas.append(self.pipeline.apply(self._allocate()))
         return _merged(self.pipeline, deltas)
 

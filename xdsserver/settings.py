@@ -32,6 +32,8 @@ class StandaloneSettings:
         concurrency: Envoy's worker threads; None for one per core.
         drain_s: how long requests under way may take to finish when we stop, in seconds.
         keep_envoy: leave Envoy running when we stop, and take it over at the next start.
+        save_state: the file into which what is served is saved; None for none.
+        state_key_file: the key that seals secrets in there; None to leave them out.
     """
 
     folder: Path
@@ -44,6 +46,23 @@ class StandaloneSettings:
     concurrency: int | None
     drain_s: float
     keep_envoy: bool
+    save_state: Path | None = None
+    state_key_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServeSettings:
+    """What `xdsserver serve` was asked for.
+
+    Attributes:
+        file: the saved state.
+        state_key_file: the key that its secrets are sealed with; None to do without them.
+        xds: addresses for xDS, each `HOST:PORT` on loopback or `unix:PATH`.
+    """
+
+    file: Path
+    state_key_file: Path | None
+    xds: tuple[str, ...]
 
 
 def parse_pool(text: str) -> tuple[str, ...]:

@@ -7,11 +7,18 @@ import contextlib
 import errno
 import gc
 import socket
+import time
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from xdsserver.files import Folder, scans
+from xdsserver.files.saved import write_saved
+from xdsserver.files.saver import Saver
+from xdsserver.files.sealing import read_key
+from xdsserver.files.snapshot import Snapshot
 from xdsserver.files.state import StateError, read_state, write_state
 from xdsserver.infrastructure.allocation import Pool
 from xdsserver.model.places import Delivery, DeliveryKey
@@ -33,6 +40,7 @@ from xdsserver.xds.rules import Rules
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from xdsserver.infrastructure.allocation import Written
     from xdsserver.model.places import ListenerKey
@@ -110,6 +118,7 @@ class Standalone:
         rules = Rules(fleet_of=lambda _node: FLEET)
         hooks = Hooks(self._write_state, self._folder.place)
         self._plane = ControlPlane(reconciler, XdsOptions(addresses, rules), self._narrator, hooks)
+        self._saver = self._saves(settings.save_state, settings.state_key_file) if settings.save_state else None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop`; then drain Envoy, or keep it, and end.
@@ -124,6 +133,8 @@ class Standalone:
                 # First, since it owns the folder of the sockets; Envoy tries again until our server is there.
                 await stack.enter_async_context(self._supervisor())
             await stack.enter_async_context(self._plane.serving())
+            if self._saver is not None:
+                await stack.enter_async_context(self._saver.running())
             for address in self._plane.server.addresses:
                 self._report(Notice(Level.INFO, "xDS", f"listening on {address}"))
             following = asyncio.create_task(self._follow())
@@ -165,6 +176,8 @@ class Standalone:
                 # A folder that cannot be read has not said anything yet: Envoys keep what they have.
                 if not any(problem.severity == "error" and not problem.file for problem in scan.problems):
                     self._plane.server.ready()
+                    if scan.changes and self._saver is not None:
+                        self._saver.changed()
 
     # What must survive a restart.
 
@@ -183,6 +196,26 @@ class Standalone:
             write_state(self._state_file, written)
         except StateError as error:
             self._report(Notice(Level.WARNING, "state", str(error)))
+
+    def _saves(self, file: Path, key_file: Path | None) -> Saver:
+        """Make what saves into this file.
+
+        Raises:
+            StateError: the key cannot be read, or is none.
+        """
+        key = read_key(key_file) if key_file is not None else None
+        release = version("xdsserver")
+
+        def prepare() -> Callable[[], None]:
+            reconciler = self._plane.reconciler
+            snapshot = Snapshot(reconciler.pipeline.objects(), reconciler.written, release, time.time())
+            return partial(write_saved, file, snapshot, key)
+
+        return Saver(prepare, self._tell_saving)
+
+    def _tell_saving(self, words: str) -> None:
+        level = Level.WARNING if words else Level.OK
+        self._report(Notice(level, "state", words or f"{self._settings.save_state} is saved again"))
 
 
 @dataclass(frozen=True, slots=True)

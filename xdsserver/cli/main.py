@@ -4,6 +4,8 @@ import typer
 
 from xdsserver.cli.bootstrap import bootstrap
 from xdsserver.cli.check import check
+from xdsserver.cli.save import save
+from xdsserver.cli.serve import serve
 from xdsserver.cli.standalone import standalone
 from xdsserver.cli.translate import translate
 from xdsserver.cli.version import version
@@ -17,7 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (standalone, check, translate, bootstrap, version):
+for command in (standalone, serve, save, check, translate, bootstrap, version):
     app.command()(command)
 
 

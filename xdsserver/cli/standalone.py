@@ -1,16 +1,15 @@
 """`xdsserver standalone`: a folder, served."""
 
 import asyncio
-import signal
 import sys
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from xdsserver.app import Standalone
-from xdsserver.observe.notices import to_json, to_terminal
+from xdsserver.cli.running import DEFAULT_XDS, LogFormat, StateKeyFile, reporting, until_signal
+from xdsserver.files.state import StateError
 from xdsserver.proxy.envoy import EnvoyError
 from xdsserver.proxy.home import HomeBusyError
 from xdsserver.reconciler import LOOPBACK
@@ -22,16 +21,6 @@ from xdsserver.settings import (
     default_state_dir,
     parse_pool,
 )
-
-_WITHOUT_ENVOY = "127.0.0.1:18000"
-"""Where xDS is served when no Envoy is run and no address is given: the port that `bootstrap` assumes."""
-
-
-class LogFormat(Enum):
-    """How notices are written."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 def standalone(
@@ -88,6 +77,15 @@ def standalone(
             envvar="XDSSERVER_RUNTIME_DIR",
         ),
     ] = None,
+    save_state: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Save what is served into this file after changes, for `xdsserver serve --from`.",
+            envvar="XDSSERVER_SAVE_STATE",
+        ),
+    ] = None,
+    state_key_file: StateKeyFile = None,
     log_format: Annotated[LogFormat, typer.Option(help="How to write what happens.")] = LogFormat.TEXT,
 ) -> None:
     """Serve a folder through a local Envoy.
@@ -97,35 +95,29 @@ def standalone(
 
     Exit code: 0 ended by a signal, 1 it could not run, 2 usage.
     """
-    report = to_json() if log_format is LogFormat.JSON else to_terminal()
+    report = reporting(log_format)
     try:
         settings = StandaloneSettings(
             folder=folder,
             pool=parse_pool(addresses),
             envoy=envoy,
             run_envoy=run_envoy,
-            xds=tuple(xds or (() if run_envoy else (_WITHOUT_ENVOY,))),
+            xds=tuple(xds or (() if run_envoy else (DEFAULT_XDS,))),
             state_dir=state_dir or default_state_dir(folder),
             runtime_dir=runtime_dir or default_runtime_dir(folder),
             concurrency=concurrency,
             drain_s=drain_s,
             keep_envoy=keep_envoy,
+            save_state=save_state,
+            state_key_file=state_key_file,
         )
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error
     try:
-        asyncio.run(_until_signal(Standalone(settings, report)))
+        asyncio.run(until_signal(Standalone(settings, report).run))
     except HomeBusyError as error:
         print(f"xdsserver: another process serves {folder}: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
-    except (EnvoyError, ServerError, ValueError) as error:
+    except (EnvoyError, ServerError, StateError, ValueError) as error:
         print(f"xdsserver: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
-
-
-async def _until_signal(run: Standalone) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    await run.run(stop)

@@ -34,6 +34,7 @@ class Notice:
 
 if TYPE_CHECKING:
     Report = Callable[[Notice], None]
+    """Whoever is told what happens."""
 
 _COLOURS = {Level.INFO: "2", Level.OK: "32", Level.WARNING: "33", Level.ERROR: "31"}
 

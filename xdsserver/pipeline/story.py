@@ -21,6 +21,7 @@ from xdsserver.objects.gateway import Gateway
 from xdsserver.objects.gatewayclass import GatewayClass
 from xdsserver.objects.grpcroute import GRPCRoute
 from xdsserver.objects.httproute import HTTPRoute
+from xdsserver.objects.meta import ObjectKey
 from xdsserver.objects.referencegrant import ReferenceGrant
 from xdsserver.objects.secret import Secret
 from xdsserver.objects.serviceimport import ServiceImport
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 
     from xdsserver.gatewayapi.statuses import ObjectStatus
     from xdsserver.model.places import Binding, Delivery, DeliveryKey, PortKey
-    from xdsserver.objects.meta import KubeObject, Name, ObjectKey
+    from xdsserver.objects.meta import KubeObject, Name
     from xdsserver.tables import Delta, Read, Source, Table
 
 
@@ -349,6 +350,12 @@ class Pipeline:
         """Give the change of an object for `apply`; none for a kind that nothing is derived from yet."""
         source = self._sources.get(kind)
         return () if source is None else (Change(source, name, row),)
+
+    def objects(self) -> dict[ObjectKey, KubeObject]:
+        """Give all objects that were taken in: with what was allocated, all that a start elsewhere needs."""
+        return {
+            ObjectKey(kind, *name): row for kind, source in self._sources.items() for name, row in source.rows.items()
+        }
 
     def apply(self, changes: Iterable[Change]) -> Delta:
         """Bring all tables up to date."""

@@ -1,0 +1,45 @@
+"""What commands that stay have in common: how they write what happens, and the signals that end them."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xdsserver.observe.notices import Notice, to_json, to_terminal
+
+DEFAULT_XDS = "127.0.0.1:18000"
+"""Where xDS is served when no address is given: the port that `bootstrap` assumes."""
+
+StateKeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PATH",
+        help="The key that seals secrets in a saved state: 32 random bytes. Without, secrets are left out.",
+        envvar="XDSSERVER_STATE_KEY_FILE",
+    ),
+]
+
+
+class LogFormat(Enum):
+    """How notices are written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def reporting(log_format: LogFormat) -> Callable[[Notice], None]:
+    """Give what writes notices."""
+    return to_json() if log_format is LogFormat.JSON else to_terminal()
+
+
+async def until_signal(run: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """Run with the event of the end: SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await run(stop)

@@ -1,0 +1,60 @@
+"""`xdsserver serve`: any Envoys, served from a saved state."""
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xdsserver.app import ServeSaved
+from xdsserver.cli.running import DEFAULT_XDS, LogFormat, StateKeyFile, reporting, until_signal
+from xdsserver.files.state import StateError
+from xdsserver.server import ServerError
+from xdsserver.settings import ServeSettings
+
+
+def serve(
+    from_: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="The saved state, of `xdsserver save` or `standalone --save-state`; it is watched.",
+            envvar="XDSSERVER_FROM",
+        ),
+    ] = None,
+    state_key_file: StateKeyFile = None,
+    xds: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help=f"Serve xDS here: HOST:PORT on loopback, or unix:PATH. May be repeated; {DEFAULT_XDS} without.",
+            envvar="XDSSERVER_XDS",
+        ),
+    ] = None,
+    log_format: Annotated[LogFormat, typer.Option(help="How to write what happens.")] = LogFormat.TEXT,
+) -> None:
+    """Serve Envoys from a saved state.
+
+    No folder and no API server is needed. The file is read again when it is replaced, and on SIGHUP; one that cannot be
+    used is named, and what was read before is served on. SIGINT and SIGTERM end it.
+
+    Exit code: 0 ended by a signal, 1 it could not run, 2 usage.
+    """
+    if from_ is None:
+        message = "--from FILE is needed: this version does not serve from an API server yet, only from a saved state"
+        raise typer.BadParameter(message)
+    settings = ServeSettings(from_, state_key_file, tuple(xds or (DEFAULT_XDS,)))
+    try:
+        asyncio.run(_serve(ServeSaved(settings, reporting(log_format))))
+    except (ServerError, StateError) as error:
+        print(f"xdsserver: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+
+
+async def _serve(run: ServeSaved) -> None:
+    reload = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload.set)
+    await until_signal(lambda stop: run.run(stop, reload))
