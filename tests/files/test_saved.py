@@ -12,11 +12,13 @@ from tests.files.texts import SECRET, routes
 from xdsserver.files import Folder
 from xdsserver.files.saved import MAGIC, read_saved, write_saved
 from xdsserver.files.sealing import StateKey, read_key
-from xdsserver.files.snapshot import SCHEMA, Snapshot, from_message, to_message
+from xdsserver.files.snapshot import SCHEMA, Saved, Snapshot, from_message, to_message
 from xdsserver.files.state import StateError
 from xdsserver.infrastructure.allocation import Written
 from xdsserver.messages.saved_state_pb2 import ObjectReference, SavedObject, SavedState
-from xdsserver.objects.meta import Name, ObjectKey
+from xdsserver.objects.clustertrustbundle import ClusterTrustBundle, ClusterTrustBundleSpec
+from xdsserver.objects.meta import Name, ObjectKey, ObjectMeta
+from xdsserver.objects.secret import Secret, SecretBytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -72,6 +74,16 @@ def test_without_the_key_all_but_secrets_is_there_and_secrets_are_named(
     assert saved.snapshot.objects == {key: one for key, one in objects.items() if key != CERT}
     assert saved.snapshot.written == WRITTEN
     assert saved.missing == {CERT: words}
+
+
+def test_a_secret_that_was_unreadable_is_so_again_and_a_trust_bundle_comes_along() -> None:
+    secret = Secret(
+        metadata=ObjectMeta(name="cert", namespace="default"),
+        data={"good": SecretBytes(b"\0\xff"), "empty": SecretBytes(b""), "bad": SecretBytes.of_base64("?")},
+    )
+    bundle = ClusterTrustBundle(metadata=ObjectMeta(name="roots"), spec=ClusterTrustBundleSpec(trust_bundle="PEM"))
+    objects = {CERT: secret, ObjectKey("ClusterTrustBundle", "", "roots"): bundle}
+    assert from_message(to_message(Snapshot(objects, {}), KEY), KEY) == Saved(Snapshot(objects, {}))
 
 
 def test_no_two_files_and_no_two_objects_share_a_nonce_or_a_key(objects: Mapping[ObjectKey, KubeObject]) -> None:

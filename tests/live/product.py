@@ -22,6 +22,7 @@ from tests.live.http1 import ask
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
 
     from tests.live.http1 import Answer, Ask
 
@@ -137,12 +138,34 @@ class Product:
             return await self.process.wait()
 
 
-@asynccontextmanager
-async def standalone(found: Home, *options: str) -> AsyncIterator[Product]:
+def standalone(found: Home, *options: str) -> AbstractAsyncContextManager[Product]:
     """Run `xdsserver standalone` for the length of a block."""
-    arguments = ("standalone", str(found.folder), "--log-format", "json", "--addresses", "127.0.0.1")
+    return _running(*_standalone(found, *options))
+
+
+def limited(found: Home, limit: str, *options: str) -> AbstractAsyncContextManager[Product]:
+    """Run `xdsserver standalone` under a limit of the shell, such as `ulimit -f 0`."""
+    return _running("sh", "-c", f'{limit}; exec "$@"', "sh", *_standalone(found, *options))
+
+
+def serve(file: Path, *options: str) -> AbstractAsyncContextManager[Product]:
+    """Run `xdsserver serve --from` for the length of a block."""
+    return _running(*_XDSSERVER, "serve", "--from", str(file), *_AS_JSON, *options)
+
+
+_XDSSERVER = (sys.executable, "-m", "xdsserver")
+_AS_JSON = ("--log-format", "json")
+
+
+def _standalone(found: Home, *options: str) -> tuple[str, ...]:
+    arguments = ("standalone", str(found.folder), "--addresses", "127.0.0.1")
+    return (*_XDSSERVER, *arguments, *_AS_JSON, *found.options, *options)
+
+
+@asynccontextmanager
+async def _running(*command: str) -> AsyncIterator[Product]:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "xdsserver", *arguments, *found.options, *options),
+        *command,
         stdin=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
         limit=4 * 1024 * 1024,

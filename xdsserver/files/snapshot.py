@@ -3,6 +3,7 @@
 Secrets are sealed with a key, or left out. An object that cannot be had from a message costs itself only.
 """
 
+import base64
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from xdsserver.messages.saved_state_pb2 import Allocation, ObjectReference, Save
 from xdsserver.objects.decode import decode_json
 from xdsserver.objects.kinds import BY_NAME
 from xdsserver.objects.meta import KubeObject, Name, ObjectKey
+from xdsserver.objects.secret import SecretBytes
 
 SCHEMA = 1
 SEALED_KINDS = frozenset({"Secret"})
@@ -50,14 +52,14 @@ def to_message(snapshot: Snapshot, key: StateKey | None = None) -> SavedState:
         if one.kind in SEALED_KINDS:
             secret.append(one)
         else:
-            state.objects.append(SavedObject(reference=_reference(one), json=_to_json(kube)))
+            state.objects.append(SavedObject(reference=_reference(one), json=_open_json(kube)))
     if key is None:
         state.left_out.extend(map(_reference, secret))
     elif secret:
         state.salt = os.urandom(SALT_BYTES)
         cipher = key.of_file(state.salt)
         for one in secret:
-            nonce, ciphertext = seal(cipher, _to_json(snapshot.objects[one]), _bound_to(one))
+            nonce, ciphertext = seal(cipher, _secret_json(snapshot.objects[one]), _bound_to(one))
             state.sealed.append(SealedObject(reference=_reference(one), nonce=nonce, ciphertext=ciphertext))
     state.allocations.extend(_allocation(name, one) for name, one in sorted(snapshot.written.items()))
     return state
@@ -101,7 +103,20 @@ def _bound_to(key: ObjectKey) -> bytes:
     return "\n".join(key).encode()
 
 
-_to_json: Callable[[KubeObject], bytes] = msgspec.json.Encoder().encode
+def _reveal(value: object) -> str:
+    """Write a value of a Secret, the one type of ours that JSON does not know, as `decode_json` reads it."""
+    if not isinstance(value, SecretBytes):
+        message = f"{type(value).__name__} has no form in JSON"
+        raise TypeError(message)
+    return base64.b64encode(value.reveal()).decode() if value.readable else _UNREADABLE
+
+
+_UNREADABLE = "-"
+"""No base64, as what it stands for was none."""
+
+_open_json: Callable[[KubeObject], bytes] = msgspec.json.Encoder().encode
+"""Of objects without secrets; should one hold some, this raises rather than writes them."""
+_secret_json: Callable[[KubeObject], bytes] = msgspec.json.Encoder(enc_hook=_reveal).encode
 
 
 def _from_json(reference: ObjectReference, json: bytes) -> KubeObject | str:

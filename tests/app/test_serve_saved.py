@@ -1,0 +1,183 @@
+"""Serving a saved state: what is told, what is read again, and what stays where a file cannot be used."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.cli.folders import GATEWAY, ROUTE, SHOP, folder
+from tests.cli.run import xdsserver
+from xdsserver.app import ServeSaved
+from xdsserver.observe.notices import Level
+from xdsserver.settings import ServeSettings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from xdsserver.observe.notices import Notice
+
+SECURE = """\
+  - name: https
+    protocol: HTTPS
+    port: 8443
+    tls: {certificateRefs: [{name: cert}]}
+  - name: other
+    protocol: HTTPS
+    port: 8444
+    tls: {certificateRefs: [{name: cert}, {name: cert, namespace: else}]}
+"""
+SECRETS = """\
+apiVersion: v1
+kind: Secret
+metadata: {name: cert}
+stringData: {tls.key: k, tls.crt: c}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: unused}
+"""
+
+
+@dataclass
+class Told:
+    """What was told, and who waits for it."""
+
+    notices: list[Notice] = field(default_factory=list)
+    _heard: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __call__(self, notice: Notice) -> None:
+        self.notices.append(notice)
+        self._heard.set()
+
+    async def of(self, words: str, *, since: int = 0) -> Notice:
+        """Wait for a notice with these words; `since` counts what was told before."""
+        async with asyncio.timeout(10):
+            while True:
+                self._heard.clear()
+                for one in self.notices[since:]:
+                    if words in f"{one.subject}: {one.text}":
+                        return one
+                await self._heard.wait()
+
+    def warnings(self) -> list[str]:
+        return [f"{one.subject}: {one.text}" for one in self.notices if one.level is Level.WARNING]
+
+
+@dataclass(frozen=True)
+class Site:
+    """A folder, the file that it is saved into, and the key."""
+
+    conf: Path
+    file: Path
+    key: Path
+
+    def save(self, *options: str | Path) -> None:
+        assert xdsserver("save", self.conf, "--out", self.file, *options).code == 0
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    key = tmp_path / "key"
+    key.write_bytes(bytes(range(32)))
+    return Site(folder(tmp_path / "conf", a=GATEWAY, b=ROUTE, c=SHOP), tmp_path / "edge.state", key)
+
+
+@dataclass(frozen=True)
+class Running:
+    told: Told
+    reload: asyncio.Event
+
+
+@asynccontextmanager
+async def serving(site: Site, key: Path | None = None) -> AsyncIterator[Running]:
+    told, stop, reload = Told(), asyncio.Event(), asyncio.Event()
+    run = ServeSaved(ServeSettings(site.file, key, (f"unix:{site.file.with_name('xds.sock')}",)), told)
+    running = asyncio.create_task(run.run(stop, reload))
+    try:
+        await told.of("objects, saved")
+        yield Running(told, reload)
+    finally:
+        stop.set()
+        await running
+
+
+async def test_what_is_served_is_told_with_its_age_and_release(site: Site) -> None:
+    site.save()
+    async with serving(site) as running:
+        said = (await running.told.of("objects, saved")).text
+    assert said.startswith("4 objects, saved 20")
+    assert " UTC by xdsserver " in said
+
+
+@pytest.mark.parametrize(
+    ("saved_with_key", "words"),
+    [(False, "was left out, since there was no key when the state was saved"), (True, "is sealed; give the key")],
+)
+async def test_each_listener_that_lacks_its_certificate_is_told(
+    site: Site, *, saved_with_key: bool, words: str
+) -> None:
+    folder(site.conf, a=GATEWAY + SECURE, s=SECRETS)
+    site.save(*(("--state-key-file", site.key) if saved_with_key else ()))
+    async with serving(site) as running:
+        await running.told.of("changed")
+    about = [one for one in running.told.warnings() if words in one]
+    assert [one.partition(words)[0] for one in about] == [
+        "Gateway default/edge: listener https lacks its certificate: Secret default/cert ",
+        "Gateway default/edge: listener other lacks its certificate: Secret default/cert ",
+        "Secret default/unused: ",
+    ]
+
+
+async def test_with_the_key_no_certificate_is_lacking(site: Site) -> None:
+    folder(site.conf, a=GATEWAY + SECURE, s=SECRETS)
+    site.save("--state-key-file", site.key)
+    async with serving(site, site.key) as running:
+        await running.told.of("changed")
+    assert not [one for one in running.told.warnings() if "lacks" in one or "Secret default/unused" in one]
+
+
+async def test_a_file_that_is_replaced_is_read_again_and_only_what_differs_is_taken(site: Site) -> None:
+    site.save()
+    async with serving(site) as running:
+        start = len(running.told.notices)
+        folder(site.conf, b=ROUTE.replace("name: shop}", "name: store}"))
+        site.save()
+        changed = await running.told.of("changed", since=start)
+    assert changed.text == "HTTPRoute default/shop (gone), HTTPRoute default/store"
+
+
+async def test_f3_a_file_that_cannot_be_used_is_told_and_what_was_read_before_stays(site: Site) -> None:
+    """F3: last good stays in force, and the problem names the file."""
+    site.save()
+    async with serving(site) as running:
+        start = len(running.told.notices)
+        whole = site.file.read_bytes()
+        site.file.write_bytes(whole[:-1])
+        refused = await running.told.of("is damaged or cut off", since=start)
+        assert refused.level is Level.ERROR
+        assert str(site.file) in refused.text
+        site.file.unlink()
+        gone = await running.told.of("No such file", since=start)
+        assert gone.level is Level.ERROR
+        site.file.write_bytes(whole)
+        await running.told.of("objects, saved", since=start)
+        assert not [one for one in running.told.notices[start:] if one.subject == "changed"]
+
+
+async def test_a_hangup_reads_the_file_again_with_the_key_as_it_is_now(site: Site) -> None:
+    folder(site.conf, s=SECRETS)
+    site.save("--state-key-file", site.key)
+    right = site.key.read_bytes()
+    site.key.write_bytes(bytes(32))
+    async with serving(site, site.key) as running:
+        await running.told.of("is sealed with another key")
+        start = len(running.told.notices)
+        site.key.write_bytes(right)
+        running.reload.set()
+        changed = await running.told.of("changed", since=start)
+    assert changed.text == "Secret default/cert, Secret default/unused"
