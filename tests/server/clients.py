@@ -11,6 +11,7 @@ from envoy.service.discovery.v3 import discovery_pb2
 
 from xdsserver.server import XdsOptions, XdsServer
 from xdsserver.xds.cache import Cache
+from xdsserver.xds.ledger import Ledger
 from xdsserver.xds.resource import CLUSTER, Resource
 from xdsserver.xds.rules import Rules
 
@@ -30,12 +31,14 @@ class Running:
 
     def __init__(self, options: XdsOptions, *, ready: bool) -> None:
         self.cache = Cache(ready=ready)
-        self.server = XdsServer(self.cache, options, self.hear)
+        self.ledger = Ledger()
+        self.server = XdsServer(self.cache, options, self.hear, self.ledger)
         self.events: list[Event] = []
         self._heard = asyncio.Event()
 
     def hear(self, event: Event) -> None:
         self.events.append(event)
+        self.ledger.fold(event)
         self._heard.set()
 
     async def until(self, condition: Callable[[Event], bool]) -> Event:

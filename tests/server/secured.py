@@ -14,7 +14,7 @@ from envoy.service.discovery.v3 import discovery_pb2
 from xdsserver.authority import MemoryStore, issue_client, make_authority
 from xdsserver.server import XdsOptions, XdsServer
 from xdsserver.xds.cache import Cache
-from xdsserver.xds.ledger import Joined
+from xdsserver.xds.ledger import Joined, Ledger
 from xdsserver.xds.rules import Rules
 
 if TYPE_CHECKING:
@@ -69,6 +69,11 @@ class Secured:
 async def behind(door: Door) -> AsyncIterator[Secured]:
     """Run a server behind a door for the length of a block."""
     events: list[Event] = []
+    ledger = Ledger()
+
+    def hear(event: Event) -> None:
+        events.append(event)
+        ledger.fold(event)
 
     async def authenticate(context: Context) -> Permit | Ending:
         found.knocks += 1
@@ -77,7 +82,7 @@ async def behind(door: Door) -> AsyncIterator[Secured]:
     # Nothing is served in plaintext: the rules of that are never asked.
     rules = Rules(fleet_of=lambda _node: "nobody/nothing")
     options = XdsOptions((), rules, doors=(replace(door, authenticate=authenticate),))
-    found = Secured(XdsServer(Cache(ready=True), options, events.append), events)
+    found = Secured(XdsServer(Cache(ready=True), options, hear, ledger), events)
     await found.server.start()
     try:
         yield found

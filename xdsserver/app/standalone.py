@@ -241,7 +241,7 @@ class ControlPlane:
         self._whereabouts = Whereabouts(self._socket_of, hooks.place)
         self._ledger = Ledger()
         self._answered: set[DeliveryKey] = set()
-        self.server = XdsServer(Cache(), options, self.on_event)
+        self.server = XdsServer(Cache(), options, self.on_event, self._ledger)
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:

@@ -13,7 +13,9 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import grpc
+from envoy.service.discovery.v3 import ads_pb2
 
+from xdsserver.server import client_status, health, reflection
 from xdsserver.server.admission import Admission
 from xdsserver.server.bind import BindFailedError
 from xdsserver.server.doors import local_door
@@ -27,13 +29,14 @@ if TYPE_CHECKING:
     from xdsserver.server.doors import Door
     from xdsserver.server.stream import Context
     from xdsserver.xds.cache import Cache, ResourceKey
-    from xdsserver.xds.ledger import Event
+    from xdsserver.xds.ledger import Event, Ledger
     from xdsserver.xds.resource import Resource
     from xdsserver.xds.rules import Rules
 
 MethodHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
-_SERVICE: Final = "envoy.service.discovery.v3.AggregatedDiscoveryService"
+# By its descriptor, which reflection tells of.
+_SERVICE: Final = ads_pb2.DESCRIPTOR.services_by_name["AggregatedDiscoveryService"].full_name
 _DELTA: Final = Dialect(wire.read_delta, wire.write_delta)
 _SOTW: Final = Dialect(wire.read_sotw, wire.write_sotw)
 _EXPIRED: Final = Ending(grpc.StatusCode.UNAUTHENTICATED, "what the client proved itself with has expired")
@@ -71,10 +74,12 @@ class XdsServer:
     """The xDS server. All methods are called from the event loop that `start` ran in.
 
     `on_event` is told what Envoys were sent and said, one event at a time, from within the loop: it must be quick and
-    must not call back.
+    must not call back. Where it writes a `ledger`, people's tools can ask what is in it.
     """
 
-    def __init__(self, cache: Cache, options: XdsOptions, on_event: Callable[[Event], None]) -> None:
+    def __init__(
+        self, cache: Cache, options: XdsOptions, on_event: Callable[[Event], None], ledger: Ledger | None = None
+    ) -> None:
         self._cache = cache
         self._options = options
         # A place is held no longer than a client may take to accept a write.
@@ -85,6 +90,8 @@ class XdsServer:
         # Nonces of an earlier process must not look like ours.
         self._process = secrets.token_hex(4)
         self._numbers = count(1)
+        self._health = health.Health(_SERVICE)
+        self._clients = None if ledger is None else client_status.ClientStatus(cache, ledger)
         self._servers: tuple[grpc.aio.Server, ...] = ()
         self._stopping = False
         self.addresses: tuple[str, ...] = ()
@@ -109,6 +116,8 @@ class XdsServer:
         for server in servers:
             await server.start()
         self._servers = tuple(servers)
+        if self._cache.ready:
+            self._health.set_serving()
 
     def publish(self, changes: Mapping[ResourceKey, Resource | None]) -> None:
         """Make this the configuration from now on (None: removed); returns before it is sent."""
@@ -121,12 +130,14 @@ class XdsServer:
         """Answer the streams that were held: every source has listed, so what is missing does not exist."""
         if not self._cache.ready:
             self._cache.ready = True
+            self._health.set_serving()
             for stream in self._streams:
                 stream.notify({})
 
     async def stop(self, grace_s: float) -> None:
         """End all streams and stop listening, in at most `grace_s` and a little."""
         self._stopping = True
+        self._health.stop()
         for stream in self._streams:
             stream.end(_STOPPING)
         await asyncio.gather(*(server.stop(grace_s) for server in self._servers))
@@ -137,8 +148,25 @@ class XdsServer:
             "DeltaAggregatedResources": _handler(partial(self._serve, door, _DELTA)),
             "StreamAggregatedResources": _handler(partial(self._serve, door, _SOTW)),
         }
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, handlers),))
+        discovery = grpc.method_handlers_generic_handler(_SERVICE, handlers)
+        server.add_generic_rpc_handlers((discovery, *self._for_people(door)))
         return server
+
+    def _for_people(self, door: Door) -> tuple[grpc.GenericRpcHandler[Any, Any], ...]:
+        """Give the services that only look: health, reflection and the status of clients."""
+        services = [_SERVICE, health.SERVICE]
+        handlers = [self._health.handler()]
+        if self._clients is not None:
+            services.append(client_status.SERVICE)
+            handlers.append(self._clients.handler(partial(self._sight, door)))
+        return (*handlers, *reflection.handlers(services))
+
+    async def _sight(self, door: Door, context: Context) -> client_status.FleetOf:
+        """Let a caller see what it would be given over xDS, by the same proof."""
+        permit = await door.authenticate(context)
+        if isinstance(permit, Ending):
+            await context.abort(permit.code, permit.words)
+        return permit.fleet_of
 
     async def _serve(self, door: Door, dialect: Dialect, _request: object, context: Context) -> None:
         permit = await door.authenticate(context)
