@@ -18,6 +18,33 @@ class SettingsError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class SecureXds:
+    """xDS for Envoys on other machines: `addresses` (any `HOST:PORT`), and the folder of the authority's key."""
+
+    addresses: tuple[str, ...]
+    authority_dir: Path
+
+
+def secure_xds(addresses: tuple[str, ...], authority_dir: Path | None) -> SecureXds | None:
+    """Put together what was asked for; None where nothing was.
+
+    Raises:
+        SettingsError: an address is none, or there is no folder for the authority.
+    """
+    for address in addresses:
+        host, colon, port = address.rpartition(":")
+        if not host or not colon or not port.isdecimal():
+            message = f"--xds-tls: {address!r} is not HOST:PORT, such as 0.0.0.0:18001"
+            raise SettingsError(message)
+    if not addresses:
+        return None
+    if authority_dir is None:
+        message = "--xds-tls needs --authority-dir: the folder in which the key that signs certificates is kept"
+        raise SettingsError(message)
+    return SecureXds(addresses, authority_dir)
+
+
+@dataclass(frozen=True, slots=True)
 class StandaloneSettings:
     """What `xdsserver standalone` was asked for.
 
@@ -34,6 +61,7 @@ class StandaloneSettings:
         keep_envoy: leave Envoy running when we stop, and take it over at the next start.
         save_state: the file into which what is served is saved; None for none.
         state_key_file: the key that seals secrets in there; None to leave them out.
+        secure_xds: where Envoys of other machines may connect; None for nowhere.
     """
 
     folder: Path
@@ -48,6 +76,7 @@ class StandaloneSettings:
     keep_envoy: bool
     save_state: Path | None = None
     state_key_file: Path | None = None
+    secure_xds: SecureXds | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +87,13 @@ class ServeSettings:
         file: the saved state.
         state_key_file: the key that its secrets are sealed with; None to do without them.
         xds: addresses for xDS, each `HOST:PORT` on loopback or `unix:PATH`.
+        secure_xds: where Envoys of other machines may connect; None for nowhere.
     """
 
     file: Path
     state_key_file: Path | None
     xds: tuple[str, ...]
+    secure_xds: SecureXds | None = None
 
 
 def parse_pool(text: str) -> tuple[str, ...]:

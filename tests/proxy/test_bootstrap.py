@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import subprocess
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,9 @@ from google.protobuf import json_format
 from yaml import safe_load
 
 from tests.proxy.rewrite_bootstrap import OPTIONS, PATH, text
+from xdsserver.authority import issue_client, make_authority
+from xdsserver.authority.certificates import utc_now
+from xdsserver.authority.envoy_files import write_envoy_files
 from xdsserver.proxy.bootstrap import (
     MAX_SOCKET_PATH_BYTES,
     TcpAddress,
@@ -44,12 +48,16 @@ def test_yaml_holds_the_whole_message() -> None:
         pytest.param(OPTIONS, id="unix socket"),
         pytest.param(dataclasses.replace(OPTIONS, xds=TcpAddress("127.0.0.1", 18000)), id="address"),
         pytest.param(dataclasses.replace(OPTIONS, xds=TcpAddress("xdsserver.example", 18000)), id="name"),
+        pytest.param(dataclasses.replace(OPTIONS, xds=TcpAddress("10.0.0.1", 18001), tls_dir="tls"), id="mutual tls"),
         pytest.param(
             dataclasses.replace(OPTIONS, admin=TcpAddress("127.0.0.1", 19000), max_heap_bytes=1 << 30), id="heap"
         ),
     ],
 )
 def test_envoy_accepts_it_without_a_warning(options: BootstrapOptions, tmp_path: Path) -> None:
+    authority = make_authority(utc_now())
+    issued = issue_client(authority, "a/b", timedelta(days=1), utc_now())
+    write_envoy_files(tmp_path / "tls", issued, authority.certificate)
     path = tmp_path / "bootstrap.yaml"
     path.write_text(to_yaml(build_bootstrap(options)), encoding="utf-8")
     answer = subprocess.run(
@@ -57,6 +65,7 @@ def test_envoy_accepts_it_without_a_warning(options: BootstrapOptions, tmp_path:
         capture_output=True,
         text=True,
         check=False,
+        cwd=tmp_path,
     )
     assert (answer.returncode, answer.stderr) == (0, "")
 
@@ -70,6 +79,14 @@ def test_a_name_is_resolved_again_and_an_address_is_not(host: str, kind: Cluster
     (cluster,) = bootstrap.static_resources.clusters
     assert cluster.type == kind
     assert cluster.upstream_connection_options.tcp_keepalive.keepalive_time.value > 0
+
+
+def test_a_folder_of_tls_means_that_no_plaintext_is_spoken() -> None:
+    def secured(tls_dir: str | None) -> bool:
+        bootstrap = build_bootstrap(dataclasses.replace(OPTIONS, tls_dir=tls_dir))
+        return bootstrap.static_resources.clusters[0].HasField("transport_socket")
+
+    assert [secured(None), secured("/etc/xdsserver/tls")] == [False, True]
 
 
 def test_no_wait_is_for_ever() -> None:

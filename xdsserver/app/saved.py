@@ -7,6 +7,7 @@ import contextlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from xdsserver.app.doors import secure_doors
 from xdsserver.app.standalone import ControlPlane, Hooks
 from xdsserver.files import Change, Scan
 from xdsserver.files.saved import read_saved
@@ -45,6 +46,7 @@ class ServeSaved:
         """Read the state; blocks.
 
         Raises:
+            AuthorityError: the authority that was asked for cannot be read or kept.
             StateError: the file or its key cannot be read, or are not what they should be.
         """
         self._settings = settings
@@ -60,7 +62,8 @@ class ServeSaved:
         rules = Rules(fleet_of=lambda _node: FLEET)
         # What was allocated is in the file, and what is not stays without: nobody decides it here.
         hooks = Hooks(keep=lambda _written: None, place=lambda _key: None)
-        self._plane = ControlPlane(Reconciler(surroundings), XdsOptions(settings.xds, rules), self._narrator, hooks)
+        options = XdsOptions(settings.xds, rules, secure_doors(settings.secure_xds, report))
+        self._plane = ControlPlane(Reconciler(surroundings), options, self._narrator, hooks)
 
     async def run(self, stop: asyncio.Event, reload: asyncio.Event) -> None:
         """Serve until `stop`; read the file again when it is another one, and on `reload`.

@@ -14,6 +14,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from xdsserver.app.doors import secure_doors
 from xdsserver.files import Folder, scans
 from xdsserver.files.saved import write_saved
 from xdsserver.files.saver import Saver
@@ -117,7 +118,8 @@ class Standalone:
         # There is one fleet: whoever may connect (this machine only) gets it.
         rules = Rules(fleet_of=lambda _node: FLEET)
         hooks = Hooks(self._write_state, self._folder.place)
-        self._plane = ControlPlane(reconciler, XdsOptions(addresses, rules), self._narrator, hooks)
+        options = XdsOptions(addresses, rules, secure_doors(settings.secure_xds, report))
+        self._plane = ControlPlane(reconciler, options, self._narrator, hooks)
         self._saver = self._saves(settings.save_state, settings.state_key_file) if settings.save_state else None
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -20,13 +20,20 @@ def bootstrap(
         str, typer.Option(metavar="NAME", help="Names this Envoy; each needs a name of its own.")
     ] = "envoy",
     fleet: Annotated[str, typer.Option(metavar="NAME", help="The fleet that it belongs to.")] = FLEET,
+    tls_dir: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where this Envoy finds what `xdsserver certificate` wrote; without, it speaks plaintext.",
+        ),
+    ] = None,
 ) -> None:
     """Print the bootstrap for an Envoy of your own.
 
     It is YAML for `envoy -c`; an Envoy that is started with it gets everything else from xdsserver.
     """
     try:
-        options = BootstrapOptions(node_id=node_id, fleet=fleet, xds=_address(xds), admin=_address(admin))
+        options = BootstrapOptions(node_id, fleet, _address(xds), _address(admin), tls_dir)
         print(to_yaml(build_bootstrap(options)), end="")
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error

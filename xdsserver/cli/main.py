@@ -3,6 +3,7 @@
 import typer
 
 from xdsserver.cli.bootstrap import bootstrap
+from xdsserver.cli.certificate import certificate
 from xdsserver.cli.check import check
 from xdsserver.cli.save import save
 from xdsserver.cli.serve import serve
@@ -19,7 +20,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (standalone, serve, save, check, translate, bootstrap, version):
+for command in (standalone, serve, save, check, translate, bootstrap, certificate, version):
     app.command()(command)
 
 

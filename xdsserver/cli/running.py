@@ -23,6 +23,24 @@ StateKeyFile = Annotated[
     ),
 ]
 
+XdsTls = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="Serve xDS here to Envoys with a certificate, on any machine. May be repeated.",
+        envvar="XDSSERVER_XDS_TLS",
+    ),
+]
+
+AuthorityDir = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PATH",
+        help="Where the key is kept that signs certificates; made when it is missing.",
+        envvar="XDSSERVER_AUTHORITY_DIR",
+    ),
+]
+
 
 class LogFormat(Enum):
     """How notices are written."""

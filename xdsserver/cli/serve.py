@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from xdsserver.app import ServeSaved
-from xdsserver.cli.running import DEFAULT_XDS, LogFormat, StateKeyFile, reporting, until_signal
+from xdsserver.authority import AuthorityError
+from xdsserver.cli.running import DEFAULT_XDS, AuthorityDir, LogFormat, StateKeyFile, XdsTls, reporting, until_signal
 from xdsserver.files.state import StateError
 from xdsserver.server import ServerError
-from xdsserver.settings import ServeSettings
+from xdsserver.settings import ServeSettings, SettingsError, secure_xds
 
 
 def serve(
@@ -34,6 +35,8 @@ def serve(
             envvar="XDSSERVER_XDS",
         ),
     ] = None,
+    xds_tls: XdsTls = None,
+    authority_dir: AuthorityDir = None,
     log_format: Annotated[LogFormat, typer.Option(help="How to write what happens.")] = LogFormat.TEXT,
 ) -> None:
     """Serve Envoys from a saved state.
@@ -46,10 +49,14 @@ def serve(
     if from_ is None:
         message = "--from FILE is needed: this version does not serve from an API server yet, only from a saved state"
         raise typer.BadParameter(message)
-    settings = ServeSettings(from_, state_key_file, tuple(xds or (DEFAULT_XDS,)))
+    try:
+        secured = secure_xds(tuple(xds_tls or ()), authority_dir)
+    except SettingsError as error:
+        raise typer.BadParameter(str(error)) from error
+    settings = ServeSettings(from_, state_key_file, tuple(xds or (DEFAULT_XDS,)), secured)
     try:
         asyncio.run(_serve(ServeSaved(settings, reporting(log_format))))
-    except (ServerError, StateError) as error:
+    except (AuthorityError, ServerError, StateError) as error:
         print(f"xdsserver: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
 

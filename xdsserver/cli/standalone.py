@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from xdsserver.app import Standalone
-from xdsserver.cli.running import DEFAULT_XDS, LogFormat, StateKeyFile, reporting, until_signal
+from xdsserver.authority import AuthorityError
+from xdsserver.cli.running import DEFAULT_XDS, AuthorityDir, LogFormat, StateKeyFile, XdsTls, reporting, until_signal
 from xdsserver.files.state import StateError
 from xdsserver.proxy.envoy import EnvoyError
 from xdsserver.proxy.home import HomeBusyError
@@ -20,6 +21,7 @@ from xdsserver.settings import (
     default_runtime_dir,
     default_state_dir,
     parse_pool,
+    secure_xds,
 )
 
 
@@ -52,6 +54,8 @@ def standalone(
             envvar="XDSSERVER_XDS",
         ),
     ] = None,
+    xds_tls: XdsTls = None,
+    authority_dir: AuthorityDir = None,
     concurrency: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Envoy's worker threads; one per core without.")
     ] = None,
@@ -110,6 +114,7 @@ def standalone(
             keep_envoy=keep_envoy,
             save_state=save_state,
             state_key_file=state_key_file,
+            secure_xds=secure_xds(tuple(xds_tls or ()), authority_dir),
         )
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error
@@ -118,6 +123,6 @@ def standalone(
     except HomeBusyError as error:
         print(f"xdsserver: another process serves {folder}: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
-    except (EnvoyError, ServerError, StateError, ValueError) as error:
+    except (AuthorityError, EnvoyError, ServerError, StateError, ValueError) as error:
         print(f"xdsserver: {error}", file=sys.stderr)
         raise typer.Exit(1) from error

@@ -38,6 +38,7 @@ from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpPro
 from google.protobuf import any_pb2, duration_pb2, json_format, struct_pb2, wrappers_pb2
 
 from xdsserver.model.routing import MAX_REGEX_INSTRUCTIONS
+from xdsserver.proxy.mutual_tls import mutual_tls
 from xdsserver.translation.edge import Default
 
 if TYPE_CHECKING:
@@ -106,6 +107,8 @@ class BootstrapOptions:
         fleet: the fleet whose configuration it gets, sent as `node.cluster`.
         xds: where our xDS server listens.
         admin: where Envoy's admin interface listens; a socket is made with mode 0600.
+        tls_dir: the folder with the certificate that it shows to our server, as `xdsserver certificate` writes it;
+            None for plaintext, which our server speaks on its own machine only.
         max_downstream_connections: client connections beyond this are refused, over all listeners.
         max_heap_bytes: memory above 95 % of this is given back, at 98 % requests are refused; None sets no limit.
         initial_fetch_timeout_s: how long a start waits for clusters and listeners before it goes on without. Never 0,
@@ -116,6 +119,7 @@ class BootstrapOptions:
     fleet: str
     xds: TcpAddress | UnixSocket
     admin: TcpAddress | UnixSocket
+    tls_dir: str | None = None
     max_downstream_connections: int = MAX_CONNECTIONS.value
     max_heap_bytes: int | None = None
     initial_fetch_timeout_s: float = 15.0
@@ -138,7 +142,10 @@ def build_bootstrap(options: BootstrapOptions) -> Bootstrap:
         layered_runtime=_runtime(),
         overload_manager=_overload_manager(options),
     )
-    bootstrap.static_resources.clusters.append(_xds_cluster(options.xds))
+    cluster = _xds_cluster(options.xds)
+    if options.tls_dir is not None:
+        cluster.transport_socket.CopyFrom(mutual_tls(options.tls_dir))
+    bootstrap.static_resources.clusters.append(cluster)
     # Most clusters of a large gateway see no request for a while; their counters are made when one does.
     bootstrap.deferred_stat_options.enable_deferred_creation_stats = True
     return bootstrap
