@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from xdsserver.xds import resource as types
 from xdsserver.xds.cache import Cache
+from xdsserver.xds.footing import Footing
 from xdsserver.xds.messages import DeltaRequest, Node, SotwRequest
 from xdsserver.xds.ordering import Timing
 from xdsserver.xds.resource import Resource
@@ -86,7 +87,12 @@ class World:
 
     def open(self) -> list[str]:
         """Let every source have listed."""
-        self.cache.ready = True
+        self.cache.footing = Footing.LISTED
+        return self.sleep(0)
+
+    def fall_back(self) -> list[str]:
+        """Let what the cache holds be a saved state, before anything has listed."""
+        self.cache.footing = Footing.SAVED
         return self.sleep(0)
 
     def sleep(self, seconds: float) -> list[str]:

@@ -21,6 +21,7 @@ from xdsserver.server.bind import BindFailedError
 from xdsserver.server.doors import local_door
 from xdsserver.server.stream import Common, Dialect, Ending, Stream
 from xdsserver.xds import wire
+from xdsserver.xds.footing import Footing
 from xdsserver.xds.session import Session
 
 if TYPE_CHECKING:
@@ -128,8 +129,16 @@ class XdsServer:
 
     def ready(self) -> None:
         """Answer the streams that were held: every source has listed, so what is missing does not exist."""
+        self._stand_on(Footing.LISTED)
+
+    def fall_back(self) -> None:
+        """Answer those that hold nothing, until `ready`: what is published is a saved state."""
         if not self._cache.ready:
-            self._cache.ready = True
+            self._stand_on(Footing.SAVED)
+
+    def _stand_on(self, footing: Footing) -> None:
+        if self._cache.footing is not footing:
+            self._cache.footing = footing
             self._health.set_serving()
             for stream in self._streams:
                 stream.notify({})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from xdsserver.xds.footing import Footing
 from xdsserver.xds.isolation import Doubts
 
 if TYPE_CHECKING:
@@ -28,17 +29,22 @@ class Cache:
     versions in between instead of queueing them.
     """
 
-    __slots__ = ("_fleets", "doubts", "ready")
+    __slots__ = ("_fleets", "doubts", "footing")
 
     def __init__(self, *, ready: bool = False) -> None:
-        """Start empty; until `ready`, sessions hold their streams and answer nothing.
+        """Start empty; until `ready`, sessions hold their streams (but see `footing`) and answer nothing.
 
         An empty answer before every source has listed would tell a reconnecting Envoy to remove all it serves.
         """
         self._fleets: dict[str, dict[str, dict[str, Resource]]] = {}
-        self.ready = ready
+        self.footing = Footing.LISTED if ready else Footing.NOTHING
         self.doubts = Doubts()
         """What nodes may hold that is not what they announce; it outlives streams, as this cache does."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether anybody is answered."""
+        return self.footing is not Footing.NOTHING
 
     def apply(self, changes: Mapping[ResourceKey, Resource | None]) -> dict[str, dict[str, frozenset[str]]]:
         """Take in what shall be from now on (None: removed) and name what differs, by fleet and type URL.

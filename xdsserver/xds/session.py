@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from xdsserver.xds import ledger
 from xdsserver.xds.channel import Channel, InFlight, list_version
+from xdsserver.xds.footing import answers
 from xdsserver.xds.isolation import Isolation
 from xdsserver.xds.messages import DeltaRequest, Refused, Response, SotwRequest, Step
 from xdsserver.xds.ordering import TRAFFIC_TYPES, Departures, Situation, Warming
@@ -53,6 +54,8 @@ class Session:
         # Endpoints of clusters that went out before the client asked for any endpoints at all.
         self._owed_endpoints: set[str] = set()
         self._was_held = False
+        # The client announced that it has something, from an earlier stream.
+        self._holds = False
         self._unserved: set[str] = set()
         self._responses: list[Response] = []
         self._events: list[ledger.Event] = []
@@ -111,7 +114,7 @@ class Session:
 
     def next_tick(self) -> float | None:
         """Return when `on_tick` would do something, if nothing else happens before; None for never."""
-        if not self._cache.ready:
+        if not answers(self._cache.footing, holds=self._holds):
             return None
         wait_s = self._rules.timing.ack_wait_s
         waits = (since + wait_s for channel in self._channels.values() for since in channel.waiting.values())
@@ -163,6 +166,7 @@ class Session:
     def _subscribe_delta(self, channel: Channel, request: DeltaRequest, *, first: bool) -> None:
         turn = turn_delta(channel.subscription, request.subscribe, request.unsubscribe)
         announced = self._isolation.may_hold(channel.type_url, request.initial_versions) if first else {}
+        self._holds = self._holds or bool(announced)
         self._forget(channel, channel.take_turn(turn, self._have(channel.type_url), announced))
         if first and channel.type_url == ENDPOINTS:
             channel.asked.update(channel.subscription.covered(self._owed_endpoints))
@@ -170,6 +174,8 @@ class Session:
 
     def _subscribe_sotw(self, channel: Channel, request: SotwRequest, *, first: bool) -> None:
         have = self._have(channel.type_url)
+        # The version is that of the last list that it accepted; on a new stream, of an earlier one.
+        self._holds = self._holds or (first and request.version != "")
         turn = turn_sotw(channel.subscription, request.names)
         self._forget(channel, channel.take_turn(turn, have))
         # "It is generally safe for servers to do this optimization for LDS and CDS when the only subscription is a
@@ -188,7 +194,7 @@ class Session:
     def _flush(self, now: float) -> Step:
         if self.fleet is None:
             return self._step()
-        if not self._cache.ready:
+        if not answers(self._cache.footing, holds=self._holds):
             self._was_held = True
             return self._step()
         if self._was_held:
