@@ -14,3 +14,9 @@ def load_s(request: pytest.FixtureRequest) -> float:
     """Seconds that one load case lasts: bounded in `make test`, longer in `make live`."""
     seconds: float = request.config.getoption("--load-s")
     return seconds
+
+
+@pytest.fixture(scope="session")
+def window_s(load_s: float) -> float:
+    """Seconds of load for each of many cases of one promise: a quarter of `load_s`, ten at most."""
+    return min(load_s / 4, 10.0)
