@@ -303,4 +303,4 @@ def test_deleting_everything_leaves_an_empty_cache() -> None:
     everything = (cluster("a"), endpoints("a"), route("r"))
     world.put(*everything)
     world.drop(*everything)
-    assert world.cache._fleets == {}
+    assert dict(world.cache._histories) == {}

@@ -17,9 +17,9 @@ from tests.protocol.script import (
     listener,
     route,
 )
-from xdsserver.xds.channel import list_version
 from xdsserver.xds.ledger import Acked, Rejected
 from xdsserver.xds.messages import Node, SotwRequest
+from xdsserver.xds.parcel import list_version
 
 NODE = Node("envoy-1", FLEET)
 

@@ -1,11 +1,12 @@
-"""What every Envoy of a fleet shall have: one versioned set of resources per fleet, read by all its streams."""
+"""What every Envoy of a fleet shall have: one history per fleet and type, read by all its streams."""
 
 from __future__ import annotations
 
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+from weakref import WeakValueDictionary
 
 from xdsserver.xds.footing import Footing
+from xdsserver.xds.history import History
 from xdsserver.xds.isolation import Doubts
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ ResourceKey: TypeAlias = tuple[str, str, str]
 ChangedNames: TypeAlias = "Mapping[str, frozenset[str]]"
 """Names by type URL: what was added, replaced or removed."""
 
-_NOTHING: Final[Mapping[str, Resource]] = MappingProxyType({})
-
 
 class Cache:
     """The resources of all fleets; sessions read it, one writer applies changes to it.
@@ -29,14 +28,16 @@ class Cache:
     versions in between instead of queueing them.
     """
 
-    __slots__ = ("_fleets", "doubts", "footing")
+    __slots__ = ("_filled", "_histories", "doubts", "footing")
 
     def __init__(self, *, ready: bool = False) -> None:
         """Start empty; until `ready`, sessions hold their streams (but see `footing`) and answer nothing.
 
         An empty answer before every source has listed would tell a reconnecting Envoy to remove all it serves.
         """
-        self._fleets: dict[str, dict[str, dict[str, Resource]]] = {}
+        # Fleets are named by whoever connects: a history without resources stays for as long as a stream reads it.
+        self._histories: WeakValueDictionary[tuple[str, str], History] = WeakValueDictionary()
+        self._filled: dict[tuple[str, str], History] = {}
         self.footing = Footing.LISTED if ready else Footing.NOTHING
         self.doubts = Doubts()
         """What nodes may hold that is not what they announce; it outlives streams, as this cache does."""
@@ -51,32 +52,28 @@ class Cache:
 
         A resource of equal version is no change, nor is removing what is not there.
         """
-        changed: dict[str, dict[str, set[str]]] = {}
+        grouped: dict[tuple[str, str], list[tuple[str, Resource | None]]] = {}
         for (fleet, type_url, name), resource in changes.items():
-            if self._replace(fleet, type_url, name, resource):
-                changed.setdefault(fleet, {}).setdefault(type_url, set()).add(name)
-        return {
-            fleet: {type_url: frozenset(names) for type_url, names in types.items()} for fleet, types in changed.items()
-        }
+            grouped.setdefault((fleet, type_url), []).append((name, resource))
+        changed: dict[str, dict[str, frozenset[str]]] = {}
+        for (fleet, type_url), group in grouped.items():
+            history = self.history(fleet, type_url)
+            if names := history.apply(group):
+                changed.setdefault(fleet, {})[type_url] = names
+            if history.resources:
+                self._filled[fleet, type_url] = history
+            else:
+                # After everything is deleted, nothing is left.
+                self._filled.pop((fleet, type_url), None)
+        return changed
+
+    def history(self, fleet: str, type_url: str) -> History:
+        """Return the history of one type; the same object for as long as anybody has it."""
+        history = self._histories.get((fleet, type_url))
+        if history is None:
+            history = self._histories[fleet, type_url] = History()
+        return history
 
     def resources(self, fleet: str, type_url: str) -> Mapping[str, Resource]:
         """Return the resources of one type by name: a live view, not to be changed or kept across changes."""
-        return self._fleets.get(fleet, {}).get(type_url, _NOTHING)
-
-    def _replace(self, fleet: str, type_url: str, name: str, resource: Resource | None) -> bool:
-        if resource is None:
-            types = self._fleets.get(fleet, {})
-            names = types.get(type_url, {})
-            if names.pop(name, None) is None:
-                return False
-            # Emptied levels go too: after everything is deleted, nothing is left.
-            if not names:
-                del types[type_url]
-            if not types:
-                del self._fleets[fleet]
-            return True
-        names = self._fleets.setdefault(fleet, {}).setdefault(type_url, {})
-        if names.get(name) == resource:
-            return False
-        names[name] = resource
-        return True
+        return self.history(fleet, type_url).resources

@@ -1,60 +1,58 @@
 """One resource type on one stream: what is wanted, what the client holds, what it must still be told.
 
-A channel is bookkeeping only; `session` decides when something is sent and `ordering` what has to wait.
+A channel is bookkeeping only; `session` decides when something is sent and `ordering` what has to wait. Between two
+inputs it holds next to nothing of its own: sets of names are shared with other streams, and what the client holds is a
+position in the history of its type.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from xdsserver.xds import subscription as subscriptions
-from xdsserver.xds.resource import WILDCARD_TYPES, content_version
+from xdsserver.xds.delivery import Delivery
+from xdsserver.xds.names import NO_NAMES, union
+from xdsserver.xds.parcel import EMPTY, Parcel
+from xdsserver.xds.resource import WILDCARD_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
-    from xdsserver.xds.resource import Resource
+    from xdsserver.xds.delivery import InFlight
+    from xdsserver.xds.history import History
+    from xdsserver.xds.holding import Holding
+    from xdsserver.xds.names import Pairs
     from xdsserver.xds.subscription import Subscription, Turn
 
 _MAX_IN_FLIGHT: Final = 256
 """Responses of one type whose answer is remembered; beyond it the oldest count as never answered."""
 
-_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class InFlight:
-    """A response that was written and not answered yet; `sequence` counts the responses of the stream."""
-
-    sequence: int
-    versions: Mapping[str, str]
-    removed: tuple[str, ...] = ()
-
 
 @dataclass(slots=True)
 class Channel:
-    """The state of one type on one stream. `held` is what a ledger with a change log may replace one day."""
+    """The state of one type on one stream."""
 
     type_url: str
+    history: History
     full_state: bool = False
     """State of the world, and a type whose response lists everything: what is left out is thereby removed."""
     incremental: bool = True
     """Removals can be told by name (delta)."""
     subscription: Subscription = field(init=False)
-    held: dict[str, str] = field(default_factory=dict)
-    """Version by name of all that the client was sent on this stream, or announced when it opened it."""
-    shown: dict[str, Resource] = field(default_factory=dict)
+    delivery: Delivery = field(init=False)
+    shown: Parcel = EMPTY
     """With `full_state`: the client's whole list, from which a resource that drains is not missing yet."""
-    dirty: set[str] = field(default_factory=set)
+    dirty: frozenset[str] = NO_NAMES
     """Names whose content may differ from what the client holds."""
-    asked: set[str] = field(default_factory=set)
+    asked: frozenset[str] = NO_NAMES
     """Names that must be answered, changed or not, and also where there is no such resource."""
+    asked_everything: bool = False
+    """All that there is must be answered, except what was announced."""
+    announced: Pairs | None = None
+    """(name, version) of what the client says it holds, until that is compared."""
     waiting: dict[str, float] = field(default_factory=dict)
     """Names of `dirty` or `asked` that have to wait, and the time since when each does."""
-    in_flight: dict[str, InFlight] = field(default_factory=dict)
-    """By nonce, oldest first."""
     latest_nonce: str = ""
     owes_answer: bool = False
     """The next response of this type is due even if it is empty."""
@@ -62,70 +60,94 @@ class Channel:
     def __post_init__(self) -> None:
         """Start as the protocol does for a type that nobody has asked for yet."""
         self.subscription = subscriptions.fresh(self.type_url)
+        self.delivery = Delivery(self.history)
 
     @classmethod
-    def delta(cls, type_url: str) -> Channel:
+    def delta(cls, type_url: str, history: History) -> Channel:
         """Make the channel of a type on a delta stream."""
-        return cls(type_url)
+        return cls(type_url, history)
 
     @classmethod
-    def sotw(cls, type_url: str) -> Channel:
+    def sotw(cls, type_url: str, history: History) -> Channel:
         """Make the channel of a type on a state-of-the-world stream."""
-        return cls(type_url, full_state=type_url in WILDCARD_TYPES, incremental=False)
+        return cls(type_url, history, full_state=type_url in WILDCARD_TYPES, incremental=False)
+
+    @property
+    def held(self) -> Holding:
+        """All that the client was sent on this stream, or announced when it opened it."""
+        return self.delivery.held
+
+    @property
+    def in_flight(self) -> dict[str, InFlight]:
+        """The responses that are not answered, by nonce, oldest first."""
+        return self.delivery.in_flight
 
     @property
     def has_work(self) -> bool:
         """Say whether anything may have to be sent."""
-        return bool(self.dirty or self.asked or self.owes_answer)
+        return bool(self.dirty or self.asked or self.asked_everything or self.announced or self.owes_answer)
 
-    def mark_changed(self, names: Iterable[str]) -> None:
+    def mark_changed(self, names: frozenset[str]) -> None:
         """Note that the content of these names differs from before."""
-        self.dirty.update(self.subscription.covered(names))
+        self.dirty = union(self.dirty, self.subscription.covered(names))
 
-    def take_turn(
-        self, turn: Turn, available: Collection[str], announced: Mapping[str, str] = _NOTHING
-    ) -> frozenset[str]:
+    def ask(self, names: frozenset[str]) -> None:
+        """Oblige us to answer these, as far as the client is subscribed to them."""
+        self.asked = union(self.asked, self.subscription.covered(names))
+
+    def take_turn(self, turn: Turn, announced: Pairs | None = None) -> frozenset[str]:
         """Apply a change of the subscription; return the names that the client holds no more because of it.
 
-        `available` is all that a wildcard covers now. What the client announces (with its first request only) is
-        compared instead of sent: "to avoid resending them over the network" (Incremental xDS).
+        What the client announces (with its first request only) is compared instead of sent: "to avoid resending them
+        over the network" (Incremental xDS). That is done when the channel is opened, since before all has listed there
+        is nothing to compare it with.
         """
         before, self.subscription = self.subscription, turn.after
         dropped = self._drop_uncovered(before)
-        announced = {name: version for name, version in announced.items() if turn.after.covers(name)}
-        self.held.update(announced)
-        asked = turn.asked.union(available) if turn.everything else turn.asked
-        self.asked.update(name for name in asked if name not in announced)
-        self.dirty.update(announced)
+        asked = turn.asked.difference(name for name, _ in announced) if announced else turn.asked
+        self.asked = union(self.asked, asked)
+        self.asked_everything |= turn.everything
+        self.announced = announced or self.announced
         # A subscription to everything is answered even when there is nothing: a starting Envoy waits for it.
-        self.owes_answer |= turn.everything and not self.held
+        self.owes_answer |= turn.everything and not announced and not self.held
         return dropped
 
-    def adopt(self, resources: Iterable[Resource]) -> None:
-        """Believe that the client holds exactly these, because it announced their common version."""
-        self.shown = {resource.name: resource for resource in resources}
-        self.held = {resource.name: resource.version for resource in self.shown.values()}
-        self.asked.clear()
-        self.owes_answer = False
+    def open(self) -> None:
+        """Turn what was asked for and announced into names, now that it is known what there is."""
+        names: frozenset[str] = self.history.names
+        announced: Mapping[str, str] = {}
+        if self.announced is not None:
+            scope = self.subscription
+            announced = {name: version for name, version in self.announced if scope.covers(name)}
+            self.announced = None
+            about = union(names, announced.keys() - names) if scope.wildcard else scope.names
+            differing = self.delivery.announce(self.history.parcel(about), announced, scope)
+            self.dirty = union(self.dirty, differing & announced.keys())
+        if self.asked_everything:
+            self.asked_everything = False
+            self.asked = union(self.asked, names.difference(announced) if announced else names)
+
+    def adopt(self, everything: Parcel) -> None:
+        """Believe that the client holds exactly this, because it announced the version of the whole."""
+        self.shown = everything
+        self.delivery.announce(everything, everything.versions, self.subscription)
+        self.asked, self.asked_everything, self.owes_answer = NO_NAMES, False, False
 
     def _drop_uncovered(self, before: Subscription) -> frozenset[str]:
         after = self.subscription
-        if after == before or after.wildcard:
-            return frozenset()
-        candidates = {*self.held, *self.dirty, *self.asked} if before.wildcard else before.names
-        dropped = frozenset(name for name in candidates if name not in after.names)
-        self.forget(dropped)
-        for name in dropped:
-            self.waiting.pop(name, None)
+        if after.wildcard or (after.names is before.names and not before.wildcard):
+            return NO_NAMES
+        candidates = frozenset(self.held) | self.dirty | self.asked if before.wildcard else before.names
+        dropped = candidates - after.names
+        if not dropped:
+            return NO_NAMES
+        self.delivery.leave(dropped, after)
+        self._show(NO_NAMES, dropped)
+        for name in dropped & self.waiting.keys():
+            del self.waiting[name]
         self.dirty -= dropped
         self.asked -= dropped
         return dropped
-
-    def forget(self, names: Iterable[str]) -> None:
-        """Note that the client holds these no more."""
-        for name in names:
-            self.held.pop(name, None)
-            self.shown.pop(name, None)
 
     def answered(self, nonce: str) -> list[InFlight]:
         """Take out what the client answers with this nonce: one response, or several.
@@ -133,37 +155,42 @@ class Channel:
         A state-of-the-world client that answers a response has read all earlier ones of the type. Where a response is
         a whole list, the answer counts for what they changed as well; elsewhere their fate is unknown.
         """
-        if (sent := self.in_flight.pop(nonce, None)) is None:
+        in_flight = self.in_flight
+        if (sent := in_flight.pop(nonce, None)) is None:
             return []
         if self.incremental:
             return [sent]
-        older = [other for other in self.in_flight if self.in_flight[other].sequence < sent.sequence]
-        superseded = [self.in_flight.pop(other) for other in older]
+        older = [other for other in in_flight if in_flight[other].sequence < sent.sequence]
+        superseded = [in_flight.pop(other) for other in older]
         return [*superseded, sent] if self.full_state else [sent]
 
     def is_in_flight(self, name: str) -> bool:
         """Say whether an earlier version of this resource is under way and not answered yet."""
-        return any(name in sent.versions for sent in self.in_flight.values())
+        return any(name in sent.parcel.versions for sent in self.in_flight.values())
 
-    def record(self, nonce: str, sent: InFlight, resources: Iterable[Resource]) -> None:
+    def record(self, nonce: str, sent: InFlight) -> None:
         """Note what a response tells the client, from the moment in which it is handed out."""
         self.latest_nonce = nonce
         self.owes_answer = False
-        for resource in resources:
-            self.held[resource.name] = resource.version
-            if self.full_state:
-                self.shown[resource.name] = resource
-        self.forget(sent.removed)
+        self.held.take(sent.parcel, self.subscription)
+        if self.full_state:
+            self._show(sent.parcel.present, frozenset(sent.parcel.removed))
         self.in_flight[nonce] = sent
         if len(self.in_flight) > _MAX_IN_FLIGHT:
             del self.in_flight[next(iter(self.in_flight))]
 
-    def list_version(self) -> str:
-        """Name the client's whole list: equal lists have equal versions, on every replica."""
-        return list_version(self.shown.values())
+    def forget(self, names: Iterable[str]) -> None:
+        """Note that the client holds these no more."""
+        self.held.drop(names)
 
-
-def list_version(resources: Iterable[Resource]) -> str:
-    """Make one version of many resources, whatever their order."""
-    lines = sorted(f"{resource.name}\0{resource.version}" for resource in resources)
-    return content_version("\n".join(lines).encode())
+    def _show(self, present: frozenset[str], gone: frozenset[str]) -> None:
+        """Bring the whole list up to date; a client that has caught up shares it with all others."""
+        if not self.full_state:
+            return
+        names = (self.shown.names - gone) | present
+        now = self.history.parcel(names)
+        if not now.removed and now.versions == self.held:
+            self.shown = now
+            return
+        listed = {**self.shown.by_name, **{name: now.by_name[name] for name in present}}
+        self.shown = Parcel(now.position, names, tuple(listed[name] for name in sorted(names)))

@@ -9,10 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+from xdsserver.xds.parcel import EMPTY
 
-    from xdsserver.xds.channel import InFlight
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from xdsserver.xds.delivery import InFlight
+    from xdsserver.xds.parcel import Parcel
     from xdsserver.xds.resource import Resource
 
 _MAX_NODES: Final = 1024
@@ -56,10 +59,10 @@ class Doubts:
 
 @dataclass(slots=True)
 class _Lists:
-    """Whole lists of one type on one stream, by name: what was accepted last, and what was sent since."""
+    """Whole lists of one type on one stream: what was accepted last, and what was sent since."""
 
-    accepted: dict[str, Resource] = field(default_factory=dict)
-    sent: dict[int, dict[str, Resource]] = field(default_factory=dict)
+    accepted: Parcel = EMPTY
+    sent: dict[int, Parcel] = field(default_factory=dict)
 
     def acked(self, sequence: int) -> None:
         self.accepted = self.sent.get(sequence, self.accepted)
@@ -101,32 +104,32 @@ class Isolation:
 
     def acked(self, type_url: str, sent: InFlight) -> None:
         """Note that the client took a response: it has its resources, and does not have those that it removed."""
-        for names in (sent.versions, sent.removed):
-            self._leave(type_url, names)
-            self._doubts.settle(self._node, type_url, names)
+        self._leave(type_url, sent.parcel.names)
+        self._doubts.settle(self._node, type_url, sent.parcel.names)
         if (lists := self._lists.get(type_url)) is not None:
             lists.acked(sent.sequence)
 
-    def parted(self, type_url: str, resources: Sequence[Resource]) -> tuple[list[Resource], list[Resource]]:
-        """Tell apart those that may go together and those that go alone."""
-        alone = self._alone.get(type_url, _NONE)
-        return (
-            [resource for resource in resources if resource.name not in alone],
-            [resource for resource in resources if resource.name in alone],
-        )
+    def parted(
+        self, type_url: str, names: frozenset[str], have: Mapping[str, Resource]
+    ) -> tuple[frozenset[str], tuple[str, ...]]:
+        """Tell apart what may go together and those resources that go alone, in order; `have` are all there are."""
+        if (suspects := self._alone.get(type_url)) is None:
+            return names, ()
+        alone = tuple(name for name in sorted(names & suspects) if name in have)
+        return names.difference(alone), alone
 
-    def list_sent(self, type_url: str, sequence: int, shown: Mapping[str, Resource]) -> None:
+    def list_sent(self, type_url: str, sequence: int, shown: Parcel) -> None:
         """Remember a whole list that goes out with response `sequence` (state of the world)."""
-        self._lists.setdefault(type_url, _Lists()).sent[sequence] = dict(shown)
+        self._lists.setdefault(type_url, _Lists()).sent[sequence] = shown
 
-    def list_announced(self, type_url: str, shown: Mapping[str, Resource]) -> None:
+    def list_announced(self, type_url: str, shown: Parcel) -> None:
         """Note a list that the client has from an earlier stream."""
-        self._lists[type_url] = _Lists(dict(shown))
+        self._lists[type_url] = _Lists(shown)
 
-    def last_list(self, type_url: str) -> dict[str, Resource]:
+    def last_list(self, type_url: str) -> Parcel:
         """Return the last list that the client accepted; without one it holds nothing that we know of."""
         lists = self._lists.get(type_url)
-        return {} if lists is None else dict(lists.accepted)
+        return EMPTY if lists is None else lists.accepted
 
     def _leave(self, type_url: str, names: Iterable[str]) -> None:
         if (alone := self._alone.get(type_url)) is not None:

@@ -1,4 +1,4 @@
-"""What Envoys were sent and what they said to it: events that sessions emit, and a value that folds them.
+"""What Envoys were sent and what they said to it: events that sessions emit, and who is connected by them.
 
 Nothing here decides what is sent next. Statuses, the admin API and metrics read one truth from it.
 """
@@ -6,12 +6,15 @@ Nothing here decides what is sent next. Statuses, the admin API and metrics read
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from xdsserver.xds.delivery import Delivery
     from xdsserver.xds.messages import Node
+    from xdsserver.xds.resource import Resource
 
 MAX_WORDS: Final = 4096
 """Characters that are kept of what an Envoy says about a rejected response."""
@@ -22,11 +25,16 @@ Versions: TypeAlias = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A stream said who it is; nothing was sent before this."""
+    """A stream said who it is; nothing was sent before this.
+
+    `types` is what it was sent and what it answers, by type URL: a live view of the session's own books, so that they
+    are kept once.
+    """
 
     stream: str
     node: Node
     fleet: str
+    types: Mapping[str, Delivery] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,48 +91,75 @@ class Unserved:
 Event: TypeAlias = Joined | Left | Sent | Acked | Rejected | Unserved
 
 
-@dataclass(slots=True)
-class Delivery:
-    """What is known of one type on one stream, by resource name."""
-
-    acked: dict[str, str] = field(default_factory=dict)
-    pending: dict[str, str] = field(default_factory=dict)
-    """Sent, and not answered yet."""
-    rejected: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """The version that was rejected, and Envoy's words; gone when a later version is accepted."""
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class StreamRecord:
-    """One stream: who is at the other end, and what happened to each type."""
+    """One stream: who is at the other end, and a live view of what happened to each type that it asked for."""
 
     stream: str
     node: Node
     fleet: str
-    types: dict[str, Delivery] = field(default_factory=dict)
+    types: Mapping[str, Delivery]
+
+    def verdict(self, resource: Resource) -> Verdict:
+        """Say what this stream answered about a resource as it is now."""
+        delivery = self.types.get(resource.type_url)
+        if delivery is None:
+            return Verdict(Answer.UNSENT)
+        if (rejection := delivery.rejected.of(resource.name)) is not None:
+            version, words = delivery.rejected[resource.name]
+            if version == resource.version:
+                return Verdict(Answer.REJECTED, rejection.at_s, words)
+        if delivery.acked.version(resource.name) == resource.version:
+            return Verdict(Answer.ACKNOWLEDGED)
+        if (since_s := delivery.waits_since_s(resource.name)) is not None:
+            return Verdict(Answer.OPEN, since_s)
+        return Verdict(Answer.UNSENT)
+
+
+class Answer(Enum):
+    """What a stream has to say of one version of a resource."""
+
+    ACKNOWLEDGED = "acknowledged"
+    REJECTED = "rejected"
+    OPEN = "open"
+    """It was sent, this version or an earlier one, and is not answered."""
+    UNSENT = "unsent"
+    """It waits for its turn, or the stream did not ask for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """An answer, since when (on the clock of the sessions; None where that is not kept) and in which words."""
+
+    answer: Answer
+    since_s: float | None = None
+    words: str = ""
 
 
 class Ledger:
-    """The fold of all events, by stream; a stream that left is forgotten.
+    """Who is connected, by stream, and what each has to say; a stream that left is forgotten.
 
-    Two streams of one node are two records: which Envoy process has what is a fact about the stream.
+    Two streams of one node are two records: which Envoy process has what is a fact about the stream. The newest speaks
+    for the node. What was sent and answered is not copied here: it is read from the session's own books.
     """
 
     def __init__(self) -> None:
         self._streams: dict[str, StreamRecord] = {}
+        self._of_node: dict[tuple[str, str], dict[str, StreamRecord]] = {}
 
     def fold(self, event: Event) -> None:
         """Take in one event; events of streams that never joined or have left are ignored."""
         match event:
-            case Joined(stream, node, fleet):
-                self._streams[stream] = StreamRecord(stream, node, fleet)
+            case Joined(stream, node, fleet, types):
+                record = self._streams[stream] = StreamRecord(stream, node, fleet, types)
+                self._of_node.setdefault((fleet, node.id), {})[stream] = record
             case Left(stream):
-                self._streams.pop(stream, None)
-            case Sent() | Acked() | Rejected():
-                record = self._streams.get(event.stream)
-                if record is not None:
-                    _fold_delivery(record.types.setdefault(event.type_url, Delivery()), event)
-            case Unserved():
+                if (left := self._streams.pop(stream, None)) is not None:
+                    key = (left.fleet, left.node.id)
+                    del self._of_node[key][stream]
+                    if not self._of_node[key]:
+                        del self._of_node[key]
+            case Sent() | Acked() | Rejected() | Unserved():
                 pass
             case _:
                 assert_never(event)
@@ -133,38 +168,18 @@ class Ledger:
         """Walk the open streams, oldest first."""
         return (record for record in self._streams.values() if fleet is None or record.fleet == fleet)
 
-    def newest(self, node_id: str) -> StreamRecord | None:
+    def speakers(self, fleet: str) -> Iterator[StreamRecord]:
+        """Walk the nodes of a fleet: of each, the stream that joined last."""
+        return (next(reversed(of.values())) for (own, _), of in self._of_node.items() if own == fleet)
+
+    def newest(self, node_id: str, fleet: str | None = None) -> StreamRecord | None:
         """Return the stream that speaks for a node: of several, the one that joined last."""
-        found = None
-        for record in self._streams.values():
-            if record.node.id == node_id:
-                found = record
-        return found
+        found = (record for record in reversed(self._streams.values()) if record.node.id == node_id)
+        return next((record for record in found if fleet is None or record.fleet == fleet), None)
 
+    def verdicts(self, fleet: str, resource: Resource) -> dict[str, Verdict]:
+        """Give what each node of a fleet says of a resource as it is now, by node id.
 
-def _fold_delivery(delivery: Delivery, event: Sent | Acked | Rejected) -> None:
-    match event:
-        case Sent(versions=versions):
-            delivery.pending.update(versions)
-        case Acked(versions=versions, removed=removed):
-            for name, version in versions:
-                delivery.acked[name] = version
-                delivery.rejected.pop(name, None)
-                _answered(delivery, name, version)
-            for name in removed:
-                delivery.acked.pop(name, None)
-                delivery.rejected.pop(name, None)
-        case Rejected(versions=versions, words=words):
-            if len(versions) > 1:
-                # Which of them is meant is not said: they stay pending until each is answered alone.
-                return
-            for name, version in versions:
-                delivery.rejected[name] = (version, words)
-                _answered(delivery, name, version)
-        case _:
-            assert_never(event)
-
-
-def _answered(delivery: Delivery, name: str, version: str) -> None:
-    if delivery.pending.get(name) == version:
-        del delivery.pending[name]
+        All Envoys of the fleet serve it when every verdict is an acknowledgement and there is one at all.
+        """
+        return {record.node.id: record.verdict(resource) for record in self.speakers(fleet)}

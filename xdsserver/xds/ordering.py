@@ -10,11 +10,14 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from xdsserver.xds.names import NO_NAMES
 from xdsserver.xds.resource import LISTENER, ROUTE, SCOPED_ROUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
+    from xdsserver.xds.holding import Holding
+    from xdsserver.xds.parcel import Parcel
     from xdsserver.xds.resource import Resource
 
 Key: TypeAlias = tuple[str, str]
@@ -36,77 +39,92 @@ class Timing:
 
 @dataclass(slots=True)
 class _Unconfirmed:
+    """The clusters of one response that the client is not known to use; its sets are those of the response."""
+
     sequence: int
-    endpoints: str | None
-    cluster_acked: bool = False
-    endpoints_acked: bool = False
+    parcel: Parcel
+    clusters: frozenset[str]
+    missing: frozenset[str]
+    """Endpoints that were not acknowledged since."""
+    acked: bool = False
+
+    def holds_back(self, names: frozenset[str]) -> frozenset[str]:
+        """Return those of the clusters named that are not there to be used."""
+        found = self.clusters & names
+        if not (found and self.acked):
+            return found
+        return frozenset(name for name in found if self.parcel.by_name[name].endpoints in self.missing)
 
 
 class Warming:
-    """The clusters that were sent for the first time on a stream and are not acknowledged with their endpoints."""
+    """The clusters that were sent for the first time on a stream and are not acknowledged with their endpoints.
+
+    They are kept by response: a client that is sent thousands at once costs one entry, and shares its sets.
+    """
 
     def __init__(self) -> None:
-        self._clusters: dict[str, _Unconfirmed] = {}
-        self._by_endpoints: dict[str, set[str]] = {}
+        self._unconfirmed: list[_Unconfirmed] = []
         # Waited for in vain; they count as new again when they are sent again.
-        self._given_up: set[str] = set()
+        self._given_up: frozenset[str] = NO_NAMES
 
-    def sent(self, cluster: Resource, sequence: int, *, known: bool) -> None:
-        """Note that a cluster goes out with response `sequence`; `known` ones keep serving while they change."""
-        name = cluster.name
-        if known and name not in self._given_up and name not in self._clusters:
-            return
-        self.forget(name)
-        self._clusters[name] = _Unconfirmed(sequence, cluster.endpoints, endpoints_acked=cluster.endpoints is None)
-        if cluster.endpoints is not None:
-            self._by_endpoints.setdefault(cluster.endpoints, set()).add(name)
+    def sent(self, clusters: Parcel, sequence: int, held: Holding) -> None:
+        """Note that clusters go out with response `sequence`; those that are `held` serve on while they change."""
+        names = clusters.present
+        new = frozenset(name for name in names if name not in held) if held else names
+        again = names & self._given_up
+        for entry in self._unconfirmed:
+            again |= entry.holds_back(names)
+        if new or again:
+            self.forget(again)
+            waited_for = new | again if again else new
+            missing = clusters.endpoints
+            if len(waited_for) < len(names):
+                found = (clusters.by_name[name].endpoints for name in waited_for)
+                missing = frozenset(endpoints for endpoints in found if endpoints is not None)
+            self._unconfirmed.append(_Unconfirmed(sequence, clusters, waited_for, missing))
 
-    def clusters_acked(self, names: Iterable[str]) -> None:
-        """Note that a response with these clusters was accepted."""
-        for name in names:
-            if (cluster := self._clusters.get(name)) is not None:
-                cluster.cluster_acked = True
-                self._confirm_if_complete(name, cluster)
+    def clusters_acked(self, sequence: int) -> None:
+        """Note that the response of this sequence, with clusters, was accepted."""
+        for entry in self._unconfirmed:
+            entry.acked |= entry.sequence == sequence
+        self._confirm()
 
-    def endpoints_acked(self, names: Iterable[str], sequence: int) -> None:
+    def endpoints_acked(self, names: frozenset[str], sequence: int) -> None:
         """Note that endpoints which went out with response `sequence` were accepted.
 
         Those that were sent before the cluster do not warm it: Envoy waits for them to be sent again.
         """
-        for endpoints in names:
-            for name in tuple(self._by_endpoints.get(endpoints, ())):
-                cluster = self._clusters[name]
-                if sequence > cluster.sequence:
-                    cluster.endpoints_acked = True
-                    self._confirm_if_complete(name, cluster)
+        for entry in self._unconfirmed:
+            if sequence > entry.sequence:
+                entry.missing -= names
+        self._confirm()
 
-    def forget(self, name: str) -> None:
-        """Stop waiting for a cluster, because it is confirmed, removed or not wanted any more."""
-        self._given_up.discard(name)
-        cluster = self._clusters.pop(name, None)
-        if cluster is not None and cluster.endpoints is not None:
-            sharers = self._by_endpoints[cluster.endpoints]
-            sharers.discard(name)
-            if not sharers:
-                del self._by_endpoints[cluster.endpoints]
+    def forget(self, names: frozenset[str]) -> None:
+        """Stop waiting for clusters, because they are removed, not wanted any more, or new again."""
+        if not names:
+            return
+        self._given_up -= names
+        for entry in self._unconfirmed:
+            entry.clusters -= names
+        self._confirm()
 
     def give_up(self, resource: Resource) -> None:
         """Let a resource pass that waited its full time; nothing waits for its clusters a second time."""
-        for name in self._missing(resource):
-            self.forget(name)
-            self._given_up.add(name)
+        for names in resource.clusters:
+            for entry in self._unconfirmed:
+                in_vain = entry.holds_back(names)
+                entry.clusters -= in_vain
+                self._given_up |= in_vain
+        self._confirm()
 
     def holds_back(self, resource: Resource) -> bool:
         """Say whether a resource names a cluster that the client cannot be known to have."""
-        unconfirmed = self._clusters.keys()
-        return bool(unconfirmed) and not all(unconfirmed.isdisjoint(names) for names in resource.clusters)
+        return any(entry.holds_back(names) for entry in self._unconfirmed for names in resource.clusters)
 
-    def _missing(self, resource: Resource) -> set[str]:
-        return {name for names in resource.clusters for name in self._clusters.keys() & names}
-
-    def _confirm_if_complete(self, name: str, cluster: _Unconfirmed) -> None:
-        if cluster.cluster_acked and cluster.endpoints_acked:
-            self.forget(name)
+    def _confirm(self) -> None:
+        self._unconfirmed = [
+            entry for entry in self._unconfirmed if entry.clusters and (entry.missing or not entry.acked)
+        ]
 
 
 @dataclass(slots=True, eq=False)
@@ -141,6 +159,9 @@ class Departures:
         self._traffic: dict[Key, float] = {}
         self._batches: list[_Batch] = []
         self._batch_of: dict[Key, _Batch] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._traffic or self._batches)
 
     def add(self, key: Key, now: float) -> None:
         """Note that a resource is gone; the clock of one that is leaving already is not restarted."""

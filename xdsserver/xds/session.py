@@ -8,23 +8,28 @@ next input; `next_tick` names the time at which even silence would change someth
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from xdsserver.xds import ledger
-from xdsserver.xds.channel import Channel, InFlight, list_version
+from xdsserver.xds.channel import Channel
+from xdsserver.xds.delivery import InFlight
 from xdsserver.xds.footing import answers
 from xdsserver.xds.isolation import Isolation
 from xdsserver.xds.messages import DeltaRequest, Refused, Response, SotwRequest, Step
+from xdsserver.xds.names import NO_NAMES, shared_pairs, union
 from xdsserver.xds.ordering import TRAFFIC_TYPES, Departures, Situation, Warming
 from xdsserver.xds.resource import CLUSTER, ENDPOINTS, TYPE_ORDER
 from xdsserver.xds.rules import refusal
 from xdsserver.xds.subscription import turn_delta, turn_sotw
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from xdsserver.xds.cache import Cache, ChangedNames
+    from xdsserver.xds.delivery import Delivery
     from xdsserver.xds.messages import Request
+    from xdsserver.xds.parcel import Parcel
     from xdsserver.xds.resource import Resource
     from xdsserver.xds.rules import Rules
 
@@ -52,8 +57,8 @@ class Session:
         self._departures = Departures(rules.timing)
         self._isolation = Isolation(cache.doubts)
         # Endpoints of clusters that went out before the client asked for any endpoints at all.
-        self._owed_endpoints: set[str] = set()
-        self._was_held = False
+        self._owed_endpoints: frozenset[str] = NO_NAMES
+        self._deliveries: dict[str, Delivery] = {}
         # The client announced that it has something, from an earlier stream.
         self._holds = False
         self._unserved: set[str] = set()
@@ -74,21 +79,19 @@ class Session:
                 return self._step(fleet)
             self.fleet = fleet
             self._isolation.introduce(fleet, request.node.id)
-            self._events.append(ledger.Joined(self.stream, request.node, self.fleet))
+            deliveries = MappingProxyType(self._deliveries)
+            self._events.append(ledger.Joined(self.stream, request.node, self.fleet, deliveries))
         if request.type_url not in _SERVED:
             # A stream carries all types: ending it would take the types that are served from the client, too.
             if request.type_url not in self._unserved and len(self._unserved) < _MAX_UNSERVED:
                 self._unserved.add(request.type_url)
                 self._events.append(ledger.Unserved(self.stream, request.type_url))
             return self._step()
-        channel = self._channels.get(request.type_url)
-        first = channel is None
-        if channel is None:
-            make = Channel.delta if isinstance(request, DeltaRequest) else Channel.sotw
-            channel = self._channels[request.type_url] = make(request.type_url)
+        first = request.type_url not in self._channels
+        channel = self._channel(request, self.fleet or "")
         # Before the answer is noted: it makes no nonce stale but those of earlier responses.
         stale = request.nonce not in {"", channel.latest_nonce} and channel.latest_nonce != ""
-        self._take_answer(channel, request)
+        self._take_answer(channel, request, now)
         match request:
             case DeltaRequest():
                 # "The server must honor changes to the subscription state even if the nonce is stale."
@@ -128,80 +131,87 @@ class Session:
         return self._step()
 
     # -------------------------------------------------------------------------------------------------- requests
-    def _take_answer(self, channel: Channel, request: Request) -> None:
+    def _channel(self, request: Request, fleet: str) -> Channel:
+        type_url = request.type_url
+        channel = self._channels.get(type_url)
+        if channel is None:
+            make = Channel.delta if isinstance(request, DeltaRequest) else Channel.sotw
+            channel = self._channels[type_url] = make(type_url, self._cache.history(fleet, type_url))
+            self._deliveries[type_url] = channel.delivery
+        return channel
+
+    def _take_answer(self, channel: Channel, request: Request, now: float) -> None:
         answered = channel.answered(request.nonce)
         if request.error is not None:
             if answered:
-                self._take_rejection(channel, answered, request.error)
+                self._take_rejection(channel, answered, request.error, now)
             return
         for sent in answered:
-            self._events.append(ledger.Acked(self.stream, channel.type_url, tuple(sent.versions.items()), sent.removed))
+            parcel = sent.parcel
+            channel.delivery.accept(sent, channel.subscription)
+            self._events.append(ledger.Acked(self.stream, channel.type_url, parcel.pairs, parcel.removed))
             self._isolation.acked(channel.type_url, sent)
             if channel.type_url == CLUSTER:
-                self._warming.clusters_acked(sent.versions)
+                self._warming.clusters_acked(sent.sequence)
             elif channel.type_url == ENDPOINTS:
-                self._warming.endpoints_acked((*sent.versions, *sent.removed), sent.sequence)
+                self._warming.endpoints_acked(parcel.names, sent.sequence)
 
-    def _take_rejection(self, channel: Channel, answered: list[InFlight], words: str) -> None:
+    def _take_rejection(self, channel: Channel, answered: list[InFlight], words: str, now: float) -> None:
         """Send again alone what was rejected together; what was rejected alone is not sent again."""
         type_url = channel.type_url
-        versions = {name: version for sent in answered for name, version in sent.versions.items()}
-        removed = tuple(name for sent in answered for name in sent.removed)
+        versions = {name: version for sent in answered for name, version in sent.parcel.pairs}
+        removed = tuple(name for sent in answered for name in sent.parcel.removed)
         kept = words[: ledger.MAX_WORDS]
         self._events.append(ledger.Rejected(self.stream, type_url, tuple(versions.items()), removed, kept))
         doubtful = self._isolation.rejected(type_url, versions)
-        have = self._have(type_url)
-        again = {name for name in channel.subscription.covered(doubtful) if name in have}
-        channel.asked |= again
+        if not doubtful:
+            for sent in answered:
+                channel.delivery.reject(sent, kept, now)
+        again = channel.subscription.covered(doubtful).intersection(channel.history.resources)
+        channel.ask(again)
         # What is gone since is removed like anything else, in its turn.
-        channel.dirty.update(channel.subscription.covered(doubtful - again))
+        channel.mark_changed(doubtful - again)
         if channel.full_state:
             # Whatever list is sent next must not hold what was rejected.
             channel.shown = self._isolation.last_list(type_url)
         if type_url == CLUSTER and not doubtful:
-            for name in versions:
-                # It will not come: nothing waits for it.
-                self._warming.forget(name)
+            # It will not come: nothing waits for it.
+            self._warming.forget(frozenset(versions))
 
     def _subscribe_delta(self, channel: Channel, request: DeltaRequest, *, first: bool) -> None:
         turn = turn_delta(channel.subscription, request.subscribe, request.unsubscribe)
         announced = self._isolation.may_hold(channel.type_url, request.initial_versions) if first else {}
         self._holds = self._holds or bool(announced)
-        self._forget(channel, channel.take_turn(turn, self._have(channel.type_url), announced))
+        self._forget(channel, channel.take_turn(turn, shared_pairs(announced) if announced else None))
         if first and channel.type_url == ENDPOINTS:
-            channel.asked.update(channel.subscription.covered(self._owed_endpoints))
-            self._owed_endpoints.clear()
+            channel.ask(self._owed_endpoints)
+            self._owed_endpoints = NO_NAMES
 
     def _subscribe_sotw(self, channel: Channel, request: SotwRequest, *, first: bool) -> None:
-        have = self._have(channel.type_url)
         # The version is that of the last list that it accepted; on a new stream, of an earlier one.
         self._holds = self._holds or (first and request.version != "")
         turn = turn_sotw(channel.subscription, request.names)
-        self._forget(channel, channel.take_turn(turn, have))
+        self._forget(channel, channel.take_turn(turn))
         # "It is generally safe for servers to do this optimization for LDS and CDS when the only subscription is a
         # wildcard subscription": the client has this very list since an earlier stream.
-        if first and channel.full_state and turn.everything and request.version == list_version(have.values()):
-            channel.adopt(have.values())
-            self._isolation.list_announced(channel.type_url, channel.shown)
+        if first and channel.full_state and turn.everything and request.version:
+            everything = channel.history.parcel(channel.history.names)
+            if request.version == everything.list_version:
+                channel.adopt(everything)
+                self._isolation.list_announced(channel.type_url, everything)
 
-    def _forget(self, channel: Channel, dropped: Iterable[str]) -> None:
+    def _forget(self, channel: Channel, dropped: frozenset[str]) -> None:
         for name in dropped:
             self._departures.cancel((channel.type_url, name))
-            if channel.type_url == CLUSTER:
-                self._warming.forget(name)
+        if channel.type_url == CLUSTER:
+            self._warming.forget(dropped)
 
     # ------------------------------------------------------------------------------------------------- responses
     def _flush(self, now: float) -> Step:
         if self.fleet is None:
             return self._step()
         if not answers(self._cache.footing, holds=self._holds):
-            self._was_held = True
             return self._step()
-        if self._was_held:
-            self._was_held = False
-            # What was asked for while there was nothing to tell it apart from what does not exist.
-            for channel in self._channels.values():
-                channel.mark_changed(self._have(channel.type_url))
         for type_url in TYPE_ORDER:
             if type_url in self._channels and self._channels[type_url].has_work:
                 self._offer(self._channels[type_url], now)
@@ -210,40 +220,50 @@ class Session:
 
     def _offer(self, channel: Channel, now: float) -> None:
         """Send what is new or asked for and need not wait; note what is gone."""
-        have = self._have(channel.type_url)
-        send: list[Resource] = []
-        absent: list[str] = []
-        stay: set[str] = set()
-        for name in sorted(channel.dirty | channel.asked):
+        channel.open()
+        tell: frozenset[str] = channel.asked
+        stay: frozenset[str] = NO_NAMES
+        if channel.dirty or channel.type_url in TRAFFIC_TYPES or self._departures:
+            tell, stay = self._sort_out(channel, now)
+        # Else all that is asked for is told, whatever there is: neither clusters nor endpoints wait for anything. Thus
+        # a client that asks for ten thousand is given the same parcel as the one before, at the price of one.
+        together, alone = self._isolation.parted(channel.type_url, tell, channel.history.resources)
+        if channel.full_state and alone:
+            # Each list holds those before it, so that one is tried when the one before is answered.
+            turn = () if together or channel.in_flight else alone[:1]
+            stay = stay.union(alone[len(turn) :])
+            alone = turn
+        channel.dirty &= stay
+        channel.asked &= stay
+        if together or (channel.owes_answer and not alone and not stay):
+            self._send(channel, channel.history.parcel(together), now)
+        for name in alone:
+            self._send(channel, channel.history.parcel(frozenset((name,))), now)
+
+    def _sort_out(self, channel: Channel, now: float) -> tuple[frozenset[str], frozenset[str]]:
+        """Divide what may have to be told: into what is told now and what has to wait."""
+        have = channel.history.resources
+        tell: list[str] = []
+        stay: list[str] = []
+        for name in channel.dirty | channel.asked:
             resource = have.get(name)
             if resource is None:
                 channel.waiting.pop(name, None)
                 if name in channel.asked:
                     # "When a resource subscribed to by a client does not exist", it is told so at once.
-                    absent.append(name)
+                    tell.append(name)
                     self._departures.cancel((channel.type_url, name))
                 elif name in channel.held:
                     self._departures.add((channel.type_url, name), now)
                 continue
             self._departures.cancel((channel.type_url, name))
-            if name not in channel.asked and channel.held.get(name) == resource.version:
+            if name not in channel.asked and channel.held.version(name) == resource.version:
                 channel.waiting.pop(name, None)
             elif self._must_wait(channel, resource, now):
-                stay.add(name)
+                stay.append(name)
             else:
-                send.append(resource)
-        together, alone = self._isolation.parted(channel.type_url, send)
-        if channel.full_state and alone:
-            # Each list holds those before it, so that one is tried when the one before is answered.
-            turn = [] if together or absent or channel.in_flight else alone[:1]
-            stay.update(resource.name for resource in alone[len(turn) :])
-            alone = turn
-        channel.dirty &= stay
-        channel.asked &= stay
-        if together or absent or (channel.owes_answer and not alone and not stay):
-            self._send(channel, together, absent)
-        for resource in alone:
-            self._send(channel, [resource], [])
+                tell.append(name)
+        return frozenset(tell), frozenset(stay)
 
     def _must_wait(self, channel: Channel, resource: Resource, now: float) -> bool:
         if channel.type_url not in TRAFFIC_TYPES:
@@ -262,67 +282,63 @@ class Session:
     def _depart(self, now: float) -> None:
         waits = (since for channel in self._channels.values() for since in channel.waiting.values())
         oldest_wait = min(waits, default=math.inf)
-        self._remove(self._departures.due_traffic(oldest_wait))
+        self._remove(self._departures.due_traffic(oldest_wait), now)
         unanswered = (
             next(iter(channel.in_flight.values())).sequence
             for channel in self._channels.values()
             if channel.type_url in TRAFFIC_TYPES and channel.in_flight
         )
         situation = Situation(now, oldest_wait, self._sequence, min(unanswered, default=math.inf))
-        self._remove(self._departures.due_rest(situation))
+        self._remove(self._departures.due_rest(situation), now)
 
-    def _remove(self, keys: Iterable[tuple[str, str]]) -> None:
-        by_type: dict[str, list[str]] = {}
-        for type_url, name in sorted(keys):
-            by_type.setdefault(type_url, []).append(name)
+    def _remove(self, keys: Iterable[tuple[str, str]], now: float) -> None:
+        by_type: dict[str, set[str]] = {}
+        for type_url, name in keys:
+            by_type.setdefault(type_url, set()).add(name)
         for type_url in TYPE_ORDER:
             if type_url in by_type:
-                self._send(self._channels[type_url], [], by_type[type_url])
+                channel = self._channels[type_url]
+                # What came back in this very moment is told by the change that brought it, in its turn.
+                gone = by_type[type_url].difference(channel.history.resources)
+                if gone:
+                    self._send(channel, channel.history.parcel(frozenset(gone)), now)
 
-    def _send(self, channel: Channel, resources: list[Resource], removed: list[str]) -> None:
-        if not (channel.incremental or channel.full_state or resources):
+    def _send(self, channel: Channel, parcel: Parcel, now: float) -> None:
+        if not (channel.incremental or channel.full_state or parcel.resources):
             # State of the world has no words for the removal of a route table or of endpoints.
-            channel.forget(removed)
+            channel.forget(parcel.removed)
             return
-        known = channel.held.keys() & {resource.name for resource in resources}
         self._sequence += 1
         nonce = f"{self.stream}-{self._sequence}"
-        versions = {resource.name: resource.version for resource in resources}
-        channel.record(nonce, InFlight(self._sequence, versions, tuple(removed)), resources)
+        if channel.type_url == CLUSTER:
+            self._warming.forget(frozenset(parcel.removed))
+            self._warming.sent(parcel, self._sequence, channel.held)
+            self._push_endpoints(parcel)
+        channel.record(nonce, InFlight(self._sequence, parcel, channel.subscription, now))
         if channel.full_state:
             self._isolation.list_sent(channel.type_url, self._sequence, channel.shown)
-        if channel.type_url == CLUSTER:
-            for name in removed:
-                self._warming.forget(name)
-            for resource in resources:
-                self._warming.sent(resource, self._sequence, known=resource.name in known)
-            self._push_endpoints(resources)
         if channel.incremental:
-            response = Response(channel.type_url, nonce, tuple(resources), tuple(removed))
+            response = Response(channel.type_url, nonce, parcel.resources, parcel.removed)
         elif channel.full_state:
-            response = Response(channel.type_url, nonce, tuple(channel.shown.values()), (), channel.list_version())
+            response = Response(channel.type_url, nonce, channel.shown.resources, (), channel.shown.list_version)
         else:
-            response = Response(channel.type_url, nonce, tuple(resources), (), list_version(resources))
+            response = Response(channel.type_url, nonce, parcel.resources, (), parcel.list_version)
         self._responses.append(response)
-        self._events.append(ledger.Sent(self.stream, channel.type_url, tuple(versions.items()), tuple(removed)))
+        self._events.append(ledger.Sent(self.stream, channel.type_url, parcel.pairs, parcel.removed))
 
-    def _push_endpoints(self, clusters: Iterable[Resource]) -> None:
+    def _push_endpoints(self, clusters: Parcel) -> None:
         """Oblige us to send the endpoints of these clusters after them, changed or not.
 
         Envoy warms a new or changed cluster until its endpoints come again, asks for them in no way if it is subscribed
         to them already, and does not acknowledge the clusters before.
         """
-        names = {cluster.endpoints for cluster in clusters if cluster.endpoints is not None}
         channel = self._channels.get(ENDPOINTS)
         if channel is None:
-            self._owed_endpoints |= names
+            self._owed_endpoints = union(self._owed_endpoints, clusters.endpoints)
         else:
-            channel.asked.update(channel.subscription.covered(names))
+            channel.ask(clusters.endpoints)
 
     # ---------------------------------------------------------------------------------------------------- helpers
-    def _have(self, type_url: str) -> Mapping[str, Resource]:
-        return self._cache.resources(self.fleet or "", type_url)
-
     def _step(self, refused: Refused | None = None) -> Step:
         step = Step(tuple(self._responses), tuple(self._events), refused)
         self._responses, self._events = [], []

@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from xdsserver.xds.names import NO_NAMES, edited, shared
 from xdsserver.xds.resource import WILDCARD_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
 
-_NONE: Final[frozenset[str]] = frozenset()
+    from xdsserver.xds.names import Names
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +27,20 @@ class Subscription:
     """
 
     wildcard: bool = False
-    names: frozenset[str] = _NONE
+    names: Names = NO_NAMES
     legacy: bool = False
 
     def covers(self, name: str) -> bool:
         """Say whether changes of this name concern the stream."""
         return self.wildcard or name in self.names
 
-    def covered(self, names: Iterable[str]) -> Iterable[str]:
+    def covered(self, names: frozenset[str]) -> frozenset[str]:
         """Keep the names that concern the stream."""
-        return names if self.wildcard else self.names.intersection(names)
+        return names if self.wildcard else self.names & names
+
+
+NO_SUBSCRIPTION: Final = Subscription()
+"""Nothing was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class Turn:
     """How one request changes a subscription, and which names it obliges the server to answer, changed or not."""
 
     after: Subscription
-    asked: frozenset[str] = _NONE
+    asked: frozenset[str] = NO_NAMES
     everything: bool = False
     """The wildcard was asked for (again): all that it covers is to be answered."""
 
@@ -64,25 +69,24 @@ def turn_delta(before: Subscription, subscribe: Collection[str], unsubscribe: Co
         if before.legacy and not before.wildcard:
             return Turn(Subscription(wildcard=True, legacy=True), everything=True)
         return Turn(before)
-    wildcard, legacy, names = before.wildcard, before.legacy, set(before.names)
-    dropped = names.intersection(unsubscribe)
-    names -= dropped  # "It can simply ignore these phantom unsubscriptions": what was not there is not in `dropped`.
+    wildcard, legacy = before.wildcard, before.legacy
+    # "It can simply ignore these phantom unsubscriptions": what was not there is not in `dropped`.
+    dropped = before.names.intersection(unsubscribe)
+    added = shared(name for name in subscribe if name != "*")
     if "*" in unsubscribe:
         # Otherwise the next ACK, which is an empty request, would bring the legacy wildcard back.
         wildcard = legacy = False
     # "The server must send a response that includes the specific resource in either the removed_resources field (if it
     # is not included in the wildcard) or in the resources field (if it *is*)" (Unsubscribing from Resources).
-    asked = dropped if wildcard else set()
+    # Names that are subscribed already are asked for too: "the server *must* still provide those resources in the
+    # response; [...] the client may have "forgotten" those resources" (Subscribing to Resources).
+    asked = dropped | added if wildcard and dropped else added
     if subscribe:
         legacy = False
-        # Names that are subscribed already are asked for too: "the server *must* still provide those resources in the
-        # response; [...] the client may have "forgotten" those resources" (Subscribing to Resources).
-        asked.update(subscribe)
-        asked.discard("*")
-        names |= asked.intersection(subscribe)
         # "Server interprets this as continuing the existing subscription to "*" and adding a new subscription to "A"".
         wildcard = wildcard or "*" in subscribe
-    return Turn(Subscription(wildcard, frozenset(names), legacy), frozenset(asked), everything="*" in subscribe)
+    after = Subscription(wildcard, edited(before.names, added, dropped), legacy)
+    return Turn(after, asked, everything="*" in subscribe)
 
 
 def turn_sotw(before: Subscription, names: Collection[str]) -> Turn:
@@ -90,9 +94,10 @@ def turn_sotw(before: Subscription, names: Collection[str]) -> Turn:
     if not names and before.legacy:
         return Turn(Subscription(wildcard=True, legacy=True), everything=not before.wildcard)
     wildcard = "*" in names
-    wanted = frozenset(names) - {"*"}
+    wanted = shared(name for name in names if name != "*")
     # "When the client sends a new request that changes the set of resources being requested, the server must resend
     # any newly requested resources, even if it previously sent those resources without having been asked for them".
     # An emptied list comes here too: "the client is no longer interested in any resources of the specified type".
     after = Subscription(wildcard, wanted, legacy=before.legacy and not names)
-    return Turn(after, wanted - before.names, everything=wildcard and not before.wildcard)
+    asked = wanted - before.names if before.names else wanted
+    return Turn(after, asked, everything=wildcard and not before.wildcard)
