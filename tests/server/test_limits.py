@@ -136,14 +136,15 @@ async def test_a3_of_a_hundred_clients_none_is_left_out() -> None:
     """A3: no client starved; never more under way than there are places."""
     async with running(full_syncs=8) as plane, plane.channel() as first, plane.channel() as second:
         plane.server.publish(put(*(cluster(f"c{number}", 100) for number in range(100))))
-        admission = plane.server.admission
+        admission, answered = plane.server.admission, list[int]()
 
         async def client(number: int) -> int:
             call = call_delta((first, second)[number % 2])
             await call.write(delta(CLUSTER, node=f"n{number}"))
             response = await read_delta(call)
-            # Slower than the server, or there would never be a queue.
-            await until(lambda: admission.under_way >= 8 or admission.waiting == 0)
+            # Nobody gives up a place before all have asked, or there would be no queue.
+            await until(lambda: admission.under_way + admission.waiting + len(answered) >= 100)
+            answered.append(number)
             await call.write(delta(CLUSTER, nonce=response.nonce))
             return len(response.resources)
 
