@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from xdsserver.server.stream import Context
     from xdsserver.xds.cache import Cache
-    from xdsserver.xds.ledger import Delivery, Ledger, StreamRecord
+    from xdsserver.xds.delivery import Delivery
+    from xdsserver.xds.ledger import Ledger, StreamRecord
     from xdsserver.xds.messages import Node
     from xdsserver.xds.resource import Resource
 
