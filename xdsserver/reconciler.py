@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from xdsserver.gatewayapi.attachment import named_gateway
+from xdsserver.gatewayapi.last_good import remember
 from xdsserver.infrastructure.allocation import Pool, Wanted, allocate
 from xdsserver.objects.meta import Name
 from xdsserver.pipeline import Options, Pipeline
@@ -114,10 +115,21 @@ class Reconciler:
 
     def _round(self, rows: Iterable[Change]) -> Outcome:
         deltas = [self.pipeline.apply(rows)]
+        answers = self._remember(deltas[0])
         if deltas[0][self.pipeline.claims] or self._gave_back(deltas[0]) or self._adopted:
             self._adopted = False
-            deltas.append(self.pipeline.apply(self._allocate()))
+            answers += self._allocate()
+        if answers:
+            deltas.append(self.pipeline.apply(answers))
         return _merged(self.pipeline, deltas)
+
+    def _remember(self, delta: Delta) -> list[Change]:
+        """Keep the certificates of Secrets that changed, for when the next ones are bad."""
+        kept, found = self.pipeline.remembered_certificates, self.pipeline.read_certificates
+        return [
+            Change(kept, name, remember(secret, found.rows.get(name), kept.rows.get(name)))
+            for name, secret in delta[self.pipeline.secrets].items()
+        ]
 
     def _gave_back(self, delta: Delta) -> bool:
         """Tell whether a Gateway is gone that kept an address; it may have had no claim any more."""

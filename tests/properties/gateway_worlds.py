@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from hypothesis import strategies as st
 
 from tests.properties import backends_of_worlds as backends
+from tests.properties import secrets_of_worlds as secrets
 from tests.properties.filters_of_worlds import any_filter, external_auth
 from xdsserver.infrastructure.allocation import Pool
 from xdsserver.model.places import Delivery, DeliveryKey
@@ -165,7 +166,8 @@ def _listener(dice: Dice, name: str, hostname: str | None) -> gw.GatewayListener
     return gw.GatewayListener(
         name=name,
         port=dice.pick(80, 80, 8080),
-        protocol=dice.pick("HTTP", "HTTP", "HTTP", "HTTP", "HTTP", "TCP", "example.com/own"),
+        protocol=dice.pick("HTTP", "HTTP", "HTTP", "HTTP", "HTTPS", "HTTPS", "TCP", "example.com/own"),
+        tls=dice.pick(None, secrets.tls(dice), secrets.tls(dice)),
         hostname=dice.pick(hostname, hostname, None, "", *HOSTNAMES),
         allowed_routes=gw.AllowedRoutes(namespaces=namespaces, kinds=kinds),
         filters=dice.pick(None, None, None, _listener_filters(dice)),
@@ -458,6 +460,7 @@ _MAKERS: dict[str, tuple[Callable[[Dice, Name], KubeObject], tuple[Name, ...]]] 
         (Name("shop", "web-1"), Name("shop", "web-2"), Name("shop", "api-1"), Name("pay", "web-1")),
     ),
     **backends.MAKERS,
+    **secrets.MAKERS,
 }
 
 POOLS: dict[Slot, tuple[KubeObject | None, ...]] = {

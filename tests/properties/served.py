@@ -16,12 +16,14 @@ from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
     HttpConnectionManager,
 )
+from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
+from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.descriptor_pool import Default
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from xdsserver.xds.resource import CLUSTER, ENDPOINTS, LISTENER, ROUTE
+from xdsserver.xds.resource import CLUSTER, ENDPOINTS, LISTENER, ROUTE, SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,7 +54,10 @@ def assert_fits_together(resources: Mapping[ResourceKey, Resource]) -> None:
         elif type_url == LISTENER:
             listener = Listener.FromString(resource.body)
             assert listener.name == name
-            assert connection_manager(listener).rds.route_config_name in names[fleet, ROUTE]
+            assert route_tables(listener) <= names[fleet, ROUTE]
+            assert certificates(listener) <= names[fleet, SECRET]
+        elif type_url == SECRET:
+            assert Secret.FromString(resource.body).name == name
         elif type_url == CLUSTER:
             cluster = Cluster.FromString(resource.body)
             assert cluster.name == name
@@ -98,8 +103,22 @@ def _parts(value: Any) -> Iterator[Message]:  # noqa: ANN401 (one message, or ma
                     yield from _parts(one)
 
 
-def connection_manager(listener: Listener) -> HttpConnectionManager:
-    """Unpack the connection manager of a plain HTTP listener."""
-    manager = HttpConnectionManager()
-    assert listener.filter_chains[0].filters[0].typed_config.Unpack(manager)
-    return manager
+def route_tables(listener: Listener) -> set[str]:
+    """Give the route tables that its filter chains ask for."""
+    found = set()
+    for chain in listener.filter_chains:
+        for one in chain.filters:
+            manager = HttpConnectionManager()
+            if one.typed_config.Unpack(manager):
+                found.add(manager.rds.route_config_name)
+    return found
+
+
+def certificates(listener: Listener) -> set[str]:
+    """Give the certificates that its filter chains ask for."""
+    found: set[str] = set()
+    for chain in listener.filter_chains:
+        context = DownstreamTlsContext()
+        if chain.transport_socket.typed_config.Unpack(context):
+            found.update(one.name for one in context.common_tls_context.tls_certificate_sds_secret_configs)
+    return found

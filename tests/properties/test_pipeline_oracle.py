@@ -84,6 +84,8 @@ def test_the_worlds_reach_every_verdict() -> None:
         ("Gateway", "Accepted", "False", "PortUnavailable"),
         ("Gateway", "Conflicted", "True", "HostnameConflict"),
         ("Gateway", "ResolvedRefs", "False", "InvalidRouteKinds"),
+        ("Gateway", "ResolvedRefs", "False", "InvalidCertificateRef"),
+        ("Gateway", "ResolvedRefs", "False", "RefNotPermitted"),
         ("Gateway", "Programmed", "False", "AddressNotAssigned"),
         ("Gateway", "Programmed", "False", "AddressNotUsable"),
         ("Gateway", "Programmed", "Unknown", "Pending"),
@@ -125,5 +127,6 @@ def test_the_worlds_use_every_slice_and_every_kind_of_backend() -> None:
     kinds = {key.kind for pipeline in pipelines for _fleet, key in pipeline.clusters.rows}
     assert kinds == {"Service", "ServiceImport", "XBackend"}
     assert any(key.turn for pipeline in pipelines for key in pipeline.routes.rows), "no rule is split"
+    assert any(pipeline.certificate_counts.rows for pipeline in pipelines), "no listener shows a certificate"
     assert any(pipeline.shadows.rows for pipeline in pipelines), "no match is in the way of another"
     assert any(pipeline.filter_positions.rows for pipeline in pipelines), "no listener has filters"

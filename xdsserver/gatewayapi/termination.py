@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from xdsserver.gatewayapi.conditions import RESOLVED_REFS, Problem
 from xdsserver.gatewayapi.grants import Referrer, permitted
+from xdsserver.gatewayapi.last_good import LastGood
 from xdsserver.model.certificates import ServerCertificate
 from xdsserver.model.tls import Termination
 from xdsserver.objects.meta import GATEWAY_GROUP, Name, ObjectKey
@@ -26,7 +27,7 @@ class CertificateTables:
     """Where certificates are found: what is permitted across namespaces, and each Secret as it was understood."""
 
     grants: Table[Permission, int]
-    certificates: Table[Name, ServerCertificate | Problem]
+    certificates: Table[Name, ServerCertificate | LastGood | Problem]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def terminate(read: Read, tables: CertificateTables, listener: Listener) -> Reso
     if not references:
         message = f"listener {listener.key.name}: tls.certificateRefs is missing; name the Secret of a certificate"
         return ResolvedTermination(None, (Problem(RESOLVED_REFS, "InvalidCertificateRef", message),))
-    found = [_find(read, tables, listener, number, one) for number, one in enumerate(references)]
+    found = [one for number, each in enumerate(references) for one in _find(read, tables, listener, number, each)]
     good = tuple(dict.fromkeys(one for one in found if isinstance(one, Name)))
     problems = tuple(one for one in found if isinstance(one, Problem))
     return ResolvedTermination(Termination(good) if good else None, problems)
@@ -53,11 +54,12 @@ def terminate(read: Read, tables: CertificateTables, listener: Listener) -> Reso
 
 def _find(
     read: Read, tables: CertificateTables, listener: Listener, number: int, reference: SecretObjectReference
-) -> Name | Problem:
+) -> tuple[Name | Problem, ...]:
+    """Give the Secret, or what is wrong, or both where what was good before serves on."""
     field = f"listener {listener.key.name}: tls.certificateRefs[{number}]"
     group, kind = reference.group or "", reference.kind or "Secret"
     if (group, kind) != ("", "Secret"):
-        return _invalid(f"{field}: {group or 'core'}/{kind} is no kind of certificate; name a Secret")
+        return (_invalid(f"{field}: {group or 'core'}/{kind} is no kind of certificate; name a Secret"),)
     name = Name(reference.namespace or listener.key.namespace, reference.name)
     referrer = Referrer(GATEWAY_GROUP, listener.key.kind, listener.key.namespace)
     if not permitted(read, tables.grants, referrer, "", ObjectKey("Secret", *name)):
@@ -65,14 +67,16 @@ def _find(
             f"{field}: Secret {name} is in another namespace, and no ReferenceGrant there lets a {referrer.kind} of "
             f"{referrer.namespace} refer to it"
         )
-        return Problem(RESOLVED_REFS, "RefNotPermitted", message)
+        return (Problem(RESOLVED_REFS, "RefNotPermitted", message),)
     match read(tables.certificates, name):
         case None:
-            return _invalid(f"{field}: no Secret {name}")
-        case Problem() as problem:
-            return _invalid(f"{field}: {problem.message}")
+            return (_invalid(f"{field}: no Secret {name}"),)
+        case Problem(message=words):
+            return (_invalid(f"{field}: {words}"),)
+        case LastGood(problem=problem):
+            return (name, _invalid(f"{field}: {problem.message}"))
         case ServerCertificate():
-            return name
+            return (name,)
 
 
 def _invalid(message: str) -> Problem:

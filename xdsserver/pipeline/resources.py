@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from xdsserver.gatewayapi.last_good import LastGood
 from xdsserver.model.certificates import ServerCertificate
 from xdsserver.translation.clusters import cluster
 from xdsserver.translation.downstream_tls import certificate
@@ -41,7 +42,11 @@ def to_certificate_resources(
 ) -> Mapping[ResourceKey, Resource]:
     fleet, secret = key
     found = read(tables.certificates, secret)
-    if not isinstance(found, ServerCertificate):
-        return {}
-    resource = certificate(secret, found)
+    match found:
+        case ServerCertificate():
+            resource = certificate(secret, found)
+        case LastGood(certificate=before):
+            resource = certificate(secret, before)
+        case _:
+            return {}
     return {(fleet, resource.type_url, resource.name): resource}

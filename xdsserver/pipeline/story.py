@@ -47,6 +47,7 @@ from xdsserver.translation.routes import route_list
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from xdsserver.gatewayapi.last_good import Remembered
     from xdsserver.gatewayapi.statuses import ObjectStatus
     from xdsserver.model.places import Binding, Delivery, DeliveryKey, PortKey
     from xdsserver.objects.meta import KubeObject, Name
@@ -80,7 +81,7 @@ class Pipeline:
         self.graph = graph = Graph()
         on = self._on
 
-        # Sources: objects by name, and three answers from outside the core.
+        # Sources: objects by name, and four answers from outside the core.
         self.gateway_classes = graph.source("gateway_classes", GatewayClass)
         self.gateways = graph.source("gateways", Gateway)
         self.http_routes = graph.source("http_routes", HTTPRoute)
@@ -98,6 +99,8 @@ class Pipeline:
         self.bundles: Source[str, str] = graph.source("bundles")
         # The bind that was allocated for a claim, and written down.
         self.bindings: Source[PortKey, Binding] = graph.source("bindings")
+        # The last good certificate of each Secret.
+        self.remembered_certificates: Source[Name, Remembered] = graph.source("remembered_certificates")
         # What the Envoys answered.
         self.deliveries: Source[DeliveryKey, Delivery] = graph.source("deliveries")
 
@@ -129,8 +132,9 @@ class Pipeline:
         self.parents = graph.derive("parents", self.route_heads, on(attachment.to_parents))
         self.asking = graph.derive("asking", self.parents, attachment.to_asking)
 
-        # Certificates and authorities, each read once.
-        self.certificates = graph.derive("certificates", self.secrets, certificates.to_certificates)
+        # Certificates and authorities, each read once; a bad certificate is stood in for by the last good one.
+        self.read_certificates = graph.derive("read_certificates", self.secrets, certificates.to_read_certificates)
+        self.certificates = graph.derive("certificates", self.read_certificates, on(certificates.to_certificates))
         self.authorities = graph.union(
             "authorities",
             graph.derive("config_map_authorities", self.config_maps, certificates.to_authorities("ConfigMap")),
