@@ -233,6 +233,7 @@ async def test_headers_of_a_client_decide_nothing(
 async def test_what_is_refused_leaves_the_rest_served(served: Served) -> None:
     outcome = await served.ask("refused", "200")
     assert (outcome.status, outcome.tries) == (404, [])
+    assert (await served.ask("both", "200")).status == 200
 
 
 async def test_a_body_that_envoy_cannot_keep_is_sent_once(served: Served) -> None:
