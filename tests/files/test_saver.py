@@ -25,6 +25,7 @@ class Disk:
         self.value = 0
         self.saved: list[int] = []
         self.full = ""
+        self.fails: type[Exception] = StateError
         self.slow = threading.Event()
         self.slow.set()
         self.threads: set[int] = set()
@@ -37,9 +38,10 @@ class Disk:
         def write() -> None:
             self.slow.wait(10)
             self.threads.add(threading.get_ident())
+            failure = self.fails(self.full) if self.full else None
             loop.call_soon_threadsafe(self.tries.set)
-            if self.full:
-                raise StateError(self.full)
+            if failure is not None:
+                raise failure
             self.saved.append(value)
 
         return write
@@ -118,6 +120,21 @@ async def test_a8_a_full_disk_is_said_once_and_tried_again_until_it_is_mended(di
             await mended.wait()
     assert told == ["No space left on device", ""]
     assert disk.saved == [1]
+
+
+async def test_a8_a_bug_in_saving_ends_nothing_and_is_told_without_its_words(disk: Disk) -> None:
+    """A8: never crash. What an exception says may come from a Secret."""
+    told: list[str] = []
+    disk.full, disk.fails = "hunter2", TypeError
+    saver = Saver(disk.prepare, told.append, AT_ONCE)
+    async with saver.running():
+        saver.changed()
+        await disk.tried()
+        disk.full = ""
+        disk.value = 2
+        saver.changed()
+    assert told == ["the state is not saved, for a bug in xdsserver (TypeError)", ""]
+    assert disk.saved == [2]
 
 
 async def test_a8_a_disk_that_is_full_at_the_end_does_not_hold_the_end_up(disk: Disk) -> None:

@@ -17,6 +17,9 @@ stage:
 Envoy resources of a type have in common is shown once, in `cases/gateway/one_listener`, and left out of the others
 where it is the same; so is the status of the GatewayClass.
 
+`versions.yaml` beside this holds the names and versions of the resources of a few cases, so that no release makes an
+Envoy take anew what means the same, unnoticed.
+
 Besides, each case is checked for: any order and one by one gives the same tables, deleting all leaves nothing, and
 Envoy itself accepts the result.
 """

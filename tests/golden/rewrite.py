@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 
+from tests.golden import versions
 from tests.golden.cases import CASES, OUTPUTS, all_cases
 from tests.golden.render import envoy, status, text
 
@@ -21,6 +22,7 @@ def main() -> None:
     for area in CASES.iterdir():
         if not any(area.iterdir()):
             area.rmdir()
+    versions.PATH.write_text(versions.text(versions.found()))
 
 
 if __name__ == "__main__":

@@ -75,6 +75,8 @@ class Saver:
         except StateError as error:
             words = str(error)
             self.changed()
+        except Exception as error:  # noqa: BLE001  # A bug here must not take down what serves; its words may be secret.
+            words = f"the state is not saved, for a bug in xdsserver ({type(error).__name__})"
         else:
             words = ""
         if words != self._told:
