@@ -15,8 +15,7 @@ DEFAULT_NAMESPACE = "default"
 
 NOT_YET = frozenset(
     {
-        *((GATEWAY_GROUP, kind) for kind in ("BackendTLSPolicy", "ListenerSet")),
-        *((GATEWAY_GROUP, kind) for kind in ("TCPRoute", "TLSRoute", "UDPRoute")),
+        *((GATEWAY_GROUP, kind) for kind in ("BackendTLSPolicy", "TCPRoute", "TLSRoute", "UDPRoute")),
         *((XGATEWAY_GROUP, kind) for kind in ("XBackendTrafficPolicy", "XMesh", "XTelemetryPolicy")),
         ("rustfs.com", "Tenant"),
     },

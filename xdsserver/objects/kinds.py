@@ -8,6 +8,7 @@ from xdsserver.objects.gateway import Gateway
 from xdsserver.objects.gatewayclass import GatewayClass
 from xdsserver.objects.grpcroute import GRPCRoute
 from xdsserver.objects.httproute import HTTPRoute
+from xdsserver.objects.listenerset import ListenerSet
 from xdsserver.objects.meta import GATEWAY_GROUP, KubeObject
 from xdsserver.objects.referencegrant import ReferenceGrant
 from xdsserver.objects.secret import Secret
@@ -28,6 +29,7 @@ class Kind(NamedTuple):
 KINDS: tuple[Kind, ...] = (
     Kind("GatewayClass", GATEWAY_GROUP, ("v1", "v1beta1"), GatewayClass, namespaced=False),
     Kind("Gateway", GATEWAY_GROUP, ("v1", "v1beta1"), Gateway),
+    Kind("ListenerSet", GATEWAY_GROUP, ("v1",), ListenerSet),
     Kind("HTTPRoute", GATEWAY_GROUP, ("v1", "v1beta1"), HTTPRoute),
     Kind("GRPCRoute", GATEWAY_GROUP, ("v1",), GRPCRoute),
     Kind("ReferenceGrant", GATEWAY_GROUP, ("v1", "v1beta1"), ReferenceGrant),
