@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from xdsserver.gatewayapi.statuses import GatewayStatus, doubts, faults, programmed
+from xdsserver.gatewayapi.statuses import GatewayStatus, ListenerSetStatus, doubts, faults, programmed
 from xdsserver.model.places import ListenerKey
 from xdsserver.objects.meta import ObjectKey
 from xdsserver.observe.notices import Level, Notice
 from xdsserver.proxy.states import Crashed, Draining, Missing, Ready, Starting, Stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from xdsserver.files import Scan
-    from xdsserver.gatewayapi.statuses import ObjectStatus
+    from xdsserver.gatewayapi.statuses import ListenerStatus, ObjectStatus
     from xdsserver.model.places import Bind
     from xdsserver.proxy.states import State
     from xdsserver.reconciler import Outcome, Reconciler
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _NAMED = 3
 """Objects that a notice names before it counts the rest."""
+
+_PARENTS = frozenset({"GatewayClass", "Gateway", "ListenerSet"})
+"""Kinds that others refer to, and that no status tells of when they are gone."""
 
 _ENVOY_LEVELS = {"warning": Level.WARNING, "error": Level.ERROR, "critical": Level.ERROR}
 
@@ -89,16 +92,14 @@ class Narrator:
             self._report(Notice(Level.ERROR, "internal", words))
         for key, status in outcome.statuses.items():
             self._tell_faults(key, status, whereabouts.definition(key))
-            if isinstance(status, GatewayStatus):
-                self._tell_listeners(key, status, whereabouts.socket)
+            if isinstance(status, GatewayStatus | ListenerSetStatus):
+                self._tell_listeners(key, status.listeners, whereabouts.socket)
             elif status is None:
                 self._serving.pop(key, None)
 
     def references(self, scan: Scan, reconciler: Reconciler, place_of: PlaceOf) -> None:
         """Tell which references of objects lead to nobody, after a reading has been reconciled."""
-        targets_gone = any(
-            change.object is None and change.kind in {"Gateway", "GatewayClass"} for change in scan.changes
-        )
+        targets_gone = any(change.object is None and change.kind in _PARENTS for change in scan.changes)
         # What changed, and what was told before; all that may refer to something only where something is gone.
         pipeline = reconciler.pipeline
         candidates = {*self._dangling, *(change.key for change in scan.changes)}
@@ -106,6 +107,7 @@ class Narrator:
             candidates |= {
                 *pipeline.route_heads.rows,
                 *(ObjectKey("Gateway", *name) for name in pipeline.gateways.rows),
+                *(ObjectKey("ListenerSet", *name) for name in pipeline.listener_sets.rows),
             }
         if any(change.kind == "Gateway" for change in scan.changes):
             # It may have been, or have become, a default.
@@ -137,9 +139,12 @@ class Narrator:
             self._report(Notice(Level.OK, str(key), "has no problems any more"))
 
     def _tell_listeners(
-        self, key: ObjectKey, status: GatewayStatus, socket_of: Callable[[ListenerKey], Socket | None]
+        self,
+        key: ObjectKey,
+        listeners: Iterable[ListenerStatus],
+        socket_of: Callable[[ListenerKey], Socket | None],
     ) -> None:
-        served = {listener.name for listener in status.listeners if programmed(listener)}
+        served = {listener.name for listener in listeners if programmed(listener)}
         sockets = ((name, socket_of(ListenerKey(*key, name))) for name in served)
         now = frozenset((name, socket) for name, socket in sockets if socket is not None)
         for name, socket in sorted(now - self._serving.get(key, frozenset())):

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from xdsserver.gatewayapi.attachment import named_gateway
+from xdsserver.gatewayapi import listenersets
+from xdsserver.gatewayapi.attachment import named_parent
 from xdsserver.gatewayapi.last_good import remember
 from xdsserver.infrastructure.allocation import Pool, Wanted, allocate
 from xdsserver.objects.meta import Name
@@ -91,7 +92,7 @@ class Reconciler:
         return self._round([Change(self.pipeline.deliveries, key, row) for key, row in answers.items()])
 
     def dangling(self, keys: Iterable[ObjectKey]) -> dict[ObjectKey, tuple[str, ...]]:
-        """Give the references of these objects that lead to no Gateway or GatewayClass, where they have such.
+        """Give the references of these objects to parents and classes that are not there, where they have such.
 
         No status can tell of them: whoever would write it is the one that is not there.
         """
@@ -107,11 +108,22 @@ class Reconciler:
                 yield f"spec.gatewayClassName: no GatewayClass {class_name}; this Gateway is served by nobody"
         if (route := pipeline.route_heads.rows.get(key)) is not None:
             for number, reference in enumerate(route.parents):
-                gateway_name = named_gateway(key, reference)
-                if gateway_name is not None and gateway_name not in pipeline.gateways.rows:
-                    yield f"spec.parentRefs[{number}]: no Gateway {gateway_name}"
+                parent = named_parent(key, reference)
+                if parent is not None and not self._exists(parent):
+                    yield f"spec.parentRefs[{number}]: no {parent}"
             if route.default_scope is not None and route.default_scope not in pipeline.default_gateways.rows:
                 yield f"spec.useDefaultGateways: no Gateway served here has defaultScope {route.default_scope}"
+
+        if key.kind == "ListenerSet" and (set_ := pipeline.listener_sets.rows.get(name)) is not None:
+            behind = listenersets.named_parent(set_)
+            if behind is not None and not self._exists(behind):
+                yield f"spec.parentRef: no {behind}"
+            elif behind is not None and behind.kind != "Gateway" and name not in pipeline.our_sets.rows:
+                yield f"spec.parentRef: {behind} is no Gateway, and leads to none"
+
+    def _exists(self, parent: ObjectKey) -> bool:
+        rows = self.pipeline.gateways.rows if parent.kind == "Gateway" else self.pipeline.listener_sets.rows
+        return Name(parent.namespace, parent.name) in rows
 
     def _round(self, rows: Iterable[Change]) -> Outcome:
         deltas = [self.pipeline.apply(rows)]

@@ -1,4 +1,4 @@
-"""Conflicts among the listeners of one Gateway.
+"""Conflicts among the listeners of one parent, and of several.
 
 The schema refuses two listeners of one port, protocol and hostname before this code sees them, so that no golden case
 can show it; an API server with older schemas lets them through.
@@ -6,11 +6,19 @@ can show it; an API server with older schemas lets them through.
 
 from __future__ import annotations
 
-from xdsserver.gatewayapi.gateways import ListenerState, gateway_status
-from xdsserver.gatewayapi.listeners import listeners
+from typing import TYPE_CHECKING
+
+from xdsserver.gatewayapi.conflicts import Earlier, judged
+from xdsserver.gatewayapi.gateways import Attachments, ListenerState, gateway_status
+from xdsserver.gatewayapi.listeners import ListenerParent, Rank, candidates
 from xdsserver.model.places import Bind, Delivery, Refusal
 from xdsserver.objects.gateway import Gateway, GatewayListener, GatewaySpec
-from xdsserver.objects.meta import ObjectMeta
+from xdsserver.objects.meta import ObjectKey, ObjectMeta
+
+if TYPE_CHECKING:
+    from xdsserver.gatewayapi.listeners import Listener
+
+NO_SETS = Attachments(0, ())
 
 
 def gateway(*found: GatewayListener) -> Gateway:
@@ -20,6 +28,11 @@ def gateway(*found: GatewayListener) -> Gateway:
 
 def http(name: str, port: int = 80, hostname: str | None = None) -> GatewayListener:
     return GatewayListener(name=name, port=port, protocol="HTTP", hostname=hostname)
+
+
+def listeners(of: Gateway) -> list[Listener]:
+    parent = ListenerParent(ObjectKey("Gateway", *of.name), of.name, Rank())
+    return [judged(one, Earlier()) for one in candidates(parent, of.spec.listeners)]
 
 
 def reasons(of: Gateway) -> dict[str, list[str]]:
@@ -59,7 +72,7 @@ def test_a_conflict_is_said_of_accepted_too_and_claims_no_port() -> None:
         ListenerState(one, 0, bind if one.accepted else None, Delivery(acknowledged=True) if one.accepted else None)
         for one in listeners(found)
     ]
-    status = gateway_status(found, states)
+    status = gateway_status(found, states, NO_SETS)
     told = {
         listener.name: {one.type: (one.status.value, one.reason) for one in listener.conditions}
         for listener in status.listeners
@@ -67,7 +80,7 @@ def test_a_conflict_is_said_of_accepted_too_and_claims_no_port() -> None:
     assert told["a"] == told["b"]
     assert told["a"]["Conflicted"] == ("True", "HostnameConflict")
     assert told["a"]["Accepted"] == ("False", "HostnameConflict")
-    assert told["a"]["Programmed"] == ("False", "Invalid")
+    assert told["a"]["Programmed"] == ("False", "HostnameConflict")
     assert told["c"]["Programmed"] == ("True", "Programmed")
     assert [(one.type, one.status.value, one.reason) for one in status.conditions] == [
         ("Accepted", "True", "ListenersNotValid"),
@@ -79,7 +92,7 @@ def test_a_conflict_is_said_of_accepted_too_and_claims_no_port() -> None:
 def test_an_address_that_cannot_be_had_leaves_the_gateway_accepted() -> None:
     found = gateway(http("a"))
     refusal = Refusal("AddressNotUsable", "in use")
-    status = gateway_status(found, [ListenerState(one, 0, refusal, None) for one in listeners(found)])
+    status = gateway_status(found, [ListenerState(one, 0, refusal, None) for one in listeners(found)], NO_SETS)
     assert [(one.type, one.status.value, one.reason) for one in status.conditions] == [
         ("Accepted", "True", "Accepted"),
         ("Programmed", "False", "AddressNotUsable"),

@@ -1,4 +1,4 @@
-"""Attachment: which listeners of which Gateways a route gets, and why not the others."""
+"""Attachment: which listeners of which Gateways and ListenerSets a route gets, and why not the others."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from xdsserver.gatewayapi.conditions import ACCEPTED, Problem
 from xdsserver.gatewayapi.hostnames import ANY, intersection, normal, specificity
 from xdsserver.gatewayapi.labels import selects
 from xdsserver.model.routing import Hosts
-from xdsserver.objects.meta import GATEWAY_GROUP, LabelSelector, Name
+from xdsserver.objects.meta import GATEWAY_GROUP, LabelSelector, ObjectKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from xdsserver.gatewayapi.listeners import Listener
     from xdsserver.model.places import ListenerKey
     from xdsserver.objects.httproute import ParentReference
-    from xdsserver.objects.meta import ObjectKey
+    from xdsserver.objects.meta import Name
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,10 @@ class RouteHead:
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """A reference to a Gateway of ours, written or by default: the listeners it got with hostnames, or why not."""
+    """A reference to a parent of ours, written or by default: the listeners it got with hostnames, or why not.
+
+    `gateway` is the parent itself, or the Gateway of the ListenerSet that is the parent.
+    """
 
     reference: ParentReference
     gateway: Name
@@ -43,43 +46,55 @@ class Parent:
     problem: Problem | None
 
 
-def named_gateway(route: ObjectKey, reference: ParentReference) -> Name | None:
-    """Give the Gateway that a parentRef names, or None for another kind of parent."""
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a parent has for routes: the listeners that it holds, on the addresses of `gateway`.
+
+    `refused` says why it has none, where it is a ListenerSet that may not attach.
+    """
+
+    parent: ObjectKey
+    gateway: Name
+    listeners: tuple[Listener, ...]
+    refused: str = ""
+
+
+def named_parent(route: ObjectKey, reference: ParentReference) -> ObjectKey | None:
+    """Give the Gateway or ListenerSet that a parentRef names, or None for another kind of parent."""
     group = GATEWAY_GROUP if reference.group is None else reference.group
-    if group != GATEWAY_GROUP or (reference.kind or "Gateway") != "Gateway":
+    kind = reference.kind or "Gateway"
+    if group != GATEWAY_GROUP or kind not in ("Gateway", "ListenerSet"):
         return None
-    return Name(reference.namespace or route.namespace, reference.name)
+    return ObjectKey(kind, reference.namespace or route.namespace, reference.name)
 
 
 def attach(
-    route: RouteHead,
-    reference: ParentReference,
-    gateway: Name,
-    listeners: Iterable[Listener],
-    labels: Callable[[str], Mapping[str, str]],
+    route: RouteHead, reference: ParentReference, offer: Offer, labels: Callable[[str], Mapping[str, str]]
 ) -> Parent:
-    """Judge one parentRef against the listeners of the Gateway that it names.
+    """Judge one parentRef against the listeners of the parent that it names, and no other.
 
     The refusals are tried in the order in which a user would mend them: no such listener, not allowed there, no
     hostname in common (RouteParentStatus, RouteConditionReason). `labels` gives the labels of a namespace.
     """
 
     def refused(reason: str, message: str) -> Parent:
-        return Parent(reference, gateway, (), Problem(ACCEPTED, reason, message))
+        return Parent(reference, offer.gateway, (), Problem(ACCEPTED, reason, f"{offer.parent}{message}"))
 
-    named = [one for one in listeners if _names(reference, one)]
+    if offer.refused:
+        return refused("NoMatchingParent", f" has no listeners: {offer.refused}")
+    named = [one for one in offer.listeners if _names(reference, one)]
     if not named:
-        return refused("NoMatchingParent", f"Gateway {gateway} has no listener with {_asked(reference)}")
+        return refused("NoMatchingParent", f" has no listener with {_asked(reference)}")
     allowing = [one for one in named if not _refusal(route, one, labels)]
     if not allowing:
         reasons = "; ".join(dict.fromkeys(_refusal(route, one, labels) or "" for one in named))
-        return refused("NotAllowedByListeners", f"Gateway {gateway}: {reasons}")
+        return refused("NotAllowedByListeners", f": {reasons}")
     found = tuple((one.key, hosts) for one in allowing if (hosts := common_hosts(route.hostnames, one.hostname)))
     if not found:
         theirs = ", ".join(dict.fromkeys(one.hostname for one in allowing))
-        message = f"Gateway {gateway}: hostnames {', '.join(route.hostnames)} have nothing in common with {theirs}"
+        message = f": hostnames {', '.join(route.hostnames)} have nothing in common with {theirs}"
         return refused("NoMatchingListenerHostname", message)
-    return Parent(reference, gateway, found, None)
+    return Parent(reference, offer.gateway, found, None)
 
 
 def common_hosts(route: tuple[str, ...], listener: str) -> tuple[Hosts, ...]:

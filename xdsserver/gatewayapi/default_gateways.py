@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from xdsserver.gatewayapi.attachment import named_gateway
+from xdsserver.gatewayapi.attachment import named_parent
 from xdsserver.gatewayapi.conditions import Condition, Status
 from xdsserver.objects.httproute import ParentReference
+from xdsserver.objects.meta import ObjectKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,9 +27,9 @@ def scope(asked: str | None) -> str | None:
 def references(route: RouteHead, defaults: Iterable[Name]) -> Iterator[ParentReference]:
     """Give the parentRefs of a route, then one for each default Gateway that they do not name as a whole already."""
     yield from route.parents
-    named = {named_gateway(route.key, one) for one in route.parents if one.section_name is None and one.port is None}
+    named = {named_parent(route.key, one) for one in route.parents if one.section_name is None and one.port is None}
     for gateway in defaults:
-        if gateway not in named:
+        if ObjectKey("Gateway", *gateway) not in named:
             yield ParentReference(name=gateway.name, namespace=gateway.namespace)
 
 

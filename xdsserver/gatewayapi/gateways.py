@@ -91,12 +91,16 @@ class ListenerState:
         """Whether it has what its clients are shown: without a certificate an HTTPS listener is closed to all."""
         return self.tls is None or self.tls.termination is not None
 
+    @property
+    def servable(self) -> bool:
+        """Whether clients can be served by it."""
+        return self.accepted and self.showable
+
     def programmed(self) -> tuple[Status, str, str]:
         """Say whether Envoys serve the listener, with reason and words."""
-        if not self.accepted:
-            return Status.FALSE, "Invalid", "; ".join(problem.message for problem in self.problems)
-        if not self.showable:
-            return Status.FALSE, "Invalid", "; ".join(problem.message for problem in self.problems)
+        if not self.servable:
+            conflicts = (problem.reason for problem in self.problems if problem.condition == CONFLICTED)
+            return Status.FALSE, next(conflicts, "Invalid"), "; ".join(problem.message for problem in self.problems)
         match self.binding:
             case Refusal(_, message):
                 return Status.FALSE, "Pending", message
@@ -113,21 +117,29 @@ class ListenerState:
         return Status.TRUE, "Programmed", "Envoy serves it"
 
 
-def gateway_status(gateway: Gateway, states: Iterable[ListenerState]) -> GatewayStatus:
-    """Judge a Gateway of ours and its listeners, in the order of the spec (GatewayStatus, ListenerStatus)."""
+@dataclass(frozen=True, slots=True)
+class Attachments:
+    """What ListenerSets add to a Gateway: how many of them are accepted, and the addresses of all its listeners."""
+
+    listener_sets: int
+    addresses: tuple[str, ...]
+
+
+def gateway_status(gateway: Gateway, states: Iterable[ListenerState], added: Attachments) -> GatewayStatus:
+    """Judge a Gateway of ours and its own listeners, in the order of the spec (GatewayStatus, ListenerStatus)."""
     states = tuple(states)
     generation = gateway.metadata.generation
-    accepted = _accepted(gateway, states, generation)
+    accepted = _accepted(gateway, states, added, generation)
     refusal = "; ".join(problem.message for problem in gateway_problems(gateway))
-    binds = [state.binding for state in states if isinstance(state.binding, Bind)]
     return GatewayStatus(
-        addresses=tuple(dict.fromkeys(bind.ip for bind in binds)),
+        addresses=added.addresses,
         conditions=(accepted, _programmed(accepted, states, generation), *default_condition(gateway)),
-        listeners=tuple(_listener_status(state, refusal, generation) for state in states),
+        listeners=tuple(listener_status(state, refusal, generation) for state in states),
+        attached_listener_sets=None if gateway.spec.allowed_listeners is None else added.listener_sets,
     )
 
 
-def _accepted(gateway: Gateway, states: tuple[ListenerState, ...], generation: int) -> Condition:
+def _accepted(gateway: Gateway, states: tuple[ListenerState, ...], added: Attachments, generation: int) -> Condition:
     problems = gateway_problems(gateway)
     if problems:
         return condition(ACCEPTED, "Accepted", "", problems, generation)
@@ -135,7 +147,8 @@ def _accepted(gateway: Gateway, states: tuple[ListenerState, ...], generation: i
     if not bad:
         return Condition(ACCEPTED, Status.TRUE, "Accepted", "all listeners are valid", generation)
     words = clip("; ".join(problem.message for state in bad for problem in state.problems))
-    status = Status.FALSE if len(bad) == len(states) else Status.TRUE
+    # Its listeners are those of its ListenerSets too (ListenerSetSpec.listeners), and an accepted set has a good one.
+    status = Status.FALSE if len(bad) == len(states) and not added.listener_sets else Status.TRUE
     return Condition(ACCEPTED, status, "ListenersNotValid", words, generation)
 
 
@@ -146,7 +159,7 @@ def _programmed(accepted: Condition, states: tuple[ListenerState, ...], generati
     for state in states:
         if state.accepted and isinstance(state.binding, Refusal):
             return Condition(PROGRAMMED, Status.FALSE, state.binding.reason, state.binding.message, generation)
-    serving = [state for state in states if state.accepted and state.showable]
+    serving = [state for state in states if state.servable]
     if not serving:
         words = clip("; ".join(problem.message for state in states for problem in state.problems))
         return Condition(PROGRAMMED, Status.FALSE, "Invalid", words, generation)
@@ -159,7 +172,7 @@ def _programmed(accepted: Condition, states: tuple[ListenerState, ...], generati
     return Condition(PROGRAMMED, Status.TRUE, "Programmed", "Envoy serves all valid listeners", generation)
 
 
-def _listener_status(state: ListenerState, refusal: str, generation: int) -> ListenerStatus:
+def listener_status(state: ListenerState, refusal: str, generation: int) -> ListenerStatus:
     """Judge a listener; `refusal` says why its whole Gateway is refused, or is empty."""
     listener = state.listener
     problems = state.problems

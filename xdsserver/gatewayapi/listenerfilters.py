@@ -17,11 +17,12 @@ from xdsserver.objects.httproute import HTTPRouteFilter
 from xdsserver.objects.meta import GATEWAY_GROUP
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from xdsserver.gatewayapi.backends.resolve import BackendTables
     from xdsserver.model.routing import RequestMatch
-    from xdsserver.objects.gateway import Gateway, GatewayListener, ListenerFilter
+    from xdsserver.objects.gateway import GatewayListener, ListenerFilter
+    from xdsserver.objects.meta import ObjectKey
     from xdsserver.tables import Read
 
 
@@ -45,14 +46,14 @@ class ResolvedListenerFilters:
 
 
 def parse_listener_filters(
-    gateway: Gateway, kinds: Mapping[str, ListenerFilterKind]
+    parent: ObjectKey, listeners: Iterable[GatewayListener], kinds: Mapping[str, ListenerFilterKind]
 ) -> dict[ListenerKey, tuple[Step, ...]]:
-    """Understand the filters of each listener that has any, in their order."""
+    """Understand the filters of each listener of a parent that has any, in their order."""
     return {
-        ListenerKey("Gateway", *gateway.name, listener.name): tuple(
+        ListenerKey(*parent, listener.name): tuple(
             _step(listener, number, spec, kinds) for number, spec in enumerate(listener.filters.requests)
         )
-        for listener in gateway.spec.listeners
+        for listener in listeners
         if listener.filters is not None and listener.filters.requests
     }
 

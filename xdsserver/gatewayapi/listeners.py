@@ -1,20 +1,21 @@
-"""Listeners of a Gateway: what each may serve, and which ones stand in each other's way."""
+"""Listeners as their parents write them: what each may serve, and which siblings it cannot be told from."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from xdsserver.gatewayapi.conditions import ACCEPTED, CONFLICTED, RESOLVED_REFS, Problem
-from xdsserver.gatewayapi.hostnames import ANY, normal
+from xdsserver.gatewayapi.hostnames import normal
 from xdsserver.model.places import ListenerKey
-from xdsserver.objects.meta import GATEWAY_GROUP, Name
+from xdsserver.objects.meta import GATEWAY_GROUP, ObjectKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from xdsserver.objects.gateway import Gateway, GatewayListener, ListenerTLS, RouteNamespaces
+    from xdsserver.objects.gateway import GatewayListener, ListenerTLS, RouteNamespaces
+    from xdsserver.objects.meta import Name
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +39,14 @@ PROTOCOLS: Mapping[str, Protocol] = {
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A listener as routes and sockets see it; what else its Gateway holds (labels, generation) is not in here.
+    """A listener as routes and sockets see it; what else its parent holds (labels, generation) is not in here.
 
+    `gateway`: the Gateway on whose addresses it is, which is its parent or that of the ListenerSet that is its parent;
     `kinds`: names of the route kinds that may attach (all of the Gateway API's group); `problems`: what spoils it.
     """
 
     key: ListenerKey
+    gateway: Name
     port: int
     protocol: str
     hostname: str
@@ -53,9 +56,9 @@ class Listener:
     problems: tuple[Problem, ...] = ()
 
     @property
-    def gateway(self) -> Name:
-        """The Gateway that it belongs to."""
-        return Name(self.key.namespace, self.key.parent)
+    def parent(self) -> ObjectKey:
+        """The object that holds it."""
+        return ObjectKey(self.key.kind, self.key.namespace, self.key.parent)
 
     @property
     def transport(self) -> str:
@@ -64,28 +67,106 @@ class Listener:
         return known.transport if known is not None else "TCP"
 
     @property
+    def family(self) -> str:
+        """Those with whom it can share a port; of an unsupported protocol nobody."""
+        known = PROTOCOLS.get(self.protocol)
+        return known.family if known is not None else ""
+
+    @property
     def accepted(self) -> bool:
         """Whether it can serve at all; only then it takes part in what Envoy gets."""
         return not any(problem.condition in (ACCEPTED, CONFLICTED) for problem in self.problems)
 
 
-def listeners(gateway: Gateway) -> tuple[Listener, ...]:
-    """Split a Gateway into its listeners, each with its own problems and with those it has with its siblings."""
-    return tuple(_without_conflicts([_listener(gateway.name, listener) for listener in gateway.spec.listeners]))
+class Rank(NamedTuple):
+    """Which parent comes first where listeners of several are merged (ListenerSetSpec.listeners).
+
+    The Gateway itself, then its ListenerSets by age, then by `namespace/name`.
+    """
+
+    of_a_set: bool = False
+    created: str = ""
+    name: str = ""
 
 
-def _listener(gateway: Name, spec: GatewayListener) -> Listener:
+@dataclass(frozen=True, slots=True)
+class Siblings:
+    """Which listeners of its own parent a listener cannot be told from: names, and other protocols of its port."""
+
+    same_place: tuple[str, ...] = ()
+    protocols: tuple[str, ...] = ()
+
+
+ALONE = Siblings()
+"""Of a listener that claims nothing, or something of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A listener before it is known what other parents have on its Gateway."""
+
+    listener: Listener
+    rank: Rank
+    siblings: Siblings
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerParent:
+    """Who holds listeners: an object, and the Gateway that they are merged into."""
+
+    key: ObjectKey
+    gateway: Name
+    rank: Rank
+
+
+def candidates(parent: ListenerParent, specs: Iterable[GatewayListener]) -> tuple[Candidate, ...]:
+    """Split a parent into its listeners, in their order, each with the siblings that it cannot be told from.
+
+    A listener that is not accepted (an unsupported protocol) claims nothing, so it stands in nobody's way.
+    """
+    found = [_listener(parent, spec) for spec in specs]
+    same: dict[tuple[int, str, str, str], list[str]] = defaultdict(list)
+    at_port: dict[tuple[int, str], dict[str, None]] = defaultdict(dict)
+    for one in found:
+        if one.accepted:
+            same[one.port, one.transport, one.family, one.hostname].append(one.key.name)
+            at_port[one.port, one.transport][one.protocol] = None
+
+    def siblings(one: Listener) -> Siblings:
+        if not one.accepted:
+            return ALONE
+        rivals = (name for name in same[one.port, one.transport, one.family, one.hostname] if name != one.key.name)
+        others = (other for other in at_port[one.port, one.transport] if PROTOCOLS[other].family != one.family)
+        return Siblings(tuple(rivals), tuple(sorted(others)))
+
+    return tuple(Candidate(one, parent.rank, siblings(one)) for one in found)
+
+
+def _listener(parent: ListenerParent, spec: GatewayListener) -> Listener:
     kinds, problems = _kinds(spec)
     return Listener(
-        key=ListenerKey("Gateway", gateway.namespace, gateway.name, spec.name),
+        key=ListenerKey(*parent.key, spec.name),
+        gateway=parent.gateway,
         port=spec.port,
         protocol=spec.protocol,
         hostname=normal(spec.hostname),
         kinds=kinds,
         namespaces=spec.allowed_routes.namespaces,
         tls=spec.tls,
-        problems=problems,
+        problems=(*problems, *_unfilterable(spec)),
     )
+
+
+def _unfilterable(spec: GatewayListener) -> tuple[Problem, ...]:
+    """Refuse filters where there are no requests: without them the listener would be open (GEP-5224).
+
+    The schema of Gateway has this rule too, that of ListenerSet has not.
+    """
+    protocol = PROTOCOLS.get(spec.protocol)
+    if protocol is None or "HTTPRoute" in protocol.kinds or spec.filters is None or not spec.filters.requests:
+        return ()
+    message = f"listener {spec.name}: filters.requests: a listener of protocol {spec.protocol} has none; remove them"
+    return (Problem(ACCEPTED, "UnsupportedValue", message),)
 
 
 def _kinds(spec: GatewayListener) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
@@ -112,41 +193,3 @@ def _kinds(spec: GatewayListener) -> tuple[tuple[str, ...], tuple[Problem, ...]]
 
 def _names(group: str | None, kind: str, served: str) -> bool:
     return (GATEWAY_GROUP if group is None else group) == GATEWAY_GROUP and kind == served
-
-
-def _without_conflicts(found: Iterable[Listener]) -> Iterable[Listener]:
-    """Mark listeners that cannot be told apart: of one Gateway none of them is accepted (GatewaySpec.listeners).
-
-    Listeners whose protocol is not supported claim nothing, so they stand in nobody's way.
-    """
-    same: dict[tuple[int, str, str], list[Listener]] = defaultdict(list)
-    at_port: dict[tuple[int, str], list[Listener]] = defaultdict(list)
-    found = list(found)
-    for listener in found:
-        if listener.accepted:
-            same[listener.port, listener.transport, listener.hostname].append(listener)
-            at_port[listener.port, listener.transport].append(listener)
-    for listener in found:
-        if not listener.accepted:
-            yield listener
-            continue
-        rivals = same[listener.port, listener.transport, listener.hostname]
-        family = PROTOCOLS[listener.protocol].family
-        others = at_port[listener.port, listener.transport]
-        mixed = sorted({one.protocol for one in others if PROTOCOLS[one.protocol].family != family})
-        if mixed:
-            message = (
-                f"listener {listener.key.name}: port {listener.port} is also asked for with protocol "
-                f"{', '.join(mixed)}, which cannot be told from {listener.protocol}; use another port"
-            )
-            yield replace(listener, problems=(*listener.problems, Problem(CONFLICTED, "ProtocolConflict", message)))
-        elif len(rivals) > 1:
-            same_place = ", ".join(rival.key.name for rival in rivals if rival is not listener)
-            hostname = "no hostname" if listener.hostname == ANY else f"hostname {listener.hostname}"
-            message = (
-                f"listener {listener.key.name}: {same_place} has the same port {listener.port} and {hostname}; "
-                "give each a hostname of its own"
-            )
-            yield replace(listener, problems=(*listener.problems, Problem(CONFLICTED, "HostnameConflict", message)))
-        else:
-            yield listener

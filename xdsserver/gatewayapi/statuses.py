@@ -30,7 +30,7 @@ class GatewayClassStatus:
 
 @dataclass(frozen=True, slots=True)
 class ListenerStatus:
-    """An entry of Gateway.status.listeners."""
+    """An entry of status.listeners of a Gateway or a ListenerSet."""
 
     name: str
     kinds: tuple[str, ...]
@@ -49,16 +49,34 @@ class ListenerStatus:
 
 @dataclass(frozen=True, slots=True)
 class GatewayStatus:
-    """Gateway.status."""
+    """Gateway.status; `attached_listener_sets` is None where the Gateway says nothing of ListenerSets."""
 
     addresses: tuple[str, ...]
+    conditions: tuple[Condition, ...]
+    listeners: tuple[ListenerStatus, ...]
+    attached_listener_sets: int | None = None
+
+    def document(self) -> dict[str, Any]:
+        """Give the form of the API, without times."""
+        sets = self.attached_listener_sets
+        return {
+            "addresses": [{"type": "IPAddress", "value": address} for address in self.addresses],
+            "conditions": _conditions(self.conditions),
+            "listeners": [listener.document() for listener in self.listeners],
+            **({} if sets is None else {"attachedListenerSets": sets}),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerSetStatus:
+    """ListenerSet.status; a set that may not attach has no listeners there."""
+
     conditions: tuple[Condition, ...]
     listeners: tuple[ListenerStatus, ...]
 
     def document(self) -> dict[str, Any]:
         """Give the form of the API, without times."""
         return {
-            "addresses": [{"type": "IPAddress", "value": address} for address in self.addresses],
             "conditions": _conditions(self.conditions),
             "listeners": [listener.document() for listener in self.listeners],
         }
@@ -124,7 +142,7 @@ class AncestorsStatus:
         return {"ancestors": [ancestor.document() for ancestor in self.ancestors]}
 
 
-ObjectStatus = GatewayClassStatus | GatewayStatus | RouteStatus | AncestorsStatus
+ObjectStatus = GatewayClassStatus | GatewayStatus | ListenerSetStatus | RouteStatus | AncestorsStatus
 
 
 def all_conditions(status: ObjectStatus) -> tuple[tuple[str, Condition], ...]:
@@ -132,7 +150,7 @@ def all_conditions(status: ObjectStatus) -> tuple[tuple[str, Condition], ...]:
     match status:
         case GatewayClassStatus():
             return tuple(("", one) for one in status.conditions)
-        case GatewayStatus():
+        case GatewayStatus() | ListenerSetStatus():
             whole = tuple(("", one) for one in status.conditions)
             return whole + tuple(
                 (f"listener {listener.name}", one) for listener in status.listeners for one in listener.conditions

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from xdsserver.gatewayapi.attachment import RouteHead, attach, named_gateway
+from xdsserver.gatewayapi.attachment import Offer, RouteHead, attach, named_parent
 from xdsserver.gatewayapi.default_gateways import references, scope
 from xdsserver.gatewayapi.labels import namespace_labels
 from xdsserver.objects.grpcroute import GRPCRoute
 from xdsserver.objects.httproute import HTTPRoute
-from xdsserver.objects.meta import ObjectKey
+from xdsserver.objects.meta import Name, ObjectKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from xdsserver.model.places import ListenerKey
     from xdsserver.model.routing import Hosts
     from xdsserver.objects.core import Namespace
-    from xdsserver.objects.meta import Name
     from xdsserver.pipeline.story import Pipeline
     from xdsserver.tables import Read
 
@@ -48,12 +47,26 @@ def to_parents(
     parents = []
     defaults = read(tables.default_gateways, route.default_scope) if route.default_scope is not None else None
     for reference in references(route, defaults or ()):
-        gateway = named_gateway(route.key, reference)
-        keys = read(tables.listeners_of, gateway) if gateway is not None else None
-        if gateway is not None and keys is not None:
-            found = (read(tables.listeners, one) for one in keys)
-            parents.append(attach(route, reference, gateway, (one for one in found if one is not None), labels))
+        parent = named_parent(route.key, reference)
+        offer = _offer(tables, read, parent) if parent is not None else None
+        if offer is not None:
+            parents.append(attach(route, reference, offer, labels))
     return {key: tuple(parents)}
+
+
+def _offer(tables: Pipeline, read: Read, parent: ObjectKey) -> Offer | None:
+    """Give what a Gateway or ListenerSet has for routes; None for one that is not ours."""
+    name = Name(parent.namespace, parent.name)
+    keys = read(tables.listeners_of, parent)
+    found = (read(tables.listeners, one) for one in keys or ())
+    listeners = tuple(one for one in found if one is not None)
+    if parent.kind == "Gateway":
+        return None if keys is None else Offer(parent, name, listeners)
+    attached = read(tables.our_sets, name)
+    if attached is None:
+        return None
+    refused = attached.problem.message if attached.problem is not None else ""
+    return Offer(parent, attached.gateway, listeners, refused)
 
 
 def to_asking(

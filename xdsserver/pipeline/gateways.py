@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from xdsserver.gatewayapi.classes import class_problems
 from xdsserver.gatewayapi.default_gateways import scope
 from xdsserver.gatewayapi.gateways import port_claim
-from xdsserver.gatewayapi.listeners import listeners
 from xdsserver.model.places import Bind, PortKey
 from xdsserver.objects.meta import Name
 from xdsserver.pipeline.rows import (
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from xdsserver.gatewayapi.listeners import Listener
-    from xdsserver.model.places import ListenerKey, PortClaim
+    from xdsserver.model.places import Binding, ListenerKey, PortClaim
     from xdsserver.objects.gateway import Gateway
     from xdsserver.objects.gatewayclass import GatewayClass
     from xdsserver.pipeline.story import Pipeline
@@ -52,13 +51,13 @@ def to_claims(tables: Pipeline, read: Read, key: PortKey, _count: int) -> Mappin
     return {} if claim is None else {key: claim}
 
 
+def address_of(key: PortKey, binding: Binding) -> tuple[Name, str] | None:
+    return (key.gateway, binding.ip) if isinstance(binding, Bind) else None
+
+
 def to_default_scopes(_read: Read, key: Name, gateway: Gateway) -> Mapping[Name, str]:
     found = scope(gateway.spec.default_scope)
     return {} if found is None else {key: found}
-
-
-def to_listeners(_read: Read, _key: Name, gateway: Gateway) -> Mapping[ListenerKey, Listener]:
-    return {listener.key: listener for listener in listeners(gateway)}
 
 
 def to_binds(tables: Pipeline, read: Read, key: ListenerKey, listener: Listener) -> Mapping[ListenerKey, Serving]:

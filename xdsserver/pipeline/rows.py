@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from xdsserver.gatewayapi.backends.kinds import Port
-from xdsserver.model.places import ChainKey, ListenerKey
+from xdsserver.model.places import ChainKey, ListenerKey, PortKey
 from xdsserver.model.routing import ClusterKey
 from xdsserver.objects.meta import ObjectKey
 
@@ -25,6 +25,9 @@ FleetCluster = tuple[str, ClusterKey]
 
 HostDemand = tuple[ListenerKey, str, ObjectKey]
 """A hostname of a listener that a route asks for."""
+
+PortFamily = tuple[PortKey, str]
+"""A family of protocols on a port of a Gateway."""
 
 Selector = tuple[str, frozenset[tuple[str, str]]]
 """Labels that pods of a namespace must have."""

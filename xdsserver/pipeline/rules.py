@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from xdsserver.gatewayapi.rules import ParsedRule, ResolvedRule
     from xdsserver.model.places import ChainKey, ListenerKey
     from xdsserver.objects.gateway import Gateway
+    from xdsserver.objects.listenerset import ListenerSet
     from xdsserver.objects.meta import Name
     from xdsserver.pipeline.rows import (
         RuleKey,
@@ -48,8 +49,17 @@ def rules_of(tables: Pipeline, read: Read, route: ObjectKey) -> list[ResolvedRul
     return [rule for rule in rules if rule is not None]
 
 
-def to_parsed_listener_filters(_read: Read, _key: Name, gateway: Gateway) -> Mapping[ListenerKey, tuple[Step, ...]]:
-    return parse_listener_filters(gateway, registry.BEFORE_ROUTING)
+def to_gateway_listener_filters(_read: Read, key: Name, gateway: Gateway) -> Mapping[ListenerKey, tuple[Step, ...]]:
+    return parse_listener_filters(ObjectKey("Gateway", *key), gateway.spec.listeners, registry.BEFORE_ROUTING)
+
+
+def to_set_listener_filters(
+    tables: Pipeline, read: Read, key: Name, set_: ListenerSet
+) -> Mapping[ListenerKey, tuple[Step, ...]]:
+    attached = read(tables.our_sets, key)
+    if attached is None or attached.problem is not None:
+        return {}
+    return parse_listener_filters(ObjectKey("ListenerSet", *key), set_.spec.listeners, registry.BEFORE_ROUTING)
 
 
 def to_listener_filters(

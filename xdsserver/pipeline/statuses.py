@@ -8,7 +8,8 @@ from xdsserver.filters import registry
 from xdsserver.gatewayapi import features
 from xdsserver.gatewayapi.ancestors import ancestors_status
 from xdsserver.gatewayapi.classes import class_status
-from xdsserver.gatewayapi.gateways import ListenerState, gateway_status
+from xdsserver.gatewayapi.gateways import Attachments, ListenerState, gateway_status
+from xdsserver.gatewayapi.listenersets import is_accepted, listener_set_status
 from xdsserver.gatewayapi.routes import Findings, route_status
 from xdsserver.model.places import Delivery, DeliveryKey, ListenerKey, PortKey
 from xdsserver.objects.meta import ObjectKey
@@ -19,12 +20,14 @@ from xdsserver.translation.listeners import listener_name
 from xdsserver.xds.resource import LISTENER, ROUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from xdsserver.gatewayapi.listeners import Listener
+    from xdsserver.gatewayapi.listenersets import SetParent
     from xdsserver.gatewayapi.statuses import ObjectStatus
-    from xdsserver.objects.gateway import Gateway
+    from xdsserver.objects.gateway import Gateway, GatewayListener
     from xdsserver.objects.gatewayclass import GatewayClass
+    from xdsserver.objects.listenerset import ListenerSet
     from xdsserver.objects.meta import KubeObject, Name
     from xdsserver.objects.xbackend import XBackend
     from xdsserver.pipeline.rows import Serving
@@ -88,9 +91,38 @@ def to_class_statuses(
 
 
 def to_gateway_statuses(tables: Pipeline, read: Read, key: Name, gateway: Gateway) -> Mapping[ObjectKey, ObjectStatus]:
-    keys = (ListenerKey("Gateway", *key, listener.name) for listener in gateway.spec.listeners)
+    added = Attachments(
+        listener_sets=read(tables.accepted_set_counts, key) or 0,
+        addresses=tuple(address for _, address in read(tables.addresses_of, key) or ()),
+    )
+    owner = ObjectKey("Gateway", *key)
+    return {owner: gateway_status(gateway, _states(tables, read, owner, gateway.spec.listeners), added)}
+
+
+def to_accepted_sets(tables: Pipeline, read: Read, key: Name, parent: SetParent) -> Mapping[Name, Name]:
+    keys = read(tables.listeners_of, ObjectKey("ListenerSet", *key)) or ()
     states = (read(tables.listener_states, one) for one in keys)
-    return {ObjectKey("Gateway", *key): gateway_status(gateway, (one for one in states if one is not None))}
+    return {key: parent.gateway} if is_accepted(one for one in states if one is not None) else {}
+
+
+def to_listener_set_statuses(
+    tables: Pipeline, read: Read, key: Name, set_: ListenerSet
+) -> Mapping[ObjectKey, ObjectStatus]:
+    parent = read(tables.our_sets, key)
+    if parent is None:
+        return {}
+    owner = ObjectKey("ListenerSet", *key)
+    return {owner: listener_set_status(set_, parent, _states(tables, read, owner, set_.spec.listeners))}
+
+
+def _states(
+    tables: Pipeline, read: Read, parent: ObjectKey, listeners: Iterable[GatewayListener]
+) -> Iterator[ListenerState]:
+    """Give what is known of the listeners of a parent, in the order of its spec."""
+    for listener in listeners:
+        state = read(tables.listener_states, ListenerKey(*parent, listener.name))
+        if state is not None:
+            yield state
 
 
 def to_route_statuses(

@@ -21,6 +21,7 @@ from xdsserver.objects.gateway import Gateway
 from xdsserver.objects.gatewayclass import GatewayClass
 from xdsserver.objects.grpcroute import GRPCRoute
 from xdsserver.objects.httproute import HTTPRoute
+from xdsserver.objects.listenerset import ListenerSet
 from xdsserver.objects.meta import ObjectKey
 from xdsserver.objects.referencegrant import ReferenceGrant
 from xdsserver.objects.secret import Secret
@@ -34,6 +35,7 @@ from xdsserver.pipeline import (
     clusters,
     expansion,
     gateways,
+    listenersets,
     resources,
     routes,
     rules,
@@ -66,10 +68,11 @@ class Options:
 
     `controller` is the controllerName that makes a GatewayClass ours. `system_authorities` is the file in which the
     machines of the Envoys keep the certificates of those whom they trust (where Envoy's own images have it), None where
-    they have none.
+    they have none. `listeners_per_gateway` (64 or more) is how many a Gateway may have with those of its ListenerSets.
     """
 
     controller: str = "gateway.xdsserver.io/controller"
+    listeners_per_gateway: int = 4096
     system_authorities: str | None = "/etc/ssl/certs/ca-certificates.crt"
 
 
@@ -84,6 +87,7 @@ class Pipeline:
         # Sources: objects by name, and four answers from outside the core.
         self.gateway_classes = graph.source("gateway_classes", GatewayClass)
         self.gateways = graph.source("gateways", Gateway)
+        self.listener_sets = graph.source("listener_sets", ListenerSet)
         self.http_routes = graph.source("http_routes", HTTPRoute)
         self.grpc_routes = graph.source("grpc_routes", GRPCRoute)
         self.reference_grants = graph.source("reference_grants", ReferenceGrant)
@@ -111,9 +115,54 @@ class Pipeline:
         self.default_scopes = graph.derive("default_scopes", self.our_gateways, gateways.to_default_scopes)
         self.default_gateways = graph.index("default_gateways", self.default_scopes, lambda _name, scope_: scope_)
 
-        # Listeners, narrow, so that what else changes in a Gateway wakes no route.
-        self.listeners = graph.derive("listeners", self.our_gateways, gateways.to_listeners)
-        self.listeners_of = graph.index("listeners_of", self.listeners, lambda _key, listener: listener.gateway)
+        # ListenerSets that name one of them, and whether they may attach.
+        self.labels = graph.derive("labels", self.namespaces, attachment.to_labels)
+        self.allowances = graph.derive("allowances", self.our_gateways, listenersets.to_allowances)
+        self.set_parents = graph.derive("set_parents", self.listener_sets, listenersets.to_set_parents)
+        self.our_sets = graph.derive("our_sets", self.set_parents, on(listenersets.to_our_sets))
+
+        # Listeners, narrow, so that what else changes in a Gateway wakes no route. Those of a Gateway and of its sets
+        # are merged: up to a number, and each place belongs to the first parent that asks for it.
+        self.candidates = graph.union(
+            "candidates",
+            graph.derive("gateway_candidates", self.our_gateways, listenersets.to_gateway_candidates),
+            graph.derive("set_candidates", self.listener_sets, on(listenersets.to_set_candidates)),
+        )
+        self.listener_totals = graph.count("listener_totals", self.candidates, listenersets.gateway_of)
+        self.crowded_gateways = graph.derive(
+            "crowded_gateways", self.listener_totals, on(listenersets.to_crowded_gateways)
+        )
+        self.left_over = graph.derive(
+            "left_over",
+            graph.group(
+                "queues",
+                graph.derive("queued", self.candidates, on(listenersets.to_queued)),
+                listenersets.gateway_of,
+                order=listenersets.order_of,
+                fold=listenersets.behind(self.options.listeners_per_gateway),
+            ),
+            listenersets.to_left_over,
+        )
+        self.claiming = graph.derive("claiming", self.candidates, on(listenersets.to_claiming))
+        self.place_holders = graph.group(
+            "place_holders",
+            self.claiming,
+            listenersets.place_of,
+            order=listenersets.order_of,
+            fold=listenersets.first_parent,
+        )
+        self.family_counts = graph.count("family_counts", self.claiming, listenersets.family_of)
+        self.families_at = graph.index("families_at", self.family_counts, lambda key, _count: key[0])
+        self.contested = graph.derive("contested", self.claiming, on(listenersets.to_contested))
+        self.port_holders = graph.group(
+            "port_holders",
+            self.contested,
+            listenersets.contested_port_of,
+            order=listenersets.order_of,
+            fold=listenersets.first_on_port,
+        )
+        self.listeners = graph.derive("listeners", self.candidates, on(listenersets.to_listeners))
+        self.listeners_of = graph.index("listeners_of", self.listeners, lambda _key, listener: listener.parent)
         # Their ports: PortKey -> what an allocator must answer.
         self.claimants = graph.derive("claimants", self.our_gateways, gateways.to_claimants)
         self.port_counts = graph.count("port_counts", self.listeners, gateways.port_of)
@@ -123,7 +172,6 @@ class Pipeline:
         self.listeners_at = graph.index("listeners_at", self.binds, lambda _key, at: at.place)
 
         # Attachment: which routes ask for which hostnames on which listeners.
-        self.labels = graph.derive("labels", self.namespaces, attachment.to_labels)
         self.route_heads = graph.union(
             "route_heads",
             graph.derive("http_route_heads", self.http_routes, attachment.to_route_heads("HTTPRoute")),
@@ -178,8 +226,10 @@ class Pipeline:
         self.rules_of = graph.index("rules_of", self.rules, lambda key, _rule: key[0])
 
         # Filters of listeners, likewise; and how many of them one bind must be able to run.
-        self.parsed_listener_filters = graph.derive(
-            "parsed_listener_filters", self.our_gateways, rules.to_parsed_listener_filters
+        self.parsed_listener_filters = graph.union(
+            "parsed_listener_filters",
+            graph.derive("gateway_listener_filters", self.our_gateways, rules.to_gateway_listener_filters),
+            graph.derive("set_listener_filters", self.listener_sets, on(rules.to_set_listener_filters)),
         )
         self.listener_filters = graph.derive(
             "listener_filters", self.parsed_listener_filters, on(rules.to_listener_filters)
@@ -311,7 +361,14 @@ class Pipeline:
         # What statuses say, from the same verdicts. Only from here on anything reads what the Envoys answered.
         self.listener_states = graph.derive("listener_states", self.listeners, on(statuses.to_listener_states))
         self.class_statuses = graph.derive("class_statuses", self.our_classes, on(statuses.to_class_statuses))
+        self.accepted_sets = graph.derive("accepted_sets", self.our_sets, on(statuses.to_accepted_sets))
+        self.accepted_set_counts = graph.count("accepted_set_counts", self.accepted_sets, lambda _key, gateway: gateway)
+        self.address_counts = graph.count("address_counts", self.bindings, gateways.address_of)
+        self.addresses_of = graph.index("addresses_of", self.address_counts, lambda key, _count: key[0])
         self.gateway_statuses = graph.derive("gateway_statuses", self.our_gateways, on(statuses.to_gateway_statuses))
+        self.listener_set_statuses = graph.derive(
+            "listener_set_statuses", self.listener_sets, on(statuses.to_listener_set_statuses)
+        )
         self.http_route_statuses = graph.derive(
             "http_route_statuses", self.http_routes, statuses.to_route_statuses(self, "HTTPRoute")
         )
@@ -329,6 +386,7 @@ class Pipeline:
             "statuses",
             self.class_statuses,
             self.gateway_statuses,
+            self.listener_set_statuses,
             self.http_route_statuses,
             self.grpc_route_statuses,
             self.x_backend_statuses,
@@ -337,6 +395,7 @@ class Pipeline:
         self._sources: Mapping[str, Source[Name, Any]] = {
             "GatewayClass": self.gateway_classes,
             "Gateway": self.gateways,
+            "ListenerSet": self.listener_sets,
             "HTTPRoute": self.http_routes,
             "GRPCRoute": self.grpc_routes,
             "ReferenceGrant": self.reference_grants,
