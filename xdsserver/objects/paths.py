@@ -1,6 +1,7 @@
 """Where in a document something is, and what is wrong there."""
 
 import json
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ Path = tuple[str | int, ...]
 
 SHOWN = 60
 """Characters of a user's value that a message repeats."""
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
+"""What base64 looks like from a length on that no name has."""
 PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 
@@ -25,7 +28,7 @@ def render(path: Path) -> str:
         if isinstance(part, int):
             out += f"[{part}]"
         elif part and PLAIN.issuperset(part):
-            out += f".{part}" if out else part
+            out += f".{_hidden(part)}" if out else _hidden(part)
         else:
             out += f"[{quote(part)}]"
     return out
@@ -33,7 +36,18 @@ def render(path: Path) -> str:
 
 def quote(text: str) -> str:
     """Quote text of a user for a message: short, on one line, control and direction characters escaped."""
+    text = _hidden(text)
     return json.dumps(text if len(text) <= SHOWN else text[: SHOWN - 1] + "…").replace("\\u2026", "…")
+
+
+def _hidden(text: str) -> str:
+    """Leave out what may be a key: a slip of indentation makes names, tags and aliases out of the lines of a PEM."""
+    return _BASE64.sub(lambda found: "…" if _mixed(found[0]) else found[0], text)
+
+
+def _mixed(run: str) -> bool:
+    """Tell base64 from a long word, a number, or a digest."""
+    return not (run.islower() or run.isupper()) and any(map(str.isdigit, run))
 
 
 @dataclass(frozen=True, slots=True)
