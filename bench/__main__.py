@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from bench import changes, counts, decoding, failures, proxying, saving
+from bench import changes, counts, decoding, failures, fanout, proxying, saving
 from bench.figure import table
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ _MEASUREMENTS: tuple[tuple[tuple[str, ...], Callable[[], Iterator[Figure]]], ...
     ),
     (("file_to_answer_ms",), saving.figures),
     (("generated_vs_handwritten",), proxying.figures),
+    (
+        ("full_sync_s", "kib_per_stream", "fanout_ms", "fanout_cpu_ms_per_stream", "stalled_reader_ratio"),
+        fanout.figures,
+    ),
     (("failed_requests", "torn_answers"), failures.figures),
 )
 

@@ -46,6 +46,16 @@ def routes(count: int) -> Iterator[m.Document]:
     return (route(number, "start") for number in range(count))
 
 
+def with_services(count: int) -> list[m.Document]:
+    """Give a Gateway and as many routes, each to a Service of its own."""
+    found = [m.gateway_class(), m.gateway(m.listener(80))]
+    for number in range(count):
+        rule = m.rule(m.to(f"s{number}"), matches=[m.path(path(number))])
+        found += m.service(f"s{number}", 9000)
+        found.append(m.http_route(f"r{number}", rule, hostnames=[host(number)]))
+    return found
+
+
 def change(document: m.Document) -> ObjectChange:
     """Turn a document into the change of an object."""
     kind, metadata = BY_NAME[document["kind"]], document["metadata"]

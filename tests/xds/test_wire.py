@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from xdsserver.xds import wire
 from xdsserver.xds.messages import DeltaRequest, Node, Response, SotwRequest
+from xdsserver.xds.names import shared
 from xdsserver.xds.protobuf import varint
 from xdsserver.xds.resource import CLUSTER, Resource
 
@@ -70,8 +71,8 @@ def test_requests_are_read_whole() -> None:
     )
     delta.node.id, delta.node.cluster = "envoy", "edge"
     node = Node("envoy", "edge")
-    expected = DeltaRequest(CLUSTER, node, "n", None, ("a",), ("b",), {"a": "1"})
+    expected = DeltaRequest(CLUSTER, node, "n", None, shared("a"), shared("b"), {"a": "1"})
     assert wire.read_delta(delta.SerializeToString()) == expected
     sotw = discovery_pb2.DiscoveryRequest(type_url=CLUSTER, response_nonce="n", resource_names=["a"], version_info="v")
     sotw.error_detail.SetInParent()
-    assert wire.read_sotw(sotw.SerializeToString()) == SotwRequest(CLUSTER, None, "n", "", ("a",), "v")
+    assert wire.read_sotw(sotw.SerializeToString()) == SotwRequest(CLUSTER, None, "n", "", shared("a"), "v")

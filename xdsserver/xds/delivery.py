@@ -93,6 +93,8 @@ class Rejections(Mapping[str, tuple[str, str]]):
 class Delivery:
     """The state of one type on one stream. Sessions write it; all others read."""
 
+    __slots__ = ("acked", "held", "in_flight", "rejected")
+
     def __init__(self, history: History) -> None:
         self.held = Holding(history)
         """All that the client was sent on this stream, or announced when it opened it."""

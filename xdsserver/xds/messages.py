@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from xdsserver.xds.ledger import Event
     from xdsserver.xds.resource import Resource
@@ -29,8 +29,8 @@ class DeltaRequest:
     node: Node | None = None
     nonce: str = ""
     error: str | None = None
-    subscribe: tuple[str, ...] = ()
-    unsubscribe: tuple[str, ...] = ()
+    subscribe: Collection[str] = ()
+    unsubscribe: Collection[str] = ()
     initial_versions: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -42,7 +42,7 @@ class SotwRequest:
     node: Node | None = None
     nonce: str = ""
     error: str | None = None
-    names: tuple[str, ...] = ()
+    names: Collection[str] = ()
     version: str = ""
 
 

@@ -62,6 +62,8 @@ class Warming:
     They are kept by response: a client that is sent thousands at once costs one entry, and shares its sets.
     """
 
+    __slots__ = ("_given_up", "_unconfirmed")
+
     def __init__(self) -> None:
         self._unconfirmed: list[_Unconfirmed] = []
         # Waited for in vain; they count as new again when they are sent again.
@@ -153,6 +155,8 @@ class Situation:
 
 class Departures:
     """What is to be removed: listeners and routes after all additions, the rest when these are gone and drained."""
+
+    __slots__ = ("_batch_of", "_batches", "_timing", "_traffic")
 
     def __init__(self, timing: Timing) -> None:
         self._timing = timing

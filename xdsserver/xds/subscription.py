@@ -72,7 +72,7 @@ def turn_delta(before: Subscription, subscribe: Collection[str], unsubscribe: Co
     wildcard, legacy = before.wildcard, before.legacy
     # "It can simply ignore these phantom unsubscriptions": what was not there is not in `dropped`.
     dropped = before.names.intersection(unsubscribe)
-    added = shared(name for name in subscribe if name != "*")
+    added = _without_star(subscribe)
     if "*" in unsubscribe:
         # Otherwise the next ACK, which is an empty request, would bring the legacy wildcard back.
         wildcard = legacy = False
@@ -94,10 +94,14 @@ def turn_sotw(before: Subscription, names: Collection[str]) -> Turn:
     if not names and before.legacy:
         return Turn(Subscription(wildcard=True, legacy=True), everything=not before.wildcard)
     wildcard = "*" in names
-    wanted = shared(name for name in names if name != "*")
+    wanted = _without_star(names)
     # "When the client sends a new request that changes the set of resources being requested, the server must resend
     # any newly requested resources, even if it previously sent those resources without having been asked for them".
     # An emptied list comes here too: "the client is no longer interested in any resources of the specified type".
     after = Subscription(wildcard, wanted, legacy=before.legacy and not names)
     asked = wanted - before.names if before.names else wanted
     return Turn(after, asked, everything=wildcard and not before.wildcard)
+
+
+def _without_star(names: Collection[str]) -> Names:
+    return shared(name for name in names if name != "*") if "*" in names else shared(names)

@@ -12,6 +12,7 @@ from envoy.service.discovery.v3 import discovery_pb2
 from google.protobuf.message import DecodeError, Message
 
 from xdsserver.xds.messages import DeltaRequest, Node, SotwRequest
+from xdsserver.xds.names import shared
 from xdsserver.xds.protobuf import text_field
 
 if TYPE_CHECKING:
@@ -42,8 +43,9 @@ def read_delta(content: bytes) -> DeltaRequest:
         node=_node(message.node) if message.HasField("node") else None,
         nonce=message.response_nonce,
         error=message.error_detail.message if message.HasField("error_detail") else None,
-        subscribe=tuple(message.resource_names_subscribe),
-        unsubscribe=tuple(message.resource_names_unsubscribe),
+        # Shared at once: a request may have to wait, and thousands of names are most of it.
+        subscribe=shared(message.resource_names_subscribe),
+        unsubscribe=shared(message.resource_names_unsubscribe),
         initial_versions=dict(message.initial_resource_versions),
     )
 
@@ -60,7 +62,7 @@ def read_sotw(content: bytes) -> SotwRequest:
         node=_node(message.node) if message.HasField("node") else None,
         nonce=message.response_nonce,
         error=message.error_detail.message if message.HasField("error_detail") else None,
-        names=tuple(message.resource_names),
+        names=shared(message.resource_names),
         version=message.version_info,
     )
 
