@@ -50,6 +50,7 @@ def test_an_authority_that_cannot_be_read_is_exit_1_and_says_what_to_do(tmp_path
     assert (answer.code, "restore it" in answer.err) == (1, True)
 
 
+@pytest.mark.parametrize("command", [("standalone", "."), ("serve", "--from", "state.bin")], ids=lambda one: one[0])
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -59,7 +60,7 @@ def test_an_authority_that_cannot_be_read_is_exit_1_and_says_what_to_do(tmp_path
     ],
 )
 def test_a_server_for_others_needs_an_address_and_an_authority(
-    options: tuple[str, ...], words: str, tmp_path: Path
+    command: tuple[str, ...], options: tuple[str, ...], words: str
 ) -> None:
-    answer = xdsserver("standalone", str(tmp_path), *options)
+    answer = xdsserver(*command, *options)
     assert (answer.code, words in answer.err) == (2, True)

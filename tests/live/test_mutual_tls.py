@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from tests.live.envoy import Admin
     from xdsserver.authority import KeyPair
     from xdsserver.server.doors import Permit
     from xdsserver.server.stream import Context, Ending
@@ -42,6 +43,7 @@ pytestmark = pytest.mark.live
 
 FLEET = "team-a/edge"
 DAY = timedelta(days=1)
+_UPDATES = "cluster.xdsserver.client_ssl_socket_factory.ssl_context_update_by_sds"
 
 
 @dataclass
@@ -110,6 +112,12 @@ def _issue(store: FolderStore, tls: Path) -> str:
     return _name(stands.signer)
 
 
+async def _reaches(envoy: Admin, name: str, value: int) -> None:
+    async with asyncio.timeout(10):
+        while await envoy.stat(name) < value:  # noqa: ASYNC110 (another process, nothing to await)
+            await asyncio.sleep(0.01)
+
+
 def _name(authority: KeyPair) -> str:
     return authority.parsed.subject.rfc4514_string()
 
@@ -126,15 +134,12 @@ async def test_s3_an_envoy_lives_through_a_change_of_everything(tmp_path: Path) 
         relay(plane.server.addresses[0]) as network,
         running(_bootstrap(network.address, tls)) as envoy,
     ):
-        updates = "cluster.xdsserver.client_ssl_socket_factory.ssl_context_update_by_sds"
 
         async def renewed() -> str:
-            before = await envoy.stat(updates)
+            before = await envoy.stat(_UPDATES)
             signer = _issue(store, tls)
-            async with asyncio.timeout(10):
-                # Two files, two updates.
-                while await envoy.stat(updates) < before + 2:  # noqa: ASYNC110 (another process, nothing to await)
-                    await asyncio.sleep(0.01)
+            # Two files, two updates.
+            await _reaches(envoy, _UPDATES, before + 2)
             return signer
 
         await plane.serves(config.cluster("a"))
@@ -164,6 +169,23 @@ async def test_s3_an_envoy_lives_through_a_change_of_everything(tmp_path: Path) 
         assert await envoy.names("dynamic_active_clusters") == ["a", "b", "c", "d"]
 
 
+async def test_s3_an_envoy_sees_the_renewal_of_a_mounted_secret(tmp_path: Path) -> None:
+    """S3: a client certificate rotates without a restart, also where a volume of Kubernetes is swapped as a whole."""
+    store, mount = FolderStore(tmp_path / "authority"), tmp_path / "mount"
+    store.write((make_authority(utc_now()),))
+    for generation in ("..1", "..2"):
+        _issue(store, mount / generation)
+    (mount / "..data").symlink_to("..1")
+    for file in (mount / "..1").iterdir():
+        (mount / file.name).symlink_to(f"..data/{file.name}")
+    async with running(_bootstrap("127.0.0.1:9", mount), wait=False) as envoy:
+        await _reaches(envoy, _UPDATES, 2)
+        (mount / "..next").symlink_to("..2")
+        (mount / "..next").rename(mount / "..data")
+        # What both generations have in common, the authorities, is no update.
+        await _reaches(envoy, _UPDATES, 3)
+
+
 async def test_s2_an_envoy_does_not_take_another_one_for_its_server(tmp_path: Path) -> None:
     """S2: who has a certificate of the same authority, but is no server, is believed nothing."""
     store, tls = FolderStore(tmp_path / "authority"), tmp_path / "tls"
@@ -178,8 +200,6 @@ async def test_s2_an_envoy_does_not_take_another_one_for_its_server(tmp_path: Pa
     await server.start()
     try:
         async with running(_bootstrap(f"127.0.0.1:{port}", tls), wait=False) as envoy:
-            async with asyncio.timeout(10):
-                while not await envoy.stat("cluster.xdsserver.ssl.fail_verify_san"):  # noqa: ASYNC110 (another process)
-                    await asyncio.sleep(0.01)
+            await _reaches(envoy, "cluster.xdsserver.ssl.fail_verify_san", 1)
     finally:
         await server.stop(0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,7 @@ from tests.server.secured import (
     sotw,
 )
 from xdsserver.authority import KeyPair, MemoryStore, certificates, issue_client, issue_server, make_authority
+from xdsserver.server import BindFailedError
 from xdsserver.server.doors import ip_of
 from xdsserver.server.mutual_tls import ServerCertificates, certificate_door
 from xdsserver.xds.resource import CLUSTER, SECRET, Resource
@@ -85,6 +88,14 @@ async def test_s1_plaintext_is_not_understood_where_certificates_are_asked_for()
         code, _ = await ends_with(call(channel))
         assert code is grpc.StatusCode.UNAVAILABLE
         assert plane.knocks == 0
+
+
+async def test_a_taken_port_is_an_error_that_names_it() -> None:
+    async with behind(_door()) as plane:
+        (taken,) = plane.server.addresses
+        with pytest.raises(BindFailedError, match=re.escape(taken)):
+            async with behind(replace(_door(), addresses=("127.0.0.1:0", taken))):
+                pass
 
 
 async def test_a_good_certificate_opens_its_fleet() -> None:
@@ -230,8 +241,8 @@ async def test_s1_a_session_that_is_resumed_after_the_certificate_ended_opens_no
     """S1: an expired certificate is refused, also where TLS does not look at it again."""
     shown = envoy_of(EDGE)
     async with behind(_door(clock=lambda: TODAY + 365 * DAY)) as plane, plane.channel(shown) as channel:
-        code, _ = await ends_with(call(channel))
-        assert code is grpc.StatusCode.UNAUTHENTICATED
+        code, words = await ends_with(call(channel))
+        assert (code, "issue a new one" in words) == (grpc.StatusCode.UNAUTHENTICATED, True)
         assert plane.events == []
 
 
