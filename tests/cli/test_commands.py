@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.run import xdsserver
 
-COMMANDS = ("standalone", "serve", "save", "check", "translate", "bootstrap", "version")
+COMMANDS = ("standalone", "serve", "save", "check", "translate", "bootstrap", "certificate", "version")
 
 
 def test_version_names_what_is_installed() -> None:
