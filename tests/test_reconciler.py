@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.properties.gateway_worlds import CONTROLLER
+from xdsserver.infrastructure.allocation import Pool
 from xdsserver.objects.gateway import Gateway, GatewayListener, GatewaySpec
 from xdsserver.objects.gatewayclass import GatewayClass, GatewayClassSpec
 from xdsserver.objects.meta import Name, ObjectMeta
-from xdsserver.reconciler import Reconciler
+from xdsserver.reconciler import FLEET, Reconciler
+from xdsserver.xds.resource import LISTENER
 
 CLASS = Name("", "ours")
 A, B, C = (Name("shop", name) for name in "abc")
@@ -47,3 +51,21 @@ def test_a_gateway_that_is_gone_gives_its_address_back_though_it_had_no_claim() 
     reconciler.objects([("Gateway", C, gateway(C))])
 
     assert reconciler.written[C].address == first
+
+
+def test_what_was_allocated_elsewhere_is_taken_over_and_nothing_is_decided_beyond_it() -> None:
+    reconciler = running()
+    before = reconciler.written[A]
+    elsewhere = {A: replace(before, address="192.0.2.1", ports={(80, "TCP"): 8080})}
+
+    reconciler.adopt(Pool(FLEET, ("192.0.2.1",)), elsewhere)
+    outcome = reconciler.objects([])
+
+    assert reconciler.written == elsewhere
+    served = {key[2] for key, one in outcome.resources.items() if key[1] == LISTENER and one is not None}
+    gone = {key[2] for key, one in outcome.resources.items() if key[1] == LISTENER and one is None}
+    assert served == {"tcp/192.0.2.1:8080"}
+    assert gone == {"tcp/127.0.0.1:80", "tcp/127.0.0.2:80"}
+    # The same again is no change.
+    reconciler.adopt(Pool(FLEET, ("192.0.2.1",)), elsewhere)
+    assert not reconciler.objects([]).resources

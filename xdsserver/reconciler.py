@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from xdsserver.gatewayapi import listenersets
 from xdsserver.gatewayapi.attachment import named_parent
-from xdsserver.gatewayapi.last_good import remember
+from xdsserver.gatewayapi.last_good import LastGood, as_secret, remember
 from xdsserver.infrastructure.allocation import Pool, Wanted, allocate
-from xdsserver.objects.meta import Name
+from xdsserver.objects.meta import Name, ObjectKey
 from xdsserver.pipeline import Options, Pipeline
 from xdsserver.tables import Change
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from xdsserver.gatewayapi.statuses import ObjectStatus
     from xdsserver.infrastructure.allocation import Probe, Written
     from xdsserver.model.places import Delivery, DeliveryKey
-    from xdsserver.objects.meta import KubeObject, ObjectKey
+    from xdsserver.objects.meta import KubeObject
     from xdsserver.pipeline import ResourceKey
     from xdsserver.tables import Delta
     from xdsserver.xds.resource import Resource
@@ -86,6 +86,15 @@ class Reconciler:
             rows.append(Change(self.pipeline.bundles, "version", self._bundle))
             self._bundle = None
         return self._round(rows)
+
+    def last_good(self) -> dict[ObjectKey, KubeObject]:
+        """Give the Secrets whose certificates serve on though they are bad now, as they were when they were good."""
+        found, kept = self.pipeline.certificates.rows, self.pipeline.remembered_certificates.rows
+        return {
+            ObjectKey("Secret", *name): as_secret(name, good)
+            for name, good in kept.items()
+            if isinstance(found.get(name), LastGood)
+        }
 
     def deliveries(self, answers: Mapping[DeliveryKey, Delivery | None]) -> Outcome:
         """Take what the Envoys answered; it changes statuses and nothing else."""

@@ -45,7 +45,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_what_is_saved_with_a_key_is_read_with_it(objects: Mapping[ObjectKey, KubeObject], file: Path) -> None:
-    snapshot = Snapshot(objects, WRITTEN, "1.2.3", 1_790_000_000.25)
+    snapshot = Snapshot(objects, WRITTEN, {CERT: objects[CERT]}, "1.2.3", 1_790_000_000.25)
     write_saved(file, snapshot, KEY)
     saved = read_saved(file, KEY)
     assert saved.snapshot == snapshot
@@ -183,7 +183,7 @@ def test_a_file_that_is_not_there_says_so(file: Path) -> None:
 
 def test_a_newer_form_is_refused_with_the_release_that_wrote_it(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("xdsserver.files.snapshot.SCHEMA", SCHEMA + 1)
-    write_saved(file, Snapshot({}, {}, "9.9.9"))
+    write_saved(file, Snapshot({}, {}, release="9.9.9"))
     with pytest.raises(StateError, match=r"saved by xdsserver 9\.9\.9 in a form that is newer"):
         read_saved(file)
 

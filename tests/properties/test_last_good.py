@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from tests.properties.gateway_worlds import CONTROLLER
 from tests.properties.secrets_of_worlds import PAIRS
+from xdsserver.files.sealing import StateKey
+from xdsserver.files.snapshot import Snapshot, from_message, to_message
 from xdsserver.gatewayapi.conditions import RESOLVED_REFS, Status
 from xdsserver.gatewayapi.statuses import all_conditions
 from xdsserver.objects.gateway import Gateway, GatewayListener, GatewaySpec, ListenerTLS
@@ -133,6 +135,34 @@ def test_another_secret_of_the_same_name_is_another() -> None:
     become(reconciler, REBORN)
     become(reconciler, REBORN_BAD)
     assert shown(reconciler) == [PAIRS[0][0]]
+
+
+def test_who_starts_from_what_was_saved_serves_on_too() -> None:
+    reconciler = running()
+    become(reconciler, GOOD)
+    become(reconciler, BAD)
+    key = StateKey(bytes(32))
+    taken = Snapshot(reconciler.pipeline.objects(), reconciler.written, reconciler.last_good())
+    saved = from_message(to_message(taken, key), key).snapshot
+    assert saved == taken
+    assert list(saved.last_good) == [ObjectKey("Secret", *CERT)]
+
+    restored = Reconciler(written=saved.written)
+    for objects in (saved.last_good, saved.objects):
+        restored.objects((one.kind, kube.name, kube) for one, kube in objects.items())
+    assert shown(restored) == [PAIRS[0][0]]
+    assert restored.pipeline.resources.rows == reconciler.pipeline.resources.rows
+    assert resolved(restored) == resolved(reconciler)
+
+
+def test_what_was_good_does_not_pass_for_what_is() -> None:
+    reconciler = running()
+    become(reconciler, GOOD)
+    become(reconciler, BAD)
+    key = StateKey(bytes(32))
+    state = to_message(Snapshot(reconciler.pipeline.objects(), {}, reconciler.last_good()), key)
+    state.sealed[0].CopyFrom(state.last_good[0])
+    assert ObjectKey("Secret", *CERT) in from_message(state, key).missing
 
 
 def test_who_starts_without_a_memory_refuses_the_bad_one() -> None:

@@ -121,6 +121,9 @@ class ServeSaved:
         self._report(Notice(Level.INFO, "state", words))
         self._narrator.scan(scan)
         self._tell_missing(saved)
+        # First as they were when they were good, so that what is bad since has something to fall back to.
+        changed = {one.key for one in scan.changes}
+        self._plane.objects([("Secret", one.name, one) for key, one in snapshot.last_good.items() if key in changed])
         self._plane.objects([(one.kind, one.name, one.object) for one in scan.changes])
         self._narrator.references(scan, self._plane.reconciler, lambda _key: None)
 

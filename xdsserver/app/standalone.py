@@ -178,7 +178,7 @@ class Standalone:
                 # A folder that cannot be read has not said anything yet: Envoys keep what they have.
                 if not any(problem.severity == "error" and not problem.file for problem in scan.problems):
                     self._plane.server.ready()
-                    if scan.changes and self._saver is not None:
+                    if self._saver is not None:
                         self._saver.changed()
 
     # What must survive a restart.
@@ -210,7 +210,8 @@ class Standalone:
 
         def prepare() -> Callable[[], None]:
             reconciler = self._plane.reconciler
-            snapshot = Snapshot(reconciler.pipeline.objects(), reconciler.written, release, time.time())
+            objects, last_good = reconciler.pipeline.objects(), reconciler.last_good()
+            snapshot = Snapshot(objects, reconciler.written, last_good, release, time.time())
             return partial(write_saved, file, snapshot, key)
 
         return Saver(prepare, self._tell_saving)

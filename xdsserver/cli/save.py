@@ -54,7 +54,8 @@ def save(
             print(f"xdsserver: {out} is not written, since something in {folder} is refused", file=sys.stderr)
             raise typer.Exit(1)
         objects = {one.key: one.object for one in scan.changes if one.object is not None}
-        write_saved(out, Snapshot(objects, reconciler.written, version("xdsserver"), time.time()), key)
+        release, now_s = version("xdsserver"), time.time()
+        write_saved(out, Snapshot(objects, reconciler.written, release=release, saved_at_s=now_s), key)
     except StateError as error:
         print(f"xdsserver: {error}", file=sys.stderr)
         raise typer.Exit(1) from error

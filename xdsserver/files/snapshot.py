@@ -5,10 +5,11 @@ Secrets are sealed with a key, or left out. An object that cannot be had from a 
 
 import base64
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from xdsserver.files.sealing import SALT_BYTES, StateKey, seal, unseal
 from xdsserver.infrastructure.allocation import Written
@@ -21,16 +22,19 @@ from xdsserver.objects.secret import SecretBytes
 SCHEMA = 1
 SEALED_KINDS = frozenset({"Secret"})
 
+_NOW, _LAST_GOOD = "now", "last good"
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What is saved: the objects in force, and what was allocated.
+    """What is saved: the objects in force, what was allocated, and Secrets as they were when they were good.
 
     `release` and `saved_at_s` (since 1970) say by whom and when; they are for people.
     """
 
     objects: Mapping[ObjectKey, KubeObject]
     written: Mapping[Name, Written]
+    last_good: Mapping[ObjectKey, KubeObject] = field(default_factory=dict)
     release: str = ""
     saved_at_s: float = 0.0
 
@@ -58,9 +62,9 @@ def to_message(snapshot: Snapshot, key: StateKey | None = None) -> SavedState:
     elif secret:
         state.salt = os.urandom(SALT_BYTES)
         cipher = key.of_file(state.salt)
-        for one in secret:
-            nonce, ciphertext = seal(cipher, _secret_json(snapshot.objects[one]), _bound_to(one))
-            state.sealed.append(SealedObject(reference=_reference(one), nonce=nonce, ciphertext=ciphertext))
+        state.sealed.extend(_sealed(cipher, one, snapshot.objects[one], _NOW) for one in secret)
+        good = sorted(snapshot.last_good.items())
+        state.last_good.extend(_sealed(cipher, one, kube, _LAST_GOOD) for one, kube in good)
     state.allocations.extend(_allocation(name, one) for name, one in sorted(snapshot.written.items()))
     return state
 
@@ -74,7 +78,7 @@ def from_message(state: SavedState, key: StateKey | None = None) -> Saved:
         one = _key(sealed.reference)
         if cipher is None:
             missing[one] = "is sealed; give the key with --state-key-file"
-        elif (json := unseal(cipher, sealed.nonce, sealed.ciphertext, _bound_to(one))) is None:
+        elif (json := unseal(cipher, sealed.nonce, sealed.ciphertext, _bound_to(one, _NOW))) is None:
             missing[one] = "is sealed with another key than that of --state-key-file"
         else:
             jsons.append((sealed.reference, json))
@@ -86,8 +90,23 @@ def from_message(state: SavedState, key: StateKey | None = None) -> Saved:
         else:
             objects[_key(reference)] = kube
     written = {Name(one.namespace, one.name): _written(one) for one in state.allocations}
-    snapshot = Snapshot(objects, written, state.release, state.saved_at.ToMilliseconds() / 1000)
+    good = dict(_good(state, cipher)) if cipher is not None else {}
+    snapshot = Snapshot(objects, written, good, state.release, state.saved_at.ToMilliseconds() / 1000)
     return Saved(snapshot, missing)
+
+
+def _sealed(cipher: ChaCha20Poly1305, key: ObjectKey, kube: KubeObject, role: str) -> SealedObject:
+    nonce, ciphertext = seal(cipher, _secret_json(kube), _bound_to(key, role))
+    return SealedObject(reference=_reference(key), nonce=nonce, ciphertext=ciphertext)
+
+
+def _good(state: SavedState, cipher: ChaCha20Poly1305) -> Iterator[tuple[ObjectKey, KubeObject]]:
+    """Yield what was good, as far as it can be had: it is a help, and nobody asked for it by name."""
+    for sealed in state.last_good:
+        json = unseal(cipher, sealed.nonce, sealed.ciphertext, _bound_to(_key(sealed.reference), _LAST_GOOD))
+        kube = _from_json(sealed.reference, json) if json is not None else ""
+        if not isinstance(kube, str):
+            yield _key(sealed.reference), kube
 
 
 def _reference(key: ObjectKey) -> ObjectReference:
@@ -98,9 +117,9 @@ def _key(reference: ObjectReference) -> ObjectKey:
     return ObjectKey(reference.kind, reference.namespace, reference.name)
 
 
-def _bound_to(key: ObjectKey) -> bytes:
-    """Name an object: what is sealed for one is nothing under the name of another. No part holds a line end."""
-    return "\n".join(key).encode()
+def _bound_to(key: ObjectKey, role: str) -> bytes:
+    """Name an object and what it is there for: sealed for one, it opens for no other. No part has a line end."""
+    return "\n".join((role, *key)).encode()
 
 
 def _reveal(value: object) -> str:

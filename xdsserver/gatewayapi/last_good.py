@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from xdsserver.model.certificates import ServerCertificate
+from xdsserver.objects.meta import ObjectMeta
+from xdsserver.objects.secret import Secret, SecretBytes
 
 if TYPE_CHECKING:
     from xdsserver.gatewayapi.conditions import Problem
-    from xdsserver.objects.secret import Secret
+    from xdsserver.objects.meta import Name
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,13 @@ def remember(
     if isinstance(found, ServerCertificate):
         return Remembered(secret.metadata.uid, found)
     return before if before is not None and before.uid == secret.metadata.uid else None
+
+
+def as_secret(name: Name, good: Remembered) -> Secret:
+    """Give a Secret from which the same would be remembered: a start that gets it before the bad one serves on too."""
+    data = {"tls.crt": SecretBytes(good.certificate.chain.encode()), "tls.key": good.certificate.key}
+    metadata = ObjectMeta(name=name.name, namespace=name.namespace, uid=good.uid)
+    return Secret(metadata=metadata, type="kubernetes.io/tls", data=data)
 
 
 def last_good(secret: Secret, problem: Problem, before: Remembered | None) -> LastGood | Problem:

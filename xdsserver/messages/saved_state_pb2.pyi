@@ -37,12 +37,13 @@ class SavedState(_message.Message):
     LEFT_OUT_FIELD_NUMBER: _builtins.int
     SALT_FIELD_NUMBER: _builtins.int
     ALLOCATIONS_FIELD_NUMBER: _builtins.int
+    LAST_GOOD_FIELD_NUMBER: _builtins.int
     schema: _builtins.int
     """Readers refuse a number that is higher than theirs."""
     release: _builtins.str
     """Version of the xdsserver that wrote it; for people only."""
     salt: _builtins.bytes
-    """Salt of the key that the sealed objects of this file share; 16 bytes, drawn for each file."""
+    """Salt of the key that all sealed objects of this file share; 16 bytes, drawn for each file."""
     @_builtins.property
     def saved_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -59,6 +60,10 @@ class SavedState(_message.Message):
     def allocations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Allocation]:
         """Sorted by Gateway."""
 
+    @_builtins.property
+    def last_good(self) -> _containers.RepeatedCompositeFieldContainer[Global___SealedObject]:
+        """Secrets as they were when their certificates were good; those of the same name under `sealed` are not."""
+
     def __init__(
         self,
         *,
@@ -70,10 +75,11 @@ class SavedState(_message.Message):
         left_out: _abc.Iterable[Global___ObjectReference] | None = ...,
         salt: _builtins.bytes = ...,
         allocations: _abc.Iterable[Global___Allocation] | None = ...,
+        last_good: _abc.Iterable[Global___SealedObject] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["saved_at", b"saved_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocations", b"allocations", "left_out", b"left_out", "objects", b"objects", "release", b"release", "salt", b"salt", "saved_at", b"saved_at", "schema", b"schema", "sealed", b"sealed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocations", b"allocations", "last_good", b"last_good", "left_out", b"left_out", "objects", b"objects", "release", b"release", "salt", b"salt", "saved_at", b"saved_at", "schema", b"schema", "sealed", b"sealed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -142,7 +148,7 @@ class SealedObject(_message.Message):
     nonce: _builtins.bytes
     """12 bytes, drawn for each object."""
     ciphertext: _builtins.bytes
-    """ChaCha20-Poly1305 of the JSON, bound to `reference`."""
+    """ChaCha20-Poly1305 of the JSON, bound to `reference` and to the list that it is in."""
     @_builtins.property
     def reference(self) -> Global___ObjectReference: ...
     def __init__(
