@@ -31,6 +31,15 @@ SECURE = """\
     port: 8444
     tls: {certificateRefs: [{name: cert}, {name: cert, namespace: else}]}
 """
+SET = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: ListenerSet
+metadata: {name: more}
+spec:
+  parentRef: {name: edge}
+  listeners:
+  - {name: third, protocol: HTTPS, port: 8445, tls: {certificateRefs: [{name: cert}]}}
+"""
 SECRETS = """\
 apiVersion: v1
 kind: Secret
@@ -121,7 +130,7 @@ async def test_what_is_served_is_told_with_its_age_and_release(site: Site) -> No
 async def test_each_listener_that_lacks_its_certificate_is_told(
     site: Site, *, saved_with_key: bool, words: str
 ) -> None:
-    folder(site.conf, a=GATEWAY + SECURE, s=SECRETS)
+    folder(site.conf, a=GATEWAY + SECURE, s=SECRETS, t=SET)
     site.save(*(("--state-key-file", site.key) if saved_with_key else ()))
     async with serving(site) as running:
         await running.told.of("changed")
@@ -129,6 +138,7 @@ async def test_each_listener_that_lacks_its_certificate_is_told(
     assert [one.partition(words)[0] for one in about] == [
         "Gateway default/edge: listener https lacks its certificate: Secret default/cert ",
         "Gateway default/edge: listener other lacks its certificate: Secret default/cert ",
+        "ListenerSet default/more: listener third lacks its certificate: Secret default/cert ",
         "Secret default/unused: ",
     ]
 

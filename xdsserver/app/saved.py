@@ -17,7 +17,6 @@ from xdsserver.files.state import StateError
 from xdsserver.gatewayapi.lacking import lacking
 from xdsserver.infrastructure.allocation import Pool
 from xdsserver.narrator import Narrator
-from xdsserver.objects.gateway import Gateway
 from xdsserver.objects.meta import Name
 from xdsserver.objects.schemas import BUNDLE_VERSION
 from xdsserver.observe.notices import Level, Notice
@@ -129,10 +128,9 @@ class ServeSaved:
 
     def _tell_missing(self, saved: Saved) -> None:
         told = set()
-        gateways = self._known.objects.values()
-        for gateway, listener, missing in lacking((one for one in gateways if isinstance(one, Gateway)), saved.missing):
+        for owner, listener, missing in lacking(saved.snapshot.objects, saved.missing):
             words = f"listener {listener} lacks its certificate: {missing} {saved.missing[missing]}"
-            self._report(Notice(Level.WARNING, str(gateway), words))
+            self._report(Notice(Level.WARNING, str(owner), words))
             told.add(missing)
         for key, words in sorted(saved.missing.items()):
             if key not in told:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from xdsserver.objects.gateway import Gateway
+from xdsserver.objects.listenerset import ListenerSet
 from xdsserver.objects.meta import ObjectKey
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Container, Iterator, Mapping
 
-    from xdsserver.objects.gateway import Gateway
+    from xdsserver.objects.meta import KubeObject
 
 
-def lacking(gateways: Iterable[Gateway], missing: Container[ObjectKey]) -> Iterator[tuple[ObjectKey, str, ObjectKey]]:
-    """Yield Gateway, listener name and missing object for each certificate that a listener names and that is missing.
+def lacking(
+    objects: Mapping[ObjectKey, KubeObject], missing: Container[ObjectKey]
+) -> Iterator[tuple[ObjectKey, str, ObjectKey]]:
+    """Yield the owner of a listener, its name and the missing object, for each certificate that it names in vain.
 
-    Gateways in any order give the listeners in the order of their names; of one Gateway, as they are written.
+    Owners, Gateways and ListenerSets, come in the order of their keys; listeners and references as they are written.
     """
-    for gateway in sorted(gateways, key=lambda one: one.name):
-        for listener in gateway.spec.listeners:
+    for key, owner in sorted(objects.items()):
+        for listener in owner.spec.listeners if isinstance(owner, Gateway | ListenerSet) else ():
             for reference in listener.tls.certificate_refs if listener.tls is not None else ():
-                named = ObjectKey(reference.kind, reference.namespace or gateway.name.namespace, reference.name)
+                named = ObjectKey(reference.kind, reference.namespace or key.namespace, reference.name)
                 if named in missing:
-                    yield ObjectKey("Gateway", *gateway.name), listener.name, named
+                    yield key, listener.name, named
