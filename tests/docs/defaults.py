@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 from tests.docs.reference import DOCS, MADE
 from xdsserver.proxy.bootstrap import MAX_CONNECTIONS, RUNTIME
-from xdsserver.translation.edge import BUFFER, CONNECT_TIMEOUT, CONNECTION_MANAGER, DOWNSTREAM_TLS, HANDSHAKE_TIMEOUT
+from xdsserver.translation.edge import (
+    BUFFER,
+    CONNECT_TIMEOUT,
+    CONNECTION_MANAGER,
+    DOWNSTREAM_TLS,
+    HANDSHAKE_TIMEOUT,
+    STREAM_IDLE,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,7 +46,7 @@ def page() -> str:
         (
             INTRODUCTION,
             *_table("Requests and connections of clients", (*CONNECTION_MANAGER, BUFFER)),
-            *_table("TLS of clients", (*DOWNSTREAM_TLS, HANDSHAKE_TIMEOUT)),
+            *_table("TLS, and connections that are passed on whole", (*DOWNSTREAM_TLS, HANDSHAKE_TIMEOUT, STREAM_IDLE)),
             *_table("Connections to backends", (CONNECT_TIMEOUT, BUFFER)),
             *_table("An Envoy as a whole", (MAX_CONNECTIONS, *RUNTIME)),
         )

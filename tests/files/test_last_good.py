@@ -238,17 +238,20 @@ def test_a_file_that_is_broken_keeps_its_object_from_another_file(folder: Folder
 
 
 def test_kinds_that_are_not_read_are_said_once_per_file(folder: Folder) -> None:
-    tls = "apiVersion: gateway.networking.k8s.io/v1\nkind: TLSRoute\nmetadata: {name: g}\nspec: {hostnames: [A]}\n"
+    mesh = (
+        "apiVersion: gateway.networking.x-k8s.io/v1alpha1\nkind: XMesh\nmetadata: {name: g}\n"
+        "spec: {controllerName: A}\n"
+    )
     pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n"
-    write(folder, "a.yaml", "---\n".join([tls, pod, pod, tls.replace("[A]", "[a]")]))
+    write(folder, "a.yaml", "---\n".join([mesh, pod, pod, mesh.replace(": A}", ": example.com/a}")]))
     scan = folder.scan()
     assert changed(scan) == {}
     assert scan.errors == ()
     assert [(problem.line, problem.message) for problem in scan.problems if problem.field == "kind"] == [
-        (1, "TLSRoute (gateway.networking.k8s.io/v1) is not supported yet, ignored"),
+        (1, "XMesh (gateway.networking.x-k8s.io/v1alpha1) is not supported yet, ignored"),
         (6, "Pod (v1) is not read here, ignored"),
     ]
-    assert any(problem.field == "spec.hostnames[0]" for problem in scan.problems)
+    assert any(problem.field == "spec.controllerName" for problem in scan.problems)
 
 
 def test_one_changed_document_of_a_thousand_parses_one(folder: Folder) -> None:

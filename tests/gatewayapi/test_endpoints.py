@@ -74,8 +74,8 @@ def test_a_slice_port_without_a_number_gives_nothing() -> None:
     assert found(slice_(at("10.0.0.1"), ports=(EndpointPort(name="http"),))) == []
 
 
-def test_of_one_number_for_two_transports_tcp_counts_in_any_order() -> None:
+def test_one_number_for_two_transports_is_two_ports() -> None:
     tcp, udp = ServicePort(port=53, name="t"), ServicePort(port=53, name="u", protocol="UDP")
     for ports in ((tcp, udp), (udp, tcp)):
         service = Service(metadata=ObjectMeta(name="dns", namespace="default"), spec=ServiceSpec(ports=ports))
-        assert service_ports(service) == {53: Port("t")}
+        assert service_ports(service) == {(53, "TCP"): Port("t"), (53, "UDP"): Port("u", "UDP")}

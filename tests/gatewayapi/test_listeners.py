@@ -60,7 +60,7 @@ def test_other_ports_and_other_hostnames_are_no_conflict() -> None:
 
 
 def test_an_unsupported_protocol_stands_in_nobodys_way() -> None:
-    found = gateway(http("a"), GatewayListener(name="b", port=80, protocol="TCP"))
+    found = gateway(http("a"), GatewayListener(name="b", port=80, protocol="example.com/x"))
     assert reasons(found) == {"a": [], "b": ["Accepted/UnsupportedProtocol"]}
 
 

@@ -21,6 +21,9 @@ REFUSED_ON_PURPOSE = {
     # Hold the placeholders PLACEHOLDER_USABLE_ADDRS and PLACEHOLDER_UNUSABLE_ADDRS, replaced likewise.
     ("tests/gateway-static-addresses.yaml", "spec.addresses[1].value"),
     ("tests/gateway-static-addresses.yaml", "spec.addresses[2].value"),
+    # Versions of TLSRoute that an API server does not serve any more.
+    ("examples/experimental/v1alpha2/tls-routing/tls-route.yaml", "apiVersion"),
+    ("examples/experimental/v1alpha3/tls-routing/tls-route.yaml", "apiVersion"),
 }
 
 

@@ -33,6 +33,8 @@ class Protocol:
 PROTOCOLS: Mapping[str, Protocol] = {
     "HTTP": Protocol(("HTTPRoute", "GRPCRoute"), "TCP", "HTTP"),
     "HTTPS": Protocol(("HTTPRoute", "GRPCRoute"), "TCP", "TLS"),
+    "TLS": Protocol(("TLSRoute",), "TCP", "TLS"),
+    "TCP": Protocol(("TCPRoute",), "TCP", "TCP"),
 }
 """The protocols that are supported."""
 

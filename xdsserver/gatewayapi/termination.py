@@ -40,7 +40,7 @@ class ResolvedTermination:
 
 def terminate(read: Read, tables: CertificateTables, listener: Listener) -> ResolvedTermination | None:
     """Find the certificates of a listener; None for one that ends no TLS."""
-    if listener.protocol != "HTTPS":
+    if listener.protocol != "HTTPS" and not (listener.protocol == "TLS" and _ends_tls(listener)):
         return None
     references = listener.tls.certificate_refs if listener.tls is not None else ()
     if not references:
@@ -50,6 +50,10 @@ def terminate(read: Read, tables: CertificateTables, listener: Listener) -> Reso
     good = tuple(dict.fromkeys(one for one in found if isinstance(one, Name)))
     problems = tuple(one for one in found if isinstance(one, Problem))
     return ResolvedTermination(Termination(good) if good else None, problems)
+
+
+def _ends_tls(listener: Listener) -> bool:
+    return listener.tls is None or listener.tls.mode != "Passthrough"
 
 
 def _find(

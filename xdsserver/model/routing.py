@@ -25,6 +25,9 @@ MILLION = 1_000_000
 HttpVersion = Literal["http1", "http2", "auto"]
 """What is spoken to a backend: over TLS `auto` lets it choose; without TLS HTTP/2 is by prior knowledge."""
 
+BackendProtocol = Literal[HttpVersion, "tcp", "udp"]
+"""What is spoken to a backend; where connections or datagrams are passed on as they are, nobody knows what."""
+
 
 class PathKind(Enum):
     """How a path is compared; the value is the rank in precedence, lower first (HTTPRouteRule.matches).
@@ -106,7 +109,7 @@ class ClusterKey(NamedTuple):
     namespace: str
     name: str
     port: int
-    protocol: HttpVersion
+    protocol: BackendProtocol
 
     def __str__(self) -> str:
         return "/".join((self.kind, self.namespace, self.name, str(self.port), self.protocol))

@@ -15,7 +15,7 @@ DEFAULT_NAMESPACE = "default"
 
 NOT_YET = frozenset(
     {
-        *((GATEWAY_GROUP, kind) for kind in ("BackendTLSPolicy", "TCPRoute", "TLSRoute", "UDPRoute")),
+        (GATEWAY_GROUP, "BackendTLSPolicy"),
         *((XGATEWAY_GROUP, kind) for kind in ("XBackendTrafficPolicy", "XMesh", "XTelemetryPolicy")),
         ("rustfs.com", "Tenant"),
     },
@@ -98,11 +98,12 @@ def _misspelt(group: str, kind: str) -> FieldError | None:
 
 
 def _wrong_version(group: str, version: str, kind: str) -> FieldError | None:
-    versions = known_versions(group, kind)
+    known = BY_NAME.get(kind)
+    versions = known.versions if known is not None and known.group == group else known_versions(group, kind)
     if not versions or version in versions:
         return None
     prefix = f"{group}/" if group else ""
-    served = ", ".join(f"{prefix}{known}" for known in versions)
+    served = ", ".join(f"{prefix}{one}" for one in versions)
     return FieldError(("apiVersion",), f"found {quote(prefix + version)}, expected {served} for kind {kind}")
 
 

@@ -8,6 +8,7 @@ from xdsserver.objects.gateway import Gateway
 from xdsserver.objects.gatewayclass import GatewayClass
 from xdsserver.objects.grpcroute import GRPCRoute
 from xdsserver.objects.httproute import HTTPRoute
+from xdsserver.objects.l4route import TCPRoute, TLSRoute, UDPRoute
 from xdsserver.objects.listenerset import ListenerSet
 from xdsserver.objects.meta import GATEWAY_GROUP, KubeObject
 from xdsserver.objects.referencegrant import ReferenceGrant
@@ -32,6 +33,9 @@ KINDS: tuple[Kind, ...] = (
     Kind("ListenerSet", GATEWAY_GROUP, ("v1",), ListenerSet),
     Kind("HTTPRoute", GATEWAY_GROUP, ("v1", "v1beta1"), HTTPRoute),
     Kind("GRPCRoute", GATEWAY_GROUP, ("v1",), GRPCRoute),
+    Kind("TLSRoute", GATEWAY_GROUP, ("v1",), TLSRoute),
+    Kind("TCPRoute", GATEWAY_GROUP, ("v1", "v1alpha2"), TCPRoute),
+    Kind("UDPRoute", GATEWAY_GROUP, ("v1", "v1alpha2"), UDPRoute),
     Kind("ReferenceGrant", GATEWAY_GROUP, ("v1", "v1beta1"), ReferenceGrant),
     Kind("Namespace", "", ("v1",), Namespace, namespaced=False),
     Kind("Service", "", ("v1",), Service),

@@ -9,6 +9,7 @@ from xdsserver.gatewayapi.default_gateways import references, scope
 from xdsserver.gatewayapi.labels import namespace_labels
 from xdsserver.objects.grpcroute import GRPCRoute
 from xdsserver.objects.httproute import HTTPRoute
+from xdsserver.objects.l4route import TLSRoute
 from xdsserver.objects.meta import Name, ObjectKey
 
 if TYPE_CHECKING:
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
     from xdsserver.model.places import ListenerKey
     from xdsserver.model.routing import Hosts
     from xdsserver.objects.core import Namespace
+    from xdsserver.objects.l4route import TCPRoute, UDPRoute
     from xdsserver.pipeline.story import Pipeline
     from xdsserver.tables import Read
 
 
-R = TypeVar("R", HTTPRoute, GRPCRoute)
+R = TypeVar("R", HTTPRoute, GRPCRoute, TLSRoute)
 
 
 def to_labels(_read: Read, key: Name, namespace: Namespace) -> Mapping[str, Mapping[str, str]]:
@@ -34,6 +36,16 @@ def to_route_heads(kind: str) -> Callable[[Read, Name, R], Mapping[ObjectKey, Ro
         owner = ObjectKey(kind, *key)
         spec = route.spec
         return {owner: RouteHead(owner, spec.hostnames, spec.parent_refs, scope(spec.use_default_gateways))}
+
+    return head
+
+
+def to_l4_route_heads(kind: str) -> Callable[[Read, Name, TCPRoute | UDPRoute], Mapping[ObjectKey, RouteHead]]:
+    """Connections of a port have no name."""
+
+    def head(_read: Read, key: Name, route: TCPRoute | UDPRoute) -> Mapping[ObjectKey, RouteHead]:
+        owner = ObjectKey(kind, *key)
+        return {owner: RouteHead(owner, (), route.spec.parent_refs, scope(route.spec.use_default_gateways))}
 
     return head
 

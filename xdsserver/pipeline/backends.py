@@ -16,7 +16,7 @@ from xdsserver.objects.xbackend import XBackend
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from xdsserver.gatewayapi.backends.kinds import Backend, Port
+    from xdsserver.gatewayapi.backends.kinds import Backend, Port, PortPlace
     from xdsserver.gatewayapi.grants import Permission
     from xdsserver.model.routing import Filter
     from xdsserver.objects.httproute import SessionPersistence
@@ -41,9 +41,9 @@ def to_backends(kind: str, narrow: Callable[[B], Backend]) -> Callable[[Read, Na
 
 
 def to_ports(
-    kind: str, ports: Callable[[B], Mapping[int, Port]]
-) -> Callable[[Read, Name, B], Mapping[tuple[ObjectKey, int], Port]]:
-    return lambda _read, key, row: {(ObjectKey(kind, *key), number): port for number, port in ports(row).items()}
+    kind: str, ports: Callable[[B], Mapping[PortPlace, Port]]
+) -> Callable[[Read, Name, B], Mapping[tuple[ObjectKey, PortPlace], Port]]:
+    return lambda _read, key, row: {(ObjectKey(kind, *key), place): port for place, port in ports(row).items()}
 
 
 def to_x_backends(tables: Pipeline, read: Read, key: Name, row: XBackend) -> Mapping[ObjectKey, Backend]:

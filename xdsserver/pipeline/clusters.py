@@ -60,11 +60,12 @@ def to_clusters(tables: Pipeline, read: Read, key: FleetCluster, _count: int) ->
     cluster_ = key[1]
     target = ObjectKey(*cluster_[:3])
     backend = read(tables.backends, target)
-    port = read(tables.ports, (target, cluster_.port)) or NO_PORT
+    transport = "UDP" if cluster_.protocol == "udp" else "TCP"
+    port = read(tables.ports, (target, (cluster_.port, transport))) or NO_PORT
     tls = backend.tls if backend is not None else None
     if backend is not None and backend.hostname:
         return {key: Cluster(cluster_, FromDns(backend.hostname, port.target or cluster_.port), tls)}
-    return {key: Cluster(cluster_, FromSlices(EndpointsKey(*cluster_[:4], transport="TCP")), tls)}
+    return {key: Cluster(cluster_, FromSlices(EndpointsKey(*cluster_[:4], transport)), tls)}
 
 
 def to_endpoint_uses(
@@ -83,7 +84,7 @@ def to_endpoint_resources(
     fleet, wanted = key
     target = ObjectKey(*wanted[:3])
     backend = read(tables.backends, target)
-    port = read(tables.ports, (target, wanted.port))
+    port = read(tables.ports, (target, (wanted.port, wanted.transport)))
     members = tuple(ObjectKey("Service", *one) for one in backend.members) if backend is not None else ()
     owned = (one for owner in members or (target,) for one in read(tables.slices_of, owner) or ())
     slices = (read(tables.endpoint_slices, one) for one in owned)

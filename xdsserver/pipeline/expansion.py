@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from xdsserver.gatewayapi import hostnames
 from xdsserver.gatewayapi.expansion import NOTHING, Demand, closest_cover, is_wildcard, refusals
+from xdsserver.gatewayapi.streams import L4_KINDS
 from xdsserver.pipeline.rows import (
     HTTP_PROTOCOLS,
     NOBODY,
@@ -80,5 +81,8 @@ def to_accepted(
     tables: Pipeline, read: Read, key: tuple[ListenerKey, ObjectKey], hosts: tuple[Hosts, ...]
 ) -> Mapping[tuple[ListenerKey, ObjectKey], bool]:
     listener, route = key
+    if route.kind in L4_KINDS:
+        # What they come to does not hang on how many there are.
+        return {key: True}
     good = read(tables.demands, (listener, hosts[0].effective, route)) or read(tables.rules_of, route) is None
     return {key: True} if good else {}

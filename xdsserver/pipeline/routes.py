@@ -9,6 +9,7 @@ from xdsserver.gatewayapi import hostnames
 from xdsserver.gatewayapi.shadows import Answering, Shadow
 from xdsserver.pipeline.rows import (
     MANY_NAMES,
+    TLS_PROTOCOLS,
     SameMatch,
 )
 from xdsserver.pipeline.rules import rules_of
@@ -56,16 +57,20 @@ def to_shadows(_read: Read, match: SameMatch, keys: tuple[RouteKey, ...]) -> Map
     return {key: Shadow(rule, *match, first) for key, rule in rules if rule != first}
 
 
+def owns(tables: Pipeline, read: Read, listener: ListenerKey, bind: Bind, hostname: str) -> bool:
+    """Tell whether a hostname is a listener's: no more specific listener of its bind answers for it."""
+    owners = (read(tables.listeners_at, (bind, one)) for one in hostnames.covering(hostname))
+    return next((keys[0] for keys in owners if keys), None) == listener
+
+
 def to_hosts(tables: Pipeline, read: Read, key: tuple[ListenerKey, str], _count: int) -> Mapping[HostKey, Host]:
     listener, hostname = key
     serving = read(tables.binds, listener)
     if serving is None:
         return {}
-    covering = tuple(hostnames.covering(hostname))
-    owners = (read(tables.listeners_at, (serving.bind, one)) for one in covering)
-    owner = next((keys[0] for keys in owners if keys), None)
-    if owner != listener:
+    if not owns(tables, read, listener, serving.bind, hostname):
         return {}
+    covering = hostnames.covering(hostname)
     own, *others = (read(tables.route_lists, (listener, one)) for one in covering)
     if own is None and hostname != serving.hostname:
         # Asked for by routes that are refused only: a less specific hostname answers the same.
@@ -76,7 +81,7 @@ def to_hosts(tables: Pipeline, read: Read, key: tuple[ListenerKey, str], _count:
 
 
 def to_sni_names(_read: Read, _key: ListenerKey, serving: Serving) -> Mapping[tuple[Bind, str], bool]:
-    return {} if serving.protocol == "HTTP" else {serving.place: True}
+    return {serving.place: True} if serving.protocol in TLS_PROTOCOLS else {}
 
 
 def to_sni_covers(_read: Read, key: tuple[Bind, str], _true: bool) -> Mapping[tuple[Bind, str, str], bool]:  # noqa: FBT001 # a row

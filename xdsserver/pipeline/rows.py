@@ -38,6 +38,9 @@ MANY_NAMES = 64
 HTTP_PROTOCOLS = frozenset({"HTTP", "HTTPS"})
 """Protocols of listeners that have virtual hosts."""
 
+TLS_PROTOCOLS = frozenset({"HTTPS", "TLS"})
+"""Protocols of listeners that are told apart by the name in a TLS handshake."""
+
 NOBODY = ObjectKey("", "", "")
 """Stands for the route where a listener asks for its own hostname."""
 
@@ -60,7 +63,7 @@ class Serving(NamedTuple):
     @property
     def chain(self) -> ChainKey:
         """The filter chain that serves it: one of its own where TLS tells it from others."""
-        return ChainKey(self.bind, "" if self.protocol == "HTTP" else self.hostname)
+        return ChainKey(self.bind, self.hostname if self.protocol in TLS_PROTOCOLS else "")
 
 
 class SameMatch(NamedTuple):

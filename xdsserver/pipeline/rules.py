@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from xdsserver.filters import registry
+from xdsserver.gatewayapi.l4rules import parse_l4
 from xdsserver.gatewayapi.listenerfilters import parse_listener_filters, resolve_listener_filters
 from xdsserver.gatewayapi.rules import resolve_rule
 from xdsserver.objects.grpcroute import GRPCRoute
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from xdsserver.gatewayapi.rules import ParsedRule, ResolvedRule
     from xdsserver.model.places import ChainKey, ListenerKey
     from xdsserver.objects.gateway import Gateway
+    from xdsserver.objects.l4route import L4Route
     from xdsserver.objects.listenerset import ListenerSet
     from xdsserver.objects.meta import Name
     from xdsserver.pipeline.rows import (
@@ -38,6 +40,10 @@ def to_parsed_rules(
         return {(rule.owner, rule.position): rule for rule in parse(route, registry.VOCABULARY)}
 
     return rules
+
+
+def to_l4_rules(kind: str) -> Callable[[Read, Name, L4Route], Mapping[RuleKey, ParsedRule]]:
+    return lambda _read, _key, route: {(rule.owner, rule.position): rule for rule in parse_l4(kind, route)}
 
 
 def to_rules(tables: Pipeline, read: Read, key: RuleKey, rule: ParsedRule) -> Mapping[RuleKey, ResolvedRule]:

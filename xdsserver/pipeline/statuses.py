@@ -14,6 +14,7 @@ from xdsserver.gatewayapi.routes import Findings, route_status
 from xdsserver.model.places import Delivery, DeliveryKey, ListenerKey, PortKey
 from xdsserver.objects.meta import ObjectKey
 from xdsserver.pipeline.expansion import refusals_of
+from xdsserver.pipeline.rows import HTTP_PROTOCOLS
 from xdsserver.pipeline.rules import rules_of
 from xdsserver.translation.layout import route_configuration_name
 from xdsserver.translation.listeners import listener_name
@@ -64,6 +65,8 @@ def delivery_of(tables: Pipeline, read: Read, serving: Serving) -> Delivery | No
     routed = read(tables.deliveries, DeliveryKey(bind.fleet, ROUTE, route_configuration_name(serving.chain)))
     if opened is None:
         return None
+    if serving.protocol not in HTTP_PROTOCOLS:
+        return opened
     if routed is None:
         return Delivery(acknowledged=False, rejected=opened.rejected)
     return Delivery(opened.acknowledged and routed.acknowledged, opened.rejected or routed.rejected)

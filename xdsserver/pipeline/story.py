@@ -14,6 +14,7 @@ from xdsserver.gatewayapi.backends.xbackends import xbackend_ports
 from xdsserver.gatewayapi.expansion import at_most, weighs
 from xdsserver.gatewayapi.grpcrules import parse_grpc
 from xdsserver.gatewayapi.httprules import parse_http
+from xdsserver.gatewayapi.streams import first
 from xdsserver.gatewayapi.termination import CertificateTables
 from xdsserver.objects.clustertrustbundle import ClusterTrustBundle
 from xdsserver.objects.core import ConfigMap, EndpointSlice, Namespace, Service
@@ -21,6 +22,7 @@ from xdsserver.objects.gateway import Gateway
 from xdsserver.objects.gatewayclass import GatewayClass
 from xdsserver.objects.grpcroute import GRPCRoute
 from xdsserver.objects.httproute import HTTPRoute
+from xdsserver.objects.l4route import TCPRoute, TLSRoute, UDPRoute
 from xdsserver.objects.listenerset import ListenerSet
 from xdsserver.objects.meta import ObjectKey
 from xdsserver.objects.referencegrant import ReferenceGrant
@@ -40,6 +42,7 @@ from xdsserver.pipeline import (
     routes,
     rules,
     statuses,
+    streams,
 )
 from xdsserver.tables import Change, Graph
 from xdsserver.translation.layout import route_configuration
@@ -90,6 +93,9 @@ class Pipeline:
         self.listener_sets = graph.source("listener_sets", ListenerSet)
         self.http_routes = graph.source("http_routes", HTTPRoute)
         self.grpc_routes = graph.source("grpc_routes", GRPCRoute)
+        self.tls_routes = graph.source("tls_routes", TLSRoute)
+        self.tcp_routes = graph.source("tcp_routes", TCPRoute)
+        self.udp_routes = graph.source("udp_routes", UDPRoute)
         self.reference_grants = graph.source("reference_grants", ReferenceGrant)
         self.namespaces = graph.source("namespaces", Namespace)
         self.services = graph.source("services", Service)
@@ -176,6 +182,9 @@ class Pipeline:
             "route_heads",
             graph.derive("http_route_heads", self.http_routes, attachment.to_route_heads("HTTPRoute")),
             graph.derive("grpc_route_heads", self.grpc_routes, attachment.to_route_heads("GRPCRoute")),
+            graph.derive("tls_route_heads", self.tls_routes, attachment.to_route_heads("TLSRoute")),
+            graph.derive("tcp_route_heads", self.tcp_routes, attachment.to_l4_route_heads("TCPRoute")),
+            graph.derive("udp_route_heads", self.udp_routes, attachment.to_l4_route_heads("UDPRoute")),
         )
         self.parents = graph.derive("parents", self.route_heads, on(attachment.to_parents))
         self.asking = graph.derive("asking", self.parents, attachment.to_asking)
@@ -221,6 +230,9 @@ class Pipeline:
             "parsed_rules",
             graph.derive("http_rules", self.http_routes, rules.to_parsed_rules(parse_http)),
             graph.derive("grpc_rules", self.grpc_routes, rules.to_parsed_rules(parse_grpc)),
+            graph.derive("tls_rules", self.tls_routes, rules.to_l4_rules("TLSRoute")),
+            graph.derive("tcp_rules", self.tcp_routes, rules.to_l4_rules("TCPRoute")),
+            graph.derive("udp_rules", self.udp_routes, rules.to_l4_rules("UDPRoute")),
         )
         self.rules = graph.derive("rules", self.parsed_rules, on(rules.to_rules))
         self.rules_of = graph.index("rules_of", self.rules, lambda key, _rule: key[0])
@@ -302,6 +314,25 @@ class Pipeline:
             graph.derive("misdirected_hosts", self.binds, on(routes.to_misdirected)),
         )
 
+        # Whole connections: by listener and name the route that gets them, of those that ask for them.
+        self.streams = graph.derive("streams", self.attached, on(streams.to_streams))
+        self.first_streams = graph.group(
+            "first_streams",
+            self.streams,
+            lambda key, _stream: key[:2],
+            order=lambda _key, stream: stream.order,
+            fold=first,
+        )
+        self.stream_names = graph.count(
+            "stream_names",
+            graph.union(
+                "stream_name_uses",
+                graph.derive("own_names", self.binds, streams.to_own_names),
+                graph.derive("asked_names", self.first_streams, streams.to_asked_names),
+            ),
+            lambda key, _true: key[:2],
+        )
+
         # Clusters exist in a fleet while a route of that fleet uses them; endpoints while a cluster reads them.
         self.cluster_uses = graph.union(
             "cluster_uses",
@@ -331,6 +362,7 @@ class Pipeline:
             "chains",
             graph.derive("plain_chains", self.plain_chain_counts, on(chains.to_plain_chains)),
             graph.derive("https_chains", self.binds, on(chains.to_https_chains)),
+            graph.derive("stream_chains", self.stream_names, on(streams.to_stream_chains)),
         )
 
         # What Envoy gets: bytes by fleet, type and name.
@@ -375,6 +407,15 @@ class Pipeline:
         self.grpc_route_statuses = graph.derive(
             "grpc_route_statuses", self.grpc_routes, statuses.to_route_statuses(self, "GRPCRoute")
         )
+        self.tls_route_statuses = graph.derive(
+            "tls_route_statuses", self.tls_routes, statuses.to_route_statuses(self, "TLSRoute")
+        )
+        self.tcp_route_statuses = graph.derive(
+            "tcp_route_statuses", self.tcp_routes, statuses.to_route_statuses(self, "TCPRoute")
+        )
+        self.udp_route_statuses = graph.derive(
+            "udp_route_statuses", self.udp_routes, statuses.to_route_statuses(self, "UDPRoute")
+        )
         self.uses_of_x_backends = graph.derive("uses_of_x_backends", self.parsed_rules, rules.to_uses_of_x_backends)
         self.users_of_x_backends = graph.index(
             "users_of_x_backends", self.uses_of_x_backends, lambda key, _true: key[0]
@@ -389,6 +430,9 @@ class Pipeline:
             self.listener_set_statuses,
             self.http_route_statuses,
             self.grpc_route_statuses,
+            self.tls_route_statuses,
+            self.tcp_route_statuses,
+            self.udp_route_statuses,
             self.x_backend_statuses,
         )
 
@@ -398,6 +442,9 @@ class Pipeline:
             "ListenerSet": self.listener_sets,
             "HTTPRoute": self.http_routes,
             "GRPCRoute": self.grpc_routes,
+            "TLSRoute": self.tls_routes,
+            "TCPRoute": self.tcp_routes,
+            "UDPRoute": self.udp_routes,
             "ReferenceGrant": self.reference_grants,
             "Namespace": self.namespaces,
             "Service": self.services,

@@ -11,12 +11,15 @@ from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 from xdsserver.gatewayapi.hostnames import ANY
 from xdsserver.translation.connection_manager import connection_manager
 from xdsserver.translation.downstream_tls import transport_socket
-from xdsserver.translation.edge import HANDSHAKE_TIMEOUT, with_defaults
+from xdsserver.translation.edge import HANDSHAKE_TIMEOUT, STREAM_IDLE, with_defaults
 from xdsserver.translation.layout import route_configuration_name
 from xdsserver.xds.protobuf import length_prefix
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from xdsserver.model.places import ChainKey
+    from xdsserver.model.routing import Share
     from xdsserver.model.tls import Termination
 
 _FILTER_CHAINS = 3
@@ -51,6 +54,23 @@ def http_chain(key: ChainKey, listener_filters: int, termination: Termination | 
     return _wire(out)
 
 
+def stream_chain(key: ChainKey, shares: Iterable[Share], termination: Termination | None) -> Chain:
+    """Pass connections on as they are, or what is inside of their TLS where that ends here; by weight."""
+    out = _chain(key)
+    proxy = with_defaults(TcpProxy(stat_prefix=f"{'tls' if key.hostname else 'tcp'}_{key.bind.port}"), (STREAM_IDLE,))
+    weighted = [(str(share.cluster) if share.cluster else _NOWHERE, share.weight) for share in shares]
+    if len(weighted) == 1:
+        proxy.cluster = weighted[0][0]
+    else:
+        for name, weight in weighted:
+            proxy.weighted_clusters.clusters.add(name=name, weight=weight)
+    out.filters.add(name="envoy.filters.network.tcp_proxy").typed_config.Pack(proxy, deterministic=True)
+    if termination is not None:
+        out.transport_socket.CopyFrom(transport_socket(termination, ()))
+        with_defaults(out, (HANDSHAKE_TIMEOUT,))
+    return _wire(out, frozenset(name for name, _ in weighted if name != _NOWHERE))
+
+
 def closing_chain(key: ChainKey) -> Chain:
     """Reset connections: what asks for a listener that cannot be served must not get to a less specific one."""
     out = _chain(key)
@@ -66,6 +86,6 @@ def _chain(key: ChainKey) -> FilterChain:
     return out
 
 
-def _wire(out: FilterChain) -> Chain:
+def _wire(out: FilterChain, clusters: frozenset[str] = frozenset()) -> Chain:
     body = out.SerializeToString(deterministic=True)
-    return Chain(length_prefix(_FILTER_CHAINS, len(body)) + body)
+    return Chain(length_prefix(_FILTER_CHAINS, len(body)) + body, clusters)

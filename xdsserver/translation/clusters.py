@@ -18,7 +18,7 @@ from xdsserver.xds.resource import Resource
 
 if TYPE_CHECKING:
     from xdsserver.model.backends import Cluster, Endpoints
-    from xdsserver.model.routing import HttpVersion
+    from xdsserver.model.routing import BackendProtocol
 
 _RETRIES_AT_ONCE = 1024
 """How many requests to a cluster may be waiting for another try or be in one: as many as it may have requests at all.
@@ -65,10 +65,10 @@ def cluster(cluster_: Cluster) -> Resource:
     return Resource.of(out, name, endpoints=endpoints)
 
 
-def _speak(out: EnvoyCluster, protocol: HttpVersion) -> None:
+def _speak(out: EnvoyCluster, protocol: BackendProtocol) -> None:
     options = HttpProtocolOptions()
     match protocol:
-        case "http1":
+        case "http1" | "tcp" | "udp":
             return
         case "http2":
             options.explicit_http_config.http2_protocol_options.SetInParent()

@@ -163,6 +163,14 @@ DOWNSTREAM_TLS: tuple[Default, ...] = (
 )
 """Fields of DownstreamTlsContext."""
 
+STREAM_IDLE = Default(
+    field="idle_timeout",
+    value="3600s",
+    means="a connection that is passed on whole, and on which nothing moves for 1 h, is closed",
+    why="clients that vanish say nothing; send keepalives on connections that are silent for longer",
+)
+"""A field of TcpProxy."""
+
 HANDSHAKE_TIMEOUT = Default(
     field="transport_socket_connect_timeout",
     value="10s",

@@ -15,14 +15,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from xdsserver.model.backends import SubjectName, UpstreamTls
-    from xdsserver.model.routing import HttpVersion
+    from xdsserver.model.routing import BackendProtocol
 
-_ALPN: Mapping[HttpVersion, tuple[str, ...]] = {"http1": ("http/1.1",), "http2": ("h2",), "auto": ("h2", "http/1.1")}
+_ALPN: Mapping[BackendProtocol, tuple[str, ...]] = {
+    "http1": ("http/1.1",),
+    "http2": ("h2",),
+    "auto": ("h2", "http/1.1"),
+    "tcp": (),
+    "udp": (),
+}
 
 _TYPES = {"DNS": SubjectAltNameMatcher.DNS, "URI": SubjectAltNameMatcher.URI}
 
 
-def transport_socket(tls: UpstreamTls, protocol: HttpVersion) -> TransportSocket:
+def transport_socket(tls: UpstreamTls, protocol: BackendProtocol) -> TransportSocket:
     """Speak TLS to a backend and verify its certificate: who signed it, and whose it is."""
     context = UpstreamTlsContext(sni=tls.sni)
     context.common_tls_context.alpn_protocols.extend(_ALPN[protocol])

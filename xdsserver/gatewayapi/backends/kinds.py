@@ -87,10 +87,13 @@ class PortSpec(Protocol):
         """What is spoken on it."""
 
 
-def numbered(ports: Iterable[PortSpec]) -> dict[int, Port]:
-    """Give ports by number; of a number given for TCP and UDP, TCP counts."""
-    last = sorted(ports, key=lambda port: port.protocol != "TCP", reverse=True)
-    return {port.port: _port(port) for port in last}
+PortPlace = tuple[int, str]
+"""A port by its number and its transport."""
+
+
+def numbered(ports: Iterable[PortSpec]) -> dict[PortPlace, Port]:
+    """Give ports by number and transport."""
+    return {(port.port, port.protocol): _port(port) for port in ports}
 
 
 def _port(spec: PortSpec) -> Port:
@@ -101,8 +104,6 @@ def _port(spec: PortSpec) -> Port:
 def _refusal(spec: PortSpec) -> str:
     """Say why a port cannot carry HTTP; an appProtocol that is not of Kubernetes means nothing here."""
     protocol = spec.app_protocol or ""
-    if spec.protocol != "TCP":
-        return f"protocol {spec.protocol} cannot carry HTTP; use TCP"
     if protocol == WSS:
         return f"appProtocol {WSS} needs TLS, and nothing says how the backend is verified; use {WS}, or an XBackend"
     if protocol.startswith("kubernetes.io/") and protocol not in (H2C, WS):

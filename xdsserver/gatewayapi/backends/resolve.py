@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from xdsserver.gatewayapi.backends.kinds import Port
 from xdsserver.gatewayapi.backends.registry import KINDS
 from xdsserver.gatewayapi.conditions import RESOLVED_REFS, Problem
 from xdsserver.gatewayapi.grants import permitted
@@ -12,11 +13,19 @@ from xdsserver.model.routing import ClusterKey
 from xdsserver.objects.meta import ObjectKey
 
 if TYPE_CHECKING:
-    from xdsserver.gatewayapi.backends.kinds import Backend, Kind, Port
+    from collections.abc import Mapping
+
+    from xdsserver.gatewayapi.backends.kinds import Backend, Kind, PortPlace
     from xdsserver.gatewayapi.grants import Permission, Referrer
-    from xdsserver.model.routing import BackendUse, Filter
+    from xdsserver.model.routing import BackendProtocol, BackendUse, Filter, HttpVersion
     from xdsserver.objects.meta import BackendObjectReference
     from xdsserver.tables import Read, Table
+
+
+_PASSED_ON: Mapping[str, BackendProtocol] = {"TLSRoute": "tcp", "TCPRoute": "tcp", "UDPRoute": "udp"}
+"""Kinds of routes for which it is nobody's business what is spoken to a backend."""
+
+_TRANSPORTS = ("TCP", "UDP", "SCTP")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +34,7 @@ class BackendTables:
 
     grants: Table[Permission, int]
     backends: Table[ObjectKey, Backend]
-    ports: Table[tuple[ObjectKey, int], Port]
+    ports: Table[tuple[ObjectKey, PortPlace], Port]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +72,33 @@ def resolve(read: Read, tables: BackendTables, referrer: Referrer, use: BackendU
     number = _number(kind, reference)
     if isinstance(number, str):
         return problem("BackendNotFound", f"{target}: {number}")
-    port = read(tables.ports, (target, number))
+    passed_on = _PASSED_ON.get(referrer.kind)
+    transport = "UDP" if passed_on == "udp" else "TCP"
+    port = read(tables.ports, (target, (number, transport)))
     if port is None and not backend.hostname:
-        return problem("BackendNotFound", f"{target} has no port {number}")
-    if port is not None and port.refusal:
-        return problem("UnsupportedProtocol", f"{target} port {number}: {port.refusal}")
-    http2 = use.http2 or referrer.kind == "GRPCRoute"
-    spoken = port.spoken if port is not None else None
-    if http2 and spoken == "http1":
-        return problem("UnsupportedProtocol", f"{target} port {number} speaks HTTP/1.1, and gRPC needs HTTP/2")
-    protocol = "http2" if http2 else spoken or "http1"
+        others = [one for one in _TRANSPORTS if read(tables.ports, (target, (number, one))) is not None]
+        if not others:
+            return problem("BackendNotFound", f"{target} has no port {number}")
+        words = f"{target} port {number} is of protocol {others[0]}, and {referrer.kind}s need {transport}"
+        return problem("UnsupportedProtocol", words)
+    protocol = passed_on or _http_version(port or Port(), http2=use.http2 or referrer.kind == "GRPCRoute")
+    if isinstance(protocol, _Refused):
+        return problem("UnsupportedProtocol", f"{target} port {number}{protocol.words}")
     return Found(ClusterKey(*target, number, protocol), backend.host, backend.filters)
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    words: str
+
+
+def _http_version(port: Port, *, http2: bool) -> HttpVersion | _Refused:
+    """Give what is spoken on a port, where somebody may need HTTP/2."""
+    if port.refusal:
+        return _Refused(f": {port.refusal}")
+    if http2 and port.spoken == "http1":
+        return _Refused(" speaks HTTP/1.1, and gRPC needs HTTP/2")
+    return "http2" if http2 else port.spoken or "http1"
 
 
 def _forbidden(read: Read, tables: BackendTables, referrer: Referrer, kind: Kind, target: ObjectKey) -> str | None:

@@ -8,7 +8,7 @@ from xdsserver.gatewayapi.backends.kinds import Backend, Kind, numbered
 from xdsserver.objects.serviceimport import MULTICLUSTER_GROUP, SERVICE_NAME_LABEL
 
 if TYPE_CHECKING:
-    from xdsserver.gatewayapi.backends.kinds import Port
+    from xdsserver.gatewayapi.backends.kinds import Port, PortPlace
     from xdsserver.objects.serviceimport import ServiceImport
 
 SERVICE_IMPORT = Kind(MULTICLUSTER_GROUP, "ServiceImport", label=SERVICE_NAME_LABEL)
@@ -19,6 +19,6 @@ def service_import(_row: ServiceImport) -> Backend:
     return Backend()
 
 
-def service_import_ports(row: ServiceImport) -> dict[int, Port]:
-    """Give the ports of a ServiceImport by number."""
+def service_import_ports(row: ServiceImport) -> dict[PortPlace, Port]:
+    """Give the ports of a ServiceImport by number and transport."""
     return numbered(row.spec.ports)

@@ -8,7 +8,7 @@ from xdsserver.gatewayapi.backends.kinds import Backend, Kind, numbered
 from xdsserver.objects.core import SERVICE_NAME_LABEL
 
 if TYPE_CHECKING:
-    from xdsserver.gatewayapi.backends.kinds import Port
+    from xdsserver.gatewayapi.backends.kinds import Port, PortPlace
     from xdsserver.objects.core import Service
 
 SERVICE = Kind("", "Service", label=SERVICE_NAME_LABEL)
@@ -19,6 +19,6 @@ def service(row: Service) -> Backend:
     return Backend(hostname=row.spec.external_name if row.spec.type == "ExternalName" else "")
 
 
-def service_ports(row: Service) -> dict[int, Port]:
-    """Give the ports of a Service by number."""
+def service_ports(row: Service) -> dict[PortPlace, Port]:
+    """Give the ports of a Service by number and transport."""
     return numbered(row.spec.ports)

@@ -14,6 +14,7 @@ from xdsserver.objects.xbackend import XGATEWAY_GROUP
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from xdsserver.gatewayapi.backends.kinds import PortPlace
     from xdsserver.model.certificates import TrustBundle
     from xdsserver.model.routing import Filter, HttpVersion
     from xdsserver.objects.httproute import SessionPersistence
@@ -59,13 +60,13 @@ def xbackend(row: XBackend, around: Surroundings) -> Backend:
     return found
 
 
-def xbackend_ports(row: XBackend) -> dict[int, Port]:
+def xbackend_ports(row: XBackend) -> dict[PortPlace, Port]:
     """Give its one port, which references do not name."""
     spec = row.spec
     spoken = _SPOKEN.get(spec.protocol or "")
     if spec.protocol == "HTTP" and _secure(spec):
         spoken = "auto"
-    return {0: Port(target=spec.port.number, spoken=spoken)}
+    return {(0, "TCP"): Port(target=spec.port.number, spoken=spoken)}
 
 
 def _backend(spec: XBackendSpec, around: Surroundings) -> Backend | Problem:

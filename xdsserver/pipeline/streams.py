@@ -1,0 +1,62 @@
+"""Whole connections, by the names of TLS handshakes or by ports, and the filter chains that pass them on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xdsserver.gatewayapi.streams import L4_KINDS, stream
+from xdsserver.model.places import ChainKey
+from xdsserver.pipeline.routes import owns
+from xdsserver.pipeline.rules import rules_of
+from xdsserver.translation.chains import closing_chain, stream_chain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from xdsserver.gatewayapi.streams import Stream
+    from xdsserver.model.places import ListenerKey
+    from xdsserver.model.routing import Hosts
+    from xdsserver.objects.meta import ObjectKey
+    from xdsserver.pipeline.rows import Serving
+    from xdsserver.pipeline.story import Pipeline
+    from xdsserver.tables import Read
+    from xdsserver.translation.chains import Chain
+
+
+def to_streams(
+    tables: Pipeline, read: Read, key: tuple[ListenerKey, ObjectKey], hosts: tuple[Hosts, ...]
+) -> Mapping[tuple[ListenerKey, str, ObjectKey], Stream]:
+    listener, route = key
+    if route.kind not in L4_KINDS:
+        return {}
+    rules = rules_of(tables, read, route)
+    found = ((host.effective, stream(route, host, rules)) for host in hosts)
+    return {(listener, hostname, route): one for hostname, one in found if one is not None}
+
+
+def to_own_names(_read: Read, key: ListenerKey, serving: Serving) -> Mapping[tuple[ListenerKey, str, None], bool]:
+    """A listener answers for its own name also where it has no route for it: by closing."""
+    return {(key, serving.hostname, None): True} if serving.protocol in ("TLS", "TCP") else {}
+
+
+def to_asked_names(
+    _read: Read, key: tuple[ListenerKey, str], found: Stream
+) -> Mapping[tuple[ListenerKey, str, ObjectKey], bool]:
+    return {(*key, found.owner): True}
+
+
+def to_stream_chains(
+    tables: Pipeline, read: Read, key: tuple[ListenerKey, str], _count: int
+) -> Mapping[ChainKey, Chain]:
+    listener, hostname = key
+    serving = read(tables.binds, listener)
+    if serving is None or serving.protocol not in ("TLS", "TCP"):
+        return {}
+    if not owns(tables, read, listener, serving.bind, hostname):
+        return {}
+    chain = ChainKey(serving.bind, hostname if serving.protocol == "TLS" else "")
+    found = read(tables.first_streams, key)
+    tls = read(tables.terminations, listener)
+    if found is None or not any(share.cluster for share in found.shares) or (tls is not None and not tls.termination):
+        return {chain: closing_chain(chain)}
+    return {chain: stream_chain(chain, found.shares, tls.termination if tls is not None else None)}
