@@ -6,14 +6,19 @@ A response to one stream is a few bytes of its own (nonce, type) around fragment
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Self
 
 from xdsserver.xds.protobuf import length_prefix, text_field
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from google.protobuf.message import Message
+
+    from xdsserver.xds.fragments import Assembly
 
 _PREFIX: Final = "type.googleapis.com/"
 
@@ -58,6 +63,8 @@ class Resource:
     """Names of the clusters that this Listener or RouteConfiguration names; sets that its parts can share."""
     endpoints: str | None = field(default=None, compare=False, repr=False)
     """For a Cluster: the name of the ClusterLoadAssignment that it reads over EDS, which other clusters may share."""
+    parts: Callable[[], Assembly] | None = field(default=None, compare=False, repr=False)
+    """What it is joined from, taken apart only when an Envoy rejects it; None where it belongs together."""
     _delta_head: bytes = field(default=b"", init=False, compare=False, repr=False)
     _any_head: bytes = field(default=b"", init=False, compare=False, repr=False)
 
@@ -87,6 +94,18 @@ class Resource:
         body = message.SerializeToString(deterministic=True)
         type_url = _PREFIX + message.DESCRIPTOR.full_name
         return cls.of_bytes(type_url, name, body, clusters=clusters, endpoints=endpoints)
+
+    def joined_from(self, parts: Callable[[], Assembly]) -> Self:
+        """Give the same resource with the way to take it apart, which is gone at most once."""
+        return replace(self, parts=cache(parts))
+
+    def without_bytes(self) -> Self:
+        """Give what is worth keeping of a version that will hardly be sent again: parts are shared, a body is not."""
+        return self if self.parts is None else replace(self, body=b"")
+
+    def with_bytes(self) -> Resource:
+        """Join again what `without_bytes` left."""
+        return self if self.parts is None else self.parts().resource(self.type_url, self.name)
 
     @property
     def any_head(self) -> bytes:

@@ -1,0 +1,136 @@
+"""What a resource is joined from: pieces that each belong to one owner, so that one bad piece can be left out.
+
+A route table holds the routes of everybody on a port. When an Envoy rejects it, only the pieces of whoever wrote the
+bad one are to stay as they were: `hold_back` joins the table that is wanted with those pieces from the last good one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from xdsserver.xds.protobuf import length_prefix
+from xdsserver.xds.resource import Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+Owner: TypeAlias = tuple[str, ...]
+"""Whoever wrote a piece, by a name that means something outside of here; empty for nobody in particular."""
+
+NOBODY: Owner = ()
+
+_NONE: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """Bytes of one owner within a section, as they stand there; `order` says where among those of others."""
+
+    owner: Owner
+    order: tuple[Any, ...]
+    wire: bytes
+    clusters: frozenset[str] = _NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A repeated message of a resource (a virtual host) around the fragments in it.
+
+    `owner` wrote what is around them. `closed` is what stands for the section where that was rejected and never served
+    before: it must answer for the same requests, with an error, so that nothing else answers for them.
+    """
+
+    key: str
+    owner: Owner
+    field_number: int
+    head: bytes
+    fragments: tuple[Fragment, ...] = ()
+    tail: bytes = b""
+    clusters: frozenset[str] = _NONE
+    closed: bytes = b""
+
+    def wire(self) -> bytes:
+        """Join the section."""
+        body = b"".join((self.head, *(one.wire for one in self.fragments), self.tail))
+        return length_prefix(self.field_number, len(body)) + body
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A whole resource in its pieces: sections between fields that belong to nobody."""
+
+    head: bytes
+    sections: tuple[Section, ...]
+    tail: bytes = b""
+
+    @cached_property
+    def contents(self) -> Mapping[Owner, Collection[tuple[str, bytes]]]:
+        """All that each owner wrote, with where: owners whose contents are equal changed nothing."""
+        found: dict[Owner, list[tuple[str, bytes]]] = {}
+        for section in self.sections:
+            if section.owner:
+                found.setdefault(section.owner, []).append((section.key, section.head + section.tail))
+            for one in section.fragments:
+                found.setdefault(one.owner, []).append((section.key, one.wire))
+        return found
+
+    @cached_property
+    def by_key(self) -> Mapping[str, Section]:
+        """The sections by their key."""
+        return {section.key: section for section in self.sections}
+
+    def resource(self, type_url: str, name: str) -> Resource:
+        """Join the resource."""
+        body = b"".join((self.head, *(section.wire() for section in self.sections), self.tail))
+        clusters = dict.fromkeys(one for section in self.sections for one in _clusters(section))
+        return Resource.of_bytes(type_url, name, body, clusters=tuple(clusters)).joined_from(lambda: self)
+
+
+def differing(wanted: Assembly, good: Assembly | None) -> tuple[Owner, ...]:
+    """Name the owners who wrote something that is not in the good one, in the order of the resource."""
+    before = good.contents if good is not None else {}
+    return tuple(owner for owner, content in wanted.contents.items() if before.get(owner) != content)
+
+
+def hold_back(wanted: Assembly, held: Collection[Owner], good: Assembly | None) -> Assembly:
+    """Join what is wanted, but with the pieces of these owners as they are in the good one, or without them."""
+    if not held:
+        return wanted
+    before = good.by_key if good is not None else {}
+    sections = [_held_section(one, before.get(one.key), held) for one in wanted.sections]
+    gone = (one for key, one in before.items() if key not in wanted.by_key)
+    return replace(wanted, sections=(*(one for one in sections if one is not None), *_brought_back(wanted, gone, held)))
+
+
+def _held_section(wanted: Section, good: Section | None, held: Collection[Owner]) -> Section | None:
+    out = wanted
+    if wanted.owner in held:
+        if good is None:
+            return replace(wanted, head=wanted.closed, fragments=(), tail=b"") if wanted.closed else None
+        out = replace(out, head=good.head, tail=good.tail, clusters=good.clusters)
+    back = [one for one in good.fragments if one.owner in held] if good is not None else []
+    stay = [one for one in wanted.fragments if one.owner not in held]
+    if not back and len(stay) == len(wanted.fragments):
+        return out
+    return replace(out, fragments=tuple(sorted((*stay, *back), key=lambda one: one.order) if back else stay))
+
+
+def _brought_back(wanted: Assembly, gone: Iterator[Section], held: Collection[Owner]) -> Iterator[Section]:
+    """Give the sections that are wanted no more but by what is held back, with what else is still wanted of them."""
+    alive: set[bytes] | None = None
+    for section in gone:
+        if section.owner in held or any(one.owner in held for one in section.fragments):
+            if alive is None:
+                alive = {one.wire for kept in wanted.sections for one in kept.fragments}
+            kept = tuple(one for one in section.fragments if one.owner in held or one.wire in alive)
+            yield replace(section, fragments=kept)
+
+
+def _clusters(section: Section) -> Iterator[frozenset[str]]:
+    if section.clusters:
+        yield section.clusters
+    for one in section.fragments:
+        if one.clusters:
+            yield one.clusters
