@@ -119,11 +119,14 @@ async def test_x2_a_rejected_route_table_leaves_traffic_on_the_last_good_one(tmp
             record = server.ledger.newest("envoy-1")
             assert record is not None
             assert record.types[ROUTE].acked == {"table": good.version}
-            assert "missing ): (unclosed" in record.types[ROUTE].rejected["table"][1]
+            ((blame, said),) = server.server.quarantine.rejections().items()
+            assert (blame.type_url, blame.name) == (ROUTE, "table")
+            assert "missing ): (unclosed" in said.words
+            assert said.nodes == ("envoy-1",)
             mended = config.routes("table", ["blue"], regex="/closed")
             server.server.publish(config.changes(mended))
             await server.acked(mended)
-            assert record.types[ROUTE].rejected == {}
+            assert server.server.quarantine.rejections() == {}
 
 
 async def test_x9_reconnect_sends_only_differences(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def table(name: str, to: Mapping[str, str] | None = None, /, **owners: str) -> R
     """Make a route table with one host, in which each owner has a piece; `to` names clusters of owners."""
     to = to or {}
     fragments = tuple(
-        Fragment((owner,), (owner,), piece(owner, content), frozenset({to[owner]} if owner in to else ()))
+        Fragment((owner,), "host", (owner,), piece(owner, content), frozenset({to[owner]} if owner in to else ()))
         for owner, content in sorted(owners.items())
     )
     assembly = Assembly(f"{name}:".encode(), (Section("host", ("gateway",), 2, b"head", fragments),))
@@ -73,6 +73,7 @@ class Envoy:
     running: dict[tuple[str, str], Resource] = field(default_factory=dict)
     history: list[dict[str, str]] = field(default_factory=list)
     sends: Counter[tuple[str, str]] = field(default_factory=Counter)
+    rejections: Counter[tuple[str, str]] = field(default_factory=Counter)
     inbox: list[Response] = field(default_factory=list)
     subscribed: dict[str, tuple[str, ...]] = field(default_factory=dict)
     mute: bool = False
@@ -87,6 +88,7 @@ class Envoy:
         words = [said for resource in response.resources if (said := self.judge(resource))]
         for resource in response.resources:
             self.sends[resource.name, resource.version] += 1
+            self.rejections[resource.name, resource.version] += bool(self.judge(resource))
             if not words or not (self.strict or self.judge(resource)):
                 self.running[resource.type_url, resource.name] = resource
         for name in response.removed:

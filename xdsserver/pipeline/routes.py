@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from xdsserver.filters.slices import ListenerFacts
 from xdsserver.gatewayapi import hostnames
 from xdsserver.gatewayapi.shadows import Answering, Shadow
+from xdsserver.objects.meta import ObjectKey
 from xdsserver.pipeline.rows import (
     MANY_NAMES,
     TLS_PROTOCOLS,
     SameMatch,
 )
 from xdsserver.pipeline.rules import rules_of
-from xdsserver.translation.layout import HostKey, host, misdirected
+from xdsserver.translation.layout import HostKey, HostOwner, host, misdirected
 from xdsserver.translation.routes import envoy_routes
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from xdsserver.model.places import Bind, ListenerKey
     from xdsserver.model.routing import Hosts
-    from xdsserver.objects.meta import ObjectKey
     from xdsserver.pipeline.rows import Serving
     from xdsserver.pipeline.story import Pipeline
     from xdsserver.tables import Read
@@ -77,7 +77,9 @@ def to_hosts(tables: Pipeline, read: Read, key: tuple[ListenerKey, str], _count:
         return {}
     found = (one for one in (own, *others) if one is not None)
     filters = read(tables.listener_filters, listener)
-    return {HostKey(serving.chain, hostname): host(hostname, found, filters.pre_routing if filters else None)}
+    pre_routing = filters.pre_routing if filters else None
+    gateway = HostOwner(ObjectKey(*listener[:3]), itself=hostname == serving.hostname)
+    return {HostKey(serving.chain, hostname): host(hostname, gateway, found, pre_routing)}
 
 
 def to_sni_names(_read: Read, _key: ListenerKey, serving: Serving) -> Mapping[tuple[Bind, str], bool]:

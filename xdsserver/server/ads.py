@@ -22,6 +22,7 @@ from xdsserver.server.doors import local_door
 from xdsserver.server.stream import Common, Dialect, Ending, Stream
 from xdsserver.xds import wire
 from xdsserver.xds.footing import Footing
+from xdsserver.xds.quarantine import Quarantine
 from xdsserver.xds.session import Session
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from xdsserver.server.stream import Context
     from xdsserver.xds.cache import Cache, ResourceKey
     from xdsserver.xds.ledger import Event, Ledger
+    from xdsserver.xds.quarantine import Changed
     from xdsserver.xds.resource import Resource
     from xdsserver.xds.rules import Rules
 
@@ -86,7 +88,10 @@ class XdsServer:
         # A place is held no longer than a client may take to accept a write.
         self.admission = Admission(options.full_syncs, options.write_timeout_s)
         """Who takes everything now, and who waits for it."""
-        self._common = Common(cache, self.admission, on_event, options.write_timeout_s)
+        self._on_event = on_event
+        self.quarantine = Quarantine(cache)
+        """What Envoys reject, for those who tell people of it."""
+        self._common = Common(cache, self.admission, self._hear, options.write_timeout_s)
         self._streams: set[Stream] = set()
         # Nonces of an earlier process must not look like ours.
         self._process = secrets.token_hex(4)
@@ -121,11 +126,11 @@ class XdsServer:
             self._health.set_serving()
 
     def publish(self, changes: Mapping[ResourceKey, Resource | None]) -> None:
-        """Make this the configuration from now on (None: removed); returns before it is sent."""
-        changed = self._cache.apply(changes)
-        for stream in self._streams:
-            if (names := changed.get(stream.session.fleet or "")) is not None:
-                stream.notify(names)
+        """Make this the configuration from now on (None: removed), but for what Envoys reject of it.
+
+        Returns before it is sent.
+        """
+        self._notify(self.quarantine.apply(changes))
 
     def ready(self) -> None:
         """Answer the streams that were held: every source has listed, so what is missing does not exist."""
@@ -135,6 +140,16 @@ class XdsServer:
         """Answer those that hold nothing, until `ready`: what is published is a saved state."""
         if not self._cache.ready:
             self._stand_on(Footing.SAVED)
+
+    def _hear(self, event: Event) -> None:
+        """Take what an Envoy was sent or said; what it rejects is kept from the others before anybody is told."""
+        self._notify(self.quarantine.hear(event))
+        self._on_event(event)
+
+    def _notify(self, changed: Changed) -> None:
+        for stream in self._streams if changed else ():
+            if (names := changed.get(stream.session.fleet or "")) is not None:
+                stream.notify(names)
 
     def _stand_on(self, footing: Footing) -> None:
         if self._cache.footing is not footing:

@@ -5,7 +5,7 @@ This module alone decides it; everybody else asks for the name or hands in virtu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +13,7 @@ from envoy.config.route.v3.route_components_pb2 import VirtualHost
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 
 from xdsserver.translation.prerouting import everything_else, filter_clusters, run_before_routes
+from xdsserver.xds.fragments import NOBODY, Assembly, Fragment, Section
 from xdsserver.xds.protobuf import length_prefix
 from xdsserver.xds.resource import ROUTE, Resource
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from xdsserver.model.places import ChainKey
     from xdsserver.model.routing import PreRouting
+    from xdsserver.objects.meta import ObjectKey
     from xdsserver.translation.routes import RouteList
 
 _VIRTUAL_HOSTS = 2
@@ -39,10 +41,30 @@ class HostKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A serialised virtual host and the clusters that it names."""
+    """A serialised virtual host, the clusters that it names, and what it was joined from."""
 
     wire: bytes
     clusters: frozenset[str]
+    parts: HostParts = field(compare=False, repr=False)
+
+
+class HostOwner(NamedTuple):
+    """The Gateway whose listener a virtual host stands for, and whether that listener asks for the hostname itself."""
+
+    gateway: ObjectKey
+    itself: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HostParts:
+    """A virtual host in its pieces: `settings` are what its listener asks for, the same in all of its virtual hosts."""
+
+    owner: HostOwner | None
+    head: bytes
+    lists: tuple[RouteList, ...] = ()
+    tail: bytes = b""
+    clusters: frozenset[str] = frozenset()
+    settings: bytes = b""
 
 
 def route_configuration_name(chain: ChainKey) -> str:
@@ -50,27 +72,32 @@ def route_configuration_name(chain: ChainKey) -> str:
     return str(chain)
 
 
-def host(hostname: str, lists: Iterable[RouteList], pre_routing: PreRouting | None) -> Host:
+def host(hostname: str, owner: HostOwner, lists: Iterable[RouteList], pre_routing: PreRouting | None) -> Host:
     """Join a virtual host from the routes of its own hostname and of those that cover it, most specific first.
 
     Envoy chooses one virtual host and never falls through to another, so what less specific hostnames answer must be in
     here too. `pre_routing` is that of the listener, None where it has no filters.
     """
-    head = VirtualHost(name=hostname, domains=[hostname])
-    tail = b""
-    clusters = frozenset[str]()
-    if pre_routing is not None:
-        run_before_routes(head, pre_routing)
-        last = everything_else(pre_routing).SerializeToString(deterministic=True)
-        tail = length_prefix(_ROUTES, len(last)) + last
-        clusters = frozenset(map(str, filter_clusters(pre_routing)))
-        lists = lists if pre_routing.whole else ()
-    lists = tuple(lists)
-    body = b"".join((head.SerializeToString(deterministic=True), *(one.wire for one in lists), tail))
+    head = VirtualHost(name=hostname, domains=[hostname]).SerializeToString(deterministic=True)
+    if pre_routing is None:
+        return _joined(HostParts(owner, head, tuple(lists)))
+    settings = VirtualHost()
+    run_before_routes(settings, pre_routing)
+    before = settings.SerializeToString(deterministic=True)
+    last = everything_else(pre_routing).SerializeToString(deterministic=True)
+    tail = length_prefix(_ROUTES, len(last)) + last
+    clusters = frozenset(map(str, filter_clusters(pre_routing)))
+    lists = tuple(lists) if pre_routing.whole else ()
+    return _joined(HostParts(owner, head + before, lists, tail, clusters, before + tail))
+
+
+def _joined(parts: HostParts) -> Host:
+    lists, clusters = parts.lists, parts.clusters
+    body = b"".join((parts.head, *(one.wire for one in lists), parts.tail))
     # Most hosts have one list, whose set is shared.
     shared = len(lists) == 1 and not clusters
     clusters = lists[0].clusters if shared else clusters.union(*(one.clusters for one in lists))
-    return Host(length_prefix(_VIRTUAL_HOSTS, len(body)) + body, clusters)
+    return Host(length_prefix(_VIRTUAL_HOSTS, len(body)) + body, clusters, parts)
 
 
 def misdirected(hostnames: Iterable[str]) -> Host:
@@ -82,8 +109,7 @@ def misdirected(hostnames: Iterable[str]) -> Host:
     route = out.routes.add(name="misdirected")
     route.match.prefix = ""
     route.direct_response.status = HTTPStatus.MISDIRECTED_REQUEST
-    body = out.SerializeToString(deterministic=True)
-    return Host(length_prefix(_VIRTUAL_HOSTS, len(body)) + body, frozenset())
+    return _joined(HostParts(None, out.SerializeToString(deterministic=True)))
 
 
 def route_configuration(chain: ChainKey, members: Sequence[tuple[HostKey, Host]]) -> Resource:
@@ -92,7 +118,45 @@ def route_configuration(chain: ChainKey, members: Sequence[tuple[HostKey, Host]]
     body = b"".join([head, *[one.wire for _, one in members], _TAIL])
     # Hosts share few sets of clusters.
     clusters = tuple(dict.fromkeys([one.clusters for _, one in members]))
-    return Resource.of_bytes(ROUTE, route_configuration_name(chain), body, clusters=clusters)
+    resource = Resource.of_bytes(ROUTE, route_configuration_name(chain), body, clusters=clusters)
+    return resource.joined_from(lambda: Assembly(head, tuple(_section(*one) for one in members), _TAIL))
+
+
+def _section(key: HostKey, host_: Host) -> Section:
+    """Say whose the pieces of a virtual host are: routes their owners', the rest that of the Gateway."""
+    parts = host_.parts
+    fragments = tuple(
+        Fragment(route.owner, route.hostname, (_rank(route.hostname), found.order, route), found.wire, found.clusters)
+        for one in parts.lists
+        for route, found in one.members
+    )
+    gateway, itself = (parts.owner.gateway, parts.owner.itself) if parts.owner is not None else (NOBODY, True)
+    return Section(
+        key.hostname,
+        gateway,
+        _VIRTUAL_HOSTS,
+        head=parts.head,
+        fragments=fragments,
+        tail=parts.tail,
+        clusters=parts.clusters,
+        settings=parts.settings,
+        bare=itself,
+        closed=_closed(key.hostname) if gateway else b"",
+    )
+
+
+def _rank(hostname: str) -> tuple[int, bool]:
+    """Order hostnames that cover one another: the most specific first."""
+    return -hostname.count("."), hostname.startswith("*")
+
+
+def _closed(hostname: str) -> bytes:
+    """Give a virtual host that answers with an error, so that no other answers in its place."""
+    out = VirtualHost(name=hostname, domains=[hostname])
+    route = out.routes.add(name="rejected")
+    route.match.prefix = ""
+    route.direct_response.status = HTTPStatus.INTERNAL_SERVER_ERROR
+    return out.SerializeToString(deterministic=True)
 
 
 def _tail() -> bytes:

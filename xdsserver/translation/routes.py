@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from envoy.config.route.v3.route_components_pb2 import Route, RouteAction, WeightedCluster
@@ -65,10 +65,15 @@ class EnvoyRoute:
 
 @dataclass(frozen=True, slots=True)
 class RouteList:
-    """The routes of one hostname of one listener in their order, as bytes of VirtualHost.routes."""
+    """The routes of one hostname of one listener in their order, as bytes of VirtualHost.routes.
+
+    `members` are what it was joined from; the names of routes in the bytes say whose they are, so that equal bytes have
+    members of equal owners.
+    """
 
     wire: bytes
     clusters: frozenset[str]
+    members: Sequence[tuple[RouteKey, EnvoyRoute]] = field(default=(), compare=False, repr=False)
 
 
 def envoy_routes(
@@ -110,6 +115,7 @@ def route_list(_group: object, members: Sequence[tuple[RouteKey, EnvoyRoute]]) -
     return RouteList(
         b"".join([route.wire for _, route in members]),
         frozenset[str]().union(*{route.clusters for _, route in members}),
+        members,
     )
 
 

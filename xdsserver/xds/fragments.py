@@ -15,6 +15,7 @@ from xdsserver.xds.resource import Resource
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
 Owner: TypeAlias = tuple[str, ...]
 """Whoever wrote a piece, by a name that means something outside of here; empty for nobody in particular."""
@@ -26,9 +27,13 @@ _NONE: frozenset[str] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """Bytes of one owner within a section, as they stand there; `order` says where among those of others."""
+    """Bytes of one owner within a section, as they stand there; `order` says where among those of others.
+
+    `home` is the key of the section that it was written for; others may hold copies of it.
+    """
 
     owner: Owner
+    home: str
     order: tuple[Any, ...]
     wire: bytes
     clusters: frozenset[str] = _NONE
@@ -38,8 +43,10 @@ class Fragment:
 class Section:
     """A repeated message of a resource (a virtual host) around the fragments in it.
 
-    `owner` wrote what is around them. `closed` is what stands for the section where that was rejected and never served
-    before: it must answer for the same requests, with an error, so that nothing else answers for them.
+    `settings` are what `owner` wrote of it, as far as it is the same in all sections of that owner. One that is `bare`
+    was asked for by its owner; others stand for the fragments that are at home in it. `closed` is what stands for a
+    section whose settings were rejected and never served before: it must answer for the same requests, with an error,
+    so that nothing else answers for them.
     """
 
     key: str
@@ -49,6 +56,8 @@ class Section:
     fragments: tuple[Fragment, ...] = ()
     tail: bytes = b""
     clusters: frozenset[str] = _NONE
+    settings: bytes = b""
+    bare: bool = True
     closed: bytes = b""
 
     def wire(self) -> bytes:
@@ -66,14 +75,14 @@ class Assembly:
     tail: bytes = b""
 
     @cached_property
-    def contents(self) -> Mapping[Owner, Collection[tuple[str, bytes]]]:
-        """All that each owner wrote, with where: owners whose contents are equal changed nothing."""
-        found: dict[Owner, list[tuple[str, bytes]]] = {}
+    def contents(self) -> Mapping[Owner, AbstractSet[tuple[str, bytes]]]:
+        """All that each owner wrote, and for which section: whoever has nothing new here is no suspect."""
+        found: dict[Owner, set[tuple[str, bytes]]] = {}
         for section in self.sections:
-            if section.owner:
-                found.setdefault(section.owner, []).append((section.key, section.head + section.tail))
+            if section.owner and (section.bare or section.settings):
+                found.setdefault(section.owner, set()).add((section.key if section.bare else "", section.settings))
             for one in section.fragments:
-                found.setdefault(one.owner, []).append((section.key, one.wire))
+                found.setdefault(one.owner, set()).add((one.home, one.wire))
         return found
 
     @cached_property
@@ -91,7 +100,7 @@ class Assembly:
 def differing(wanted: Assembly, good: Assembly | None) -> tuple[Owner, ...]:
     """Name the owners who wrote something that is not in the good one, in the order of the resource."""
     before = good.contents if good is not None else {}
-    return tuple(owner for owner, content in wanted.contents.items() if before.get(owner) != content)
+    return tuple(owner for owner, content in wanted.contents.items() if not content <= before.get(owner, _NONE))
 
 
 def hold_back(wanted: Assembly, held: Collection[Owner], good: Assembly | None) -> Assembly:
@@ -114,6 +123,8 @@ def _held_section(wanted: Section, good: Section | None, held: Collection[Owner]
     stay = [one for one in wanted.fragments if one.owner not in held]
     if not back and len(stay) == len(wanted.fragments):
         return out
+    if not (out.bare or any(one.home == wanted.key for one in (*stay, *back))):
+        return None
     return replace(out, fragments=tuple(sorted((*stay, *back), key=lambda one: one.order) if back else stay))
 
 
