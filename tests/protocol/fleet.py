@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from xdsserver.xds.resource import Resource
 
 TYPES = (CLUSTER, ENDPOINTS, LDS, RDS)
+_MOST = 2_000
+"""Answers to one change of a test; more are a loop."""
 
 
 def piece(owner: str, content: str) -> bytes:
@@ -150,9 +152,12 @@ class Fleet:
     def settle(self, seconds: float = 3.0) -> None:
         """Deliver and answer in turn; then let time pass, and again."""
         end = self.now + seconds
+        answers = 0
         while True:
             while (envoy := next((one for one in self.envoys if one.inbox and not one.mute), None)) is not None:
                 self.answer(envoy)
+                answers += 1
+                assert answers < _MOST, "this would never end"
             if self.now >= end:
                 return
             self.now += 0.5

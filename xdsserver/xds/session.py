@@ -174,6 +174,8 @@ class Session:
         if channel.full_state:
             # Whatever list is sent next must not hold what was rejected.
             channel.shown = self._isolation.last_list(type_url)
+            for name in versions:
+                channel.held.put(name, channel.shown.versions.get(name))
         if type_url == CLUSTER and not doubtful:
             # It will not come: nothing waits for it.
             self._warming.forget(frozenset(versions))
