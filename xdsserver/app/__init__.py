@@ -4,7 +4,8 @@ One module per way to run; each brings a source of objects to the control plane 
 here is who is connected with whom, and in which order they start and stop. What they do is elsewhere.
 """
 
+from xdsserver.app.plane import ControlPlane, Hooks
 from xdsserver.app.saved import ServeSaved
-from xdsserver.app.standalone import ControlPlane, Hooks, Standalone
+from xdsserver.app.standalone import Standalone
 
 __all__ = ["ControlPlane", "Hooks", "ServeSaved", "Standalone"]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from xdsserver.app.doors import secure_doors
-from xdsserver.app.standalone import ControlPlane, Hooks
+from xdsserver.app.plane import ControlPlane, Hooks
 from xdsserver.files import Change, Scan
 from xdsserver.files.saved import read_saved
 from xdsserver.files.sealing import read_key

@@ -1,7 +1,8 @@
-"""A folder of YAML and JSON as a source of objects.
+"""Files: a folder of YAML and JSON as a source of objects, and the state that is saved for a later start.
 
 Belongs here: which files of a folder are read and which are refused, documents and their lines, the last good version
-of what is broken now, and the watch that says when to read again. Does not belong here: what a valid object looks like
+of what is broken now, and the watch that says when to read again; how a state is written so that a crash or a full disk
+leaves the old one, what it holds and what of it is sealed. Does not belong here: what a valid object looks like
 (`xdsserver.objects`) and what it means (`xdsserver.gatewayapi`).
 
 Two ways in. `Folder(path).scan()` reads once and needs no event loop (`xdsserver check`, tests); `scans(folder)` yields

@@ -1,0 +1,142 @@
+"""What all ways to run have in common: objects come in; they are served, acknowledged and told of."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from xdsserver.model.places import Delivery, DeliveryKey
+from xdsserver.narrator import Socket, Whereabouts
+from xdsserver.reconciler import FLEET
+from xdsserver.server import XdsServer
+from xdsserver.xds.cache import Cache
+from xdsserver.xds.ledger import Acked, Ledger, Rejected
+from xdsserver.xds.resource import LISTENER, ROUTE
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+
+    from xdsserver.infrastructure.allocation import Written
+    from xdsserver.model.places import ListenerKey
+    from xdsserver.narrator import Narrator
+    from xdsserver.objects.meta import Name, ObjectKey
+    from xdsserver.reconciler import ObjectChange, Outcome, Reconciler
+    from xdsserver.server import XdsOptions
+    from xdsserver.xds.ledger import Event
+
+_GRACE_S = 2.0
+"""How long the xDS streams may take to end."""
+
+_MANY = 100
+"""Changes at once that are a start, or a folder replaced, rather than somebody at work."""
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Build a lot that stays without looking for cycles in it, now and later.
+
+    At 10,000 routes the collector would take two fifths of the time of a start, and later stop single changes for tens
+    of milliseconds. What is replaced later is freed as ever, by its count of references: rows hold no cycles.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What a way to run adds: `keep` writes down what was allocated, `place` says where an object is defined."""
+
+    keep: Callable[[Mapping[Name, Written]], None]
+    place: Callable[[ObjectKey], tuple[str, int] | None]
+
+
+class ControlPlane:
+    """From objects to Envoys and back.
+
+    source ──objects──► Reconciler ──resources──► XdsServer ──► Envoys
+                 ▲   └────statuses──► notices          │
+                 └───────────deliveries◄───────────────┘
+    """
+
+    def __init__(self, reconciler: Reconciler, options: XdsOptions, narrator: Narrator, hooks: Hooks) -> None:
+        self.reconciler = reconciler
+        self._narrator = narrator
+        self._hooks = hooks
+        self._whereabouts = Whereabouts(self._socket_of, hooks.place)
+        self._ledger = Ledger()
+        self._answered: set[DeliveryKey] = set()
+        self.server = XdsServer(Cache(), options, self.on_event, self._ledger)
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """Listen for Envoys until the end of the block; they are held until the server is told that all is known.
+
+        Raises:
+            ServerError: an xDS address cannot be had.
+        """
+        await self.server.start()
+        try:
+            yield
+        finally:
+            await self.server.stop(_GRACE_S)
+
+    def objects(self, changes: Sequence[ObjectChange]) -> None:
+        """Take changes of objects."""
+        with _uncollected() if len(changes) >= _MANY else contextlib.nullcontext():
+            self._take(self.reconciler.objects(changes))
+
+    def _take(self, outcome: Outcome) -> None:
+        """Serve what changed, keep what was allocated, tell what people should know."""
+        # Written down before it is served: what a crash in between leaves behind is an address that nobody uses yet.
+        self._hooks.keep(self.reconciler.written)
+        self.server.publish(outcome.resources)
+        self._narrator.outcome(outcome, self._whereabouts)
+        removed = (DeliveryKey(*key) for key, resource in outcome.resources.items() if resource is None)
+        if gone := [key for key in removed if key in self.reconciler.pipeline.deliveries.rows]:
+            self._take(self.reconciler.deliveries(dict.fromkeys(gone)))
+
+    def _socket_of(self, key: ListenerKey) -> Socket | None:
+        pipeline = self.reconciler.pipeline
+        listener, serving = pipeline.listeners.rows.get(key), pipeline.binds.rows.get(key)
+        return (
+            Socket(listener.port, listener.protocol, serving.bind)
+            if listener is not None and serving is not None
+            else None
+        )
+
+    # What the Envoys say.
+
+    def on_event(self, event: Event) -> None:
+        """Take what an Envoy was sent or said."""
+        self._ledger.fold(event)
+        if isinstance(event, Acked | Rejected) and event.type_url in (LISTENER, ROUTE):
+            if not self._answered:
+                # Once per turn of the loop: answers to one change come together.
+                asyncio.get_running_loop().call_soon(self._settle)
+            self._answered.update(DeliveryKey(FLEET, event.type_url, name) for name, _ in event.versions)
+
+    def _settle(self) -> None:
+        """Bring to the statuses what the Envoys answered since the last time."""
+        rows = self.reconciler.pipeline.deliveries.rows
+        served = self.reconciler.pipeline.resources.rows
+        answers = {key: self._delivery(key) for key in self._answered if tuple(key) in served}
+        self._answered.clear()
+        changed = {key: answer for key, answer in answers.items() if rows.get(key) != answer}
+        if changed:
+            self._take(self.reconciler.deliveries(changed))
+
+    def _delivery(self, key: DeliveryKey) -> Delivery:
+        """Put together what all streams say of one resource; live is what one Envoy has acknowledged."""
+        acknowledged, rejected = False, ""
+        for record in self._ledger.streams(key.fleet):
+            if (said := record.types.get(key.type_url)) is not None:
+                acknowledged = acknowledged or key.name in said.acked
+                rejected = rejected or said.rejected.get(key.name, ("", ""))[1]
+        return Delivery(acknowledged, rejected)
