@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check golden live bench e2e rig messages lock clean
+.PHONY: help setup run test check golden live fuzz bench e2e rig messages lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,6 +10,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/setup.stamp
 # Seconds of load per case: bounded in `make test`, long in `make live`.
 LOAD_S ?= 60
+# Seconds of fuzzing, all targets together.
+FUZZ_S ?= 60
 # The rig is a folder with `up` and `down` that makes a real Kubernetes node; it may stand beside the checkout.
 RIG ?= $(patsubst %/up,%,$(firstword $(wildcard $(if $(XDSSERVER_RIG),$(XDSSERVER_RIG)/up) ../rig/up ../*/rig/up)))
 
@@ -46,6 +48,9 @@ golden: $(STAMP) ## rewrite the golden files and the pages made from code; read 
 
 live: $(STAMP) ## the tests with a real Envoy, LOAD_S seconds (60) of load per case
 	$(BIN)/python -m pytest -m live --load-s $(LOAD_S) $(ARGS)
+
+fuzz: $(STAMP) ## any bytes at what reads certificates and Secrets, FUZZ_S seconds (60) in all
+	$(BIN)/python -m pytest tests/fuzz --fuzz-s $(FUZZ_S) $(ARGS)
 
 bench: $(STAMP) ## measure; ONLY=prefix for some of it
 	$(BIN)/python -m bench $(ONLY)

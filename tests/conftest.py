@@ -1,4 +1,4 @@
-"""What every test may ask for: how long a load case lasts."""
+"""What every test may ask for: how long a load case lasts, and fuzzing."""
 
 from __future__ import annotations
 
@@ -7,6 +7,14 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--load-s", type=float, default=10.0, help="seconds of load per case of a live test (default 10)")
+    parser.addoption("--fuzz-s", type=float, default=9.0, help="seconds of fuzzing, all targets together (default 9)")
+
+
+@pytest.fixture(scope="session")
+def fuzz_s(request: pytest.FixtureRequest) -> float:
+    """Seconds of fuzzing for all targets together: bounded in `make test`, longer in `make fuzz`."""
+    seconds: float = request.config.getoption("--fuzz-s")
+    return seconds
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 BOM = b"\xef\xbb\xbf"
 STAPLE = x509.TLSFeature([x509.TLSFeatureType.status_request])
+UNKNOWN_FEATURE = x509.UnrecognizedExtension(x509.TLSFeature.oid, bytes.fromhex("3003020133"))
 
 
 class Pair(NamedTuple):
@@ -51,6 +52,7 @@ def _keys() -> Iterator[tuple[str, Pair]]:
     yield "Ed448", _of(Certificate(ed448.Ed448PrivateKey.generate()), refused=unknown)
     yield "DSA", _of(Certificate(dsa.generate_private_key(2048)), refused=unknown)
     yield "must staple", _of(Certificate(curve_key(), extensions=(STAPLE,)), refused="asks for stapled OCSP answers")
+    yield "an unknown TLS feature", _of(Certificate(curve_key(), extensions=(UNKNOWN_FEATURE,)))
     yield "no name", _of(Certificate(curve_key(), hostnames=()))
     yield "expired", _of(on_days(Certificate(curve_key()), -30, -1))
     yield "not valid yet", _of(on_days(Certificate(curve_key()), 1, 30))
@@ -122,6 +124,8 @@ def _key_texts() -> Iterator[tuple[str, Pair]]:
     yield "SEC 1 labelled RSA", Pair(chain, old.replace(b"EC PRIVATE", b"RSA PRIVATE"), unreadable)
     yield "SEC 1 labelled PKCS #8", Pair(chain, old.replace(b"EC PRIVATE", b"PRIVATE"), unreadable)
     yield "PKCS #1 labelled PKCS #8", Pair(rsa_chain, rsa_old.replace(b"RSA PRIVATE", b"PRIVATE"), unreadable)
+    short = key_pem(ed25519.Ed25519PrivateKey.generate()).replace(b"AwBQYDK2Vw", b"AwBQYDK2Vv")
+    yield "a key of X448 with half of its bytes", Pair(chain, short, unreadable)
     wrong = bytearray(_der(rsa_old))
     wrong[-20] ^= 1
     inconsistent = "tls.key holds an RSA key whose numbers do not belong together"

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, TypeVar, assert_never
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
     from xdsserver.gatewayapi.pem import Block
+
+E = TypeVar("E", bound=x509.ExtensionType)
 
 CHAIN, KEY, AUTHORITIES = "tls.crt", "tls.key", "ca.crt"
 """Keys of the data of Secrets and ConfigMaps (https://kubernetes.io/docs/concepts/configuration/secret/#tls-secrets)."""
@@ -155,7 +156,7 @@ def _certificate(block: Block) -> x509.Certificate | None:
             certificate = x509.load_der_x509_certificate(block.content.reveal())
             # Read when they are asked for: here, where what is wrong with them is an answer.
             _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    except (ValueError, x509.InvalidVersion):
+    except Exception:  # noqa: BLE001 (see _private_key)
         return None
     return certificate
 
@@ -179,7 +180,7 @@ def _refusal(leaf: x509.Certificate) -> str:
 def _public_key(certificate: x509.Certificate) -> object:
     try:
         return certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm):
+    except Exception:  # noqa: BLE001 (see _private_key)
         return None
 
 
@@ -199,7 +200,9 @@ def _private_key(block: Block) -> PrivateKeyTypes | None:
         try:
             # Without looking whether the factors are primes, which takes 50 ms and longer; Envoy does not ask either.
             key = load_pem_private_key(to_pem(label, block.content.reveal()), None, unsafe_skip_rsa_key_validation=True)
-        except (ValueError, TypeError, UnsupportedAlgorithm):
+        except Exception:  # noqa: BLE001, S112
+            # Of bytes that are no key the library says more than it promises: an error of the OpenSSL below it, for a
+            # key of a wrong length, is neither a ValueError nor any other that it documents.
             continue
         wanted = _PRIVATE_KEYS[block.label]
         return key if wanted is None or isinstance(key, wanted) else None
@@ -225,19 +228,21 @@ def _whole(key: rsa.RSAPrivateKey) -> bool:
 
 
 def _must_staple(certificate: x509.Certificate) -> bool:
-    try:
-        feature = certificate.extensions.get_extension_for_class(x509.TLSFeature).value
-    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
-        return False
-    return x509.TLSFeatureType.status_request in feature
+    feature = _extension(certificate, x509.TLSFeature)
+    return feature is not None and x509.TLSFeatureType.status_request in feature
 
 
 def _hostnames(certificate: x509.Certificate) -> tuple[str, ...]:
+    names = _extension(certificate, x509.SubjectAlternativeName)
+    return () if names is None else tuple(sorted({name.lower() for name in names.get_values_for_type(x509.DNSName)}))
+
+
+def _extension(certificate: x509.Certificate, kind: type[E]) -> E | None:
+    """Give an extension; None where there is none, or one that cannot be read, which is nothing to Envoy either."""
     try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
-        return ()
-    return tuple(sorted({name.lower() for name in names.get_values_for_type(x509.DNSName)}))
+        return certificate.extensions.get_extension_for_class(kind).value
+    except Exception:  # noqa: BLE001 (a KeyError for a TLS feature that it does not know; and see _private_key)
+        return None
 
 
 def _pem(certificate: x509.Certificate) -> str:

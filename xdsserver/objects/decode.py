@@ -37,6 +37,18 @@ def decode_json(kind: Kind, data: bytes) -> KubeObject:
     Raises msgspec.DecodeError (of which ValidationError is one) for what is no JSON or no object of the kind.
     """
     try:
+        return _decode_json(kind, data)
+    except UnicodeDecodeError:
+        # Not as its cause either: it carries all the bytes, which may be those of a Secret.
+        message = "JSON is malformed: it is not UTF-8"
+        raise msgspec.DecodeError(message) from None
+    except RecursionError:
+        message = "JSON is malformed: it is nested too deep"
+        raise msgspec.DecodeError(message) from None
+
+
+def _decode_json(kind: Kind, data: bytes) -> KubeObject:
+    try:
         return _without_copy(_decoder(kind.struct).decode(data))
     except msgspec.ValidationError:
         # Go writes an empty list as null (`"endpoints": null`); rare enough to pay for a second pass.
