@@ -168,13 +168,16 @@ async def test_f3_a_file_that_cannot_be_used_is_told_and_what_was_read_before_st
         start = len(running.told.notices)
         whole = site.file.read_bytes()
         site.file.write_bytes(whole[:-1])
+        running.reload.set()
         refused = await running.told.of("is damaged or cut off", since=start)
         assert refused.level is Level.ERROR
         assert str(site.file) in refused.text
         site.file.unlink()
+        running.reload.set()
         gone = await running.told.of("No such file", since=start)
         assert gone.level is Level.ERROR
         site.file.write_bytes(whole)
+        running.reload.set()
         await running.told.of("objects, saved", since=start)
         assert not [one for one in running.told.notices[start:] if one.subject == "changed"]
 

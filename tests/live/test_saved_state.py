@@ -34,17 +34,17 @@ async def test_a7_a_server_is_replaced_by_one_with_its_saved_state_and_nothing_i
             await on.shows(3)
             before = await Held.by(envoy)
             async with on.load() as tally:
-                await during(load_s, 0.2)
+                await during(load_s, 0.1)
                 # At the end what is not saved yet is saved.
                 assert await first.stop() == 0
                 async with serve(file, "--xds", xds):
                     await connected(envoy)
-                    await during(load_s, 0.2)
+                    await during(load_s, 0.1)
                     assert await Held.by(envoy) == before
                     on.save(8)
                     save(on, file)
                     await on.shows(8)
-                    await during(load_s, 0.2)
+                    await during(load_s, 0.1)
                     await before.unchanged_but_for_one_reload(envoy)
     check(tally)
 

@@ -65,6 +65,31 @@ async def test_x10_streams_are_held_until_the_server_is_ready() -> None:
         assert [found.name for found in (await read_delta(call)).resources] == ["blue"]
 
 
+async def test_x10_a_saved_state_is_answered_to_whoever_holds_nothing_and_nobody_else() -> None:
+    """X10: while nothing has listed, persisted last-good may be served; who holds something is held, not emptied."""
+    async with running(ready=False) as plane, plane.channel() as channel:
+        plane.server.publish(put(blue := cluster("blue")))
+        new, old = call_delta(channel), call_delta(channel)
+        await new.write(delta(CLUSTER, node="new"))
+        announcing = discovery_pb2.DeltaDiscoveryRequest.FromString(delta(CLUSTER, node="old"))
+        announcing.initial_resource_versions["gone-since"] = "1"
+        announcing.initial_resource_versions["blue"] = blue.version
+        await old.write(announcing.SerializeToString())
+        for _ in range(2):
+            await plane.until(lambda event: isinstance(event, Joined))
+        plane.server.fall_back()
+        assert [found.name for found in (await read_delta(new)).resources] == ["blue"]
+        # What was saved is replaced by what is listed; the first thing that the other one reads is a difference.
+        plane.server.publish(put(cluster("green")))
+        assert [found.name for found in (await read_delta(new)).resources] == ["green"]
+        plane.server.ready()
+        assert [found.name for found in (await read_delta(old)).resources] == ["green"]
+        # There is no way back.
+        plane.server.fall_back()
+        plane.server.publish(put(cluster("red")))
+        assert [found.name for found in (await read_delta(old)).resources] == ["red"]
+
+
 async def test_x20_bytes_that_are_no_request_end_their_stream_only() -> None:
     """X20: stream of others unharmed."""
     async with running() as plane, plane.channel() as channel:
