@@ -24,6 +24,7 @@ from xdsserver.objects import core
 from xdsserver.objects import gateway as gw
 from xdsserver.objects import grpcroute as gr
 from xdsserver.objects import httproute as hr
+from xdsserver.objects import listenerset as ls
 from xdsserver.objects import referencegrant as rg
 from xdsserver.objects.gatewayclass import GatewayClass, GatewayClassSpec
 from xdsserver.objects.meta import (
@@ -128,8 +129,47 @@ def gateway(dice: Dice, name: Name) -> gw.Gateway:
             ),
             addresses=dice.pick((), (), (), dice.sample(_ADDRESSES, least=1, most=2)),
             infrastructure=dice.pick(None, None, None, infrastructure),
+            allowed_listeners=dice.pick(*_ALLOWED_LISTENERS),
             default_scope=dice.pick(None, None, "All", "None"),
         ),
+    )
+
+
+def _allowed(from_: str | None, selector: LabelSelector | None = None) -> gw.AllowedListeners:
+    return gw.AllowedListeners(namespaces=gw.ListenerNamespaces(from_=from_, selector=selector))
+
+
+_ALLOWED_LISTENERS = (
+    *(_allowed("All"),) * 4,
+    _allowed("Same"),
+    _allowed("Selector", LabelSelector(match_labels={"team": "red"})),
+    _allowed("Selector"),
+    _allowed("None"),
+    None,
+)
+
+
+def listener_set(dice: Dice, name: Name) -> ls.ListenerSet:
+    hostnames = ("x.b.example.com", "b.example.com", "*.b.example.com")
+    nested = ls.ParentGatewayReference(kind="ListenerSet", name=dice.any("extra", "more"), namespace="shop")
+    return ls.ListenerSet(
+        metadata=dice.metadata(name),
+        spec=ls.ListenerSetSpec(
+            parent_ref=dice.pick(*[_gateway_of_a_set(dice)] * 4, nested),
+            listeners=tuple(
+                _listener(dice, f"l{number}", hostname)
+                for number, hostname in zip(range(dice.pick(1, 2, 3)), hostnames, strict=False)
+            ),
+        ),
+    )
+
+
+def _gateway_of_a_set(dice: Dice) -> ls.ParentGatewayReference:
+    return ls.ParentGatewayReference(
+        name=dice.pick("front", "front", "side", "missing"),
+        namespace=dice.pick("shop", "shop", "pay", None),
+        kind=dice.pick(*["Gateway"] * 6, None, "Service"),
+        group=dice.pick(*[GATEWAY_GROUP] * 6, None, ""),
     )
 
 
@@ -200,6 +240,13 @@ def http_route(dice: Dice, name: Name) -> hr.HTTPRoute:
 
 
 def _parent(dice: Dice) -> hr.ParentReference:
+    if dice.pick(0, 0, 0, 0, 1):
+        return hr.ParentReference(
+            kind="ListenerSet",
+            name=dice.pick("extra", "extra", "more", "missing"),
+            namespace=dice.pick("shop", "shop", "pay", None),
+            section_name=dice.pick(None, None, None, "l0", "l1"),
+        )
     return hr.ParentReference(
         name=dice.pick("front", "front", "side", "side", "missing"),
         namespace=dice.pick("shop", "shop", "pay", None),
@@ -447,6 +494,7 @@ _MAKERS: dict[str, tuple[Callable[[Dice, Name], KubeObject], tuple[Name, ...]]] 
         gateway,
         (Name("shop", "front"), Name("shop", "side"), Name("pay", "front"), Name("pay", "side")),
     ),
+    "ListenerSet": (listener_set, (Name("shop", "extra"), Name("shop", "more"), Name("pay", "extra"))),
     "HTTPRoute": (
         http_route,
         (Name("shop", "r1"), Name("shop", "r2"), Name("shop", "r3"), Name("pay", "r1"), Name("pay", "r2")),

@@ -17,12 +17,12 @@ from xdsserver.translation.split import split
 from xdsserver.xds.protobuf import length_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from xdsserver.filters.slices import ListenerFacts
     from xdsserver.gatewayapi.rules import ResolvedRule
     from xdsserver.model.places import ListenerKey
-    from xdsserver.model.routing import Action, ClusterKey, Hosts, RequestMatch, Rule, Share
+    from xdsserver.model.routing import Action, ClusterKey, Filter, Hosts, RequestMatch, Rule, Share
     from xdsserver.objects.meta import ObjectKey
     from xdsserver.translation.split import Variant
 
@@ -121,10 +121,20 @@ def route_list(_group: object, members: Sequence[tuple[RouteKey, EnvoyRoute]]) -
 
 def used_clusters(rule: Rule) -> Iterator[ClusterKey]:
     """Give the clusters that a rule sends requests to, those of its filters included."""
-    shares = rule.action.shares if isinstance(rule.action, Forward) else ()
-    yield from (share.cluster for share in shares if share.cluster is not None)
-    for filter_ in (*rule.filters, *(filter_ for share in shares for filter_ in share.filters)):
-        yield from (cluster for cluster in filter_.clusters if cluster is not None)
+    forwards = isinstance(rule.action, Forward)
+    yield from _filter_clusters(rule.filters, forwards=forwards)
+    for share in rule.action.shares if isinstance(rule.action, Forward) else ():
+        if share.cluster is not None:
+            yield share.cluster
+        yield from _filter_clusters(share.filters, forwards=share.cluster is not None)
+
+
+def _filter_clusters(filters: Iterable[Filter], *, forwards: bool) -> Iterator[ClusterKey]:
+    """Give those of filters; what is answered without a backend is asked about, and copied to nobody."""
+    for filter_ in filters:
+        for use, cluster in zip(filter_.uses, filter_.clusters, strict=True):
+            if cluster is not None and (forwards or use.required):
+                yield cluster
 
 
 def _name(rule: Rule) -> str:
