@@ -26,6 +26,7 @@ CASES = ROOT / "tests" / "golden" / "cases"
 AREAS = (
     "matching",
     "gateways",
+    "listenersets",
     "backends",
     "headers",
     "redirect_rewrite",
@@ -47,6 +48,7 @@ COUNTS: Mapping[str, int] = {
     "Attachment": 10,
     "Named rules": 3,
     "Default Gateways": 5,
+    "ListenerSets": 20,
     "Weights and missing backends": 15,
     "Endpoints": 8,
     "Protocols of backends": 6,
