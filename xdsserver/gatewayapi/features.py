@@ -19,5 +19,6 @@ FEATURES: tuple[str, ...] = (
     "HTTPRouteNamedRouteRule",
     "HTTPRouteParentRefPort",
     "HTTPRouteQueryParamMatching",
+    "ListenerSet",
     "ReferenceGrant",
 )
