@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.cli.folders import GATEWAY, ROUTE, SHOP, folder
 from tests.cli.run import xdsserver
+from tests.properties.secrets_of_worlds import PAIRS
 from xdsserver.app import ServeSaved
+from xdsserver.files.saved import read_saved, write_saved
+from xdsserver.files.sealing import read_key
+from xdsserver.objects.meta import ObjectKey
+from xdsserver.objects.secret import Secret, SecretBytes
 from xdsserver.observe.notices import Level
 from xdsserver.settings import ServeSettings
 
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
 
     from xdsserver.observe.notices import Notice
 
+CERT = ObjectKey("Secret", "default", "cert")
 SECURE = """\
   - name: https
     protocol: HTTPS
@@ -149,6 +155,20 @@ async def test_with_the_key_no_certificate_is_lacking(site: Site) -> None:
     async with serving(site, site.key) as running:
         await running.told.of("changed")
     assert not [one for one in running.told.warnings() if "lacks" in one or "Secret default/unused" in one]
+
+
+async def test_a_certificate_that_served_on_though_its_secret_was_bad_serves_on_here(site: Site) -> None:
+    folder(site.conf, a=GATEWAY + SECURE, s=SECRETS)
+    site.save("--state-key-file", site.key)
+    key = read_key(site.key)
+    taken = read_saved(site.file, key).snapshot
+    bad = taken.objects[CERT]
+    chain, private = PAIRS[0]
+    good = Secret(metadata=bad.metadata, data={"tls.crt": SecretBytes(chain), "tls.key": SecretBytes(private)})
+    write_saved(site.file, replace(taken, last_good={CERT: good}), key)
+    async with serving(site, site.key) as running:
+        told = await running.told.of("the certificate that was there before serves on")
+    assert told.subject == "Gateway default/edge"
 
 
 async def test_a_file_that_is_replaced_is_read_again_and_only_what_differs_is_taken(site: Site) -> None:

@@ -181,6 +181,21 @@ def test_a_file_that_is_not_there_says_so(file: Path) -> None:
         read_saved(file)
 
 
+def test_what_is_too_large_is_neither_written_nor_read(
+    objects: Mapping[ObjectKey, KubeObject], file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_saved(file, Snapshot(objects, {}))
+    monkeypatch.setattr("xdsserver.files.saved.MAX_BYTES", file.stat().st_size)
+    write_saved(file, Snapshot(objects, {}))
+    monkeypatch.setattr("xdsserver.files.saved.MAX_BYTES", file.stat().st_size - 1)
+    before = file.read_bytes()
+    with pytest.raises(StateError, match=r"edge.state is not written: it would have"):
+        write_saved(file, Snapshot(objects, {}))
+    assert file.read_bytes() == before
+    with pytest.raises(StateError, match=r"edge.state has 0 MiB; a saved state has at most"):
+        read_saved(file)
+
+
 def test_a_newer_form_is_refused_with_the_release_that_wrote_it(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("xdsserver.files.snapshot.SCHEMA", SCHEMA + 1)
     write_saved(file, Snapshot({}, {}, release="9.9.9"))
