@@ -123,6 +123,32 @@ def test_a_route_for_a_gateway_that_is_not_there_is_told(run: Run) -> None:
     assert problems(run.said()) == [f"{words} ({run.path}/b.yaml:1)"]
 
 
+SET = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: ListenerSet
+metadata: {name: more}
+spec:
+  parentRef: {name: edge}
+  listeners:
+  - {name: http, protocol: HTTP, port: 8080, hostname: more.test}
+"""
+
+
+def test_listeners_of_a_set_are_told_and_so_is_a_set_whose_gateway_goes(run: Run) -> None:
+    allowing = GATEWAY.replace("  listeners:\n", "  allowedListeners: {namespaces: {from: Same}}\n  listeners:\n")
+    lost = f"ListenerSet default/more: spec.parentRef: no Gateway default/edge ({run.path}/d.yaml:1)"
+    assert problems(run.said(d=SET)) == [lost]
+    (refused,) = problems(run.said(a=GATEWAY))
+    assert refused.startswith(
+        "ListenerSet default/more: NotAllowed: spec.parentRef: Gateway default/edge does not allow"
+    )
+    assert refused.endswith(f"({run.path}/d.yaml:1)")
+    run.said(a=allowing)
+    assert {notice.subject for notice in run.acknowledged()} == {"Gateway default/edge", "ListenerSet default/more"}
+    (run.path / "a.yaml").unlink()
+    assert problems(run.said()) == [lost]
+
+
 def test_a_route_that_asks_for_default_gateways_is_told_where_there_is_none(run: Run) -> None:
     route = ROUTE.replace("  parentRefs:\n  - name: edge\n", "  useDefaultGateways: All\n")
     assert route != ROUTE
