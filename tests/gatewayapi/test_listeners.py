@@ -1,4 +1,4 @@
-"""Conflicts among the listeners of one parent, and of several.
+"""Conflicts among the listeners of one parent; those with other parents are golden cases (`listenerset`).
 
 The schema refuses two listeners of one port, protocol and hostname before this code sees them, so that no golden case
 can show it; an API server with older schemas lets them through.
