@@ -129,6 +129,7 @@ async def test_the_status_of_clients_says_what_each_made_of_each_resource() -> N
         assert (accepted.name, accepted.type_url, accepted.version_info) == ("blue", CLUSTER, blue.version)
         assert accepted.xds_config.value == blue.body
         assert (open_.config_status, open_.client_status, open_.version_info) == (STALE, REQUESTED, "")
+        assert abs(open_.last_updated.ToSeconds() - time.time()) < 10
         bad = Resource.of_bytes(CLUSTER, "blue", b"\x0a\x03bad")
         plane.server.publish(put(bad))
         await one.write(rejection((await read_delta(one)).nonce, "a name too short"))
@@ -137,9 +138,9 @@ async def test_the_status_of_clients_says_what_each_made_of_each_resource() -> N
         assert (found.config_status, found.client_status) == (ERROR, NACKED)
         assert (found.version_info, found.error_state.version_info) == (blue.version, bad.version)
         assert found.error_state.details == "a name too short"
-        assert found.error_state.failed_configuration.value == bad.body
-        # What it uses is no longer what we have, so there is no content to show for that version.
-        assert not found.HasField("xds_config")
+        assert abs(found.error_state.last_update_attempt.ToSeconds() - time.time()) < 10
+        # What is rejected is out of the cache again: what the client uses is what it shall have.
+        assert found.xds_config.value == blue.body
 
 
 async def test_a_resource_that_waits_for_an_answer_to_its_predecessor_is_not_sent() -> None:
@@ -153,23 +154,46 @@ async def test_a_resource_that_waits_for_an_answer_to_its_predecessor_is_not_sen
         assert (found.name, found.config_status, found.version_info) == ("later", NOT_SENT, "")
 
 
+async def test_what_a_client_announces_when_it_reconnects_it_has() -> None:
+    async with running() as plane, plane.channel() as channel:
+        plane.server.publish(put(blue := cluster("blue"), cluster("green")))
+        versions = {"blue": blue.version, "green": "older"}
+        request = discovery_pb2.DeltaDiscoveryRequest(type_url=CLUSTER, initial_resource_versions=versions)
+        request.node.id, request.node.cluster = "one", "edge"
+        call = call_delta(channel)
+        await call.write(request.SerializeToString())
+        await read_delta(call)
+        (found,) = await clients(channel, csds_pb2.ClientStatusRequest())
+        statuses = {one.name: (one.config_status, one.version_info) for one in found.generic_xds_configs}
+        assert statuses == {"blue": (SYNCED, blue.version), "green": (STALE, "older")}
+
+
 async def test_secrets_are_never_shown() -> None:
     secret = secret_pb2.Secret(name="web")
     secret.tls_certificate.private_key.inline_bytes = b"canary"
     resource = Resource.of(secret, "web")
     async with running() as plane, plane.channel() as channel:
         plane.server.publish(put(resource))
-        call = call_delta(channel)
-        await call.write(delta(SECRET, "web", node="one"))
-        response = await read_delta(call)
-        for _ in range(2):
-            answer = await ask(channel, FETCH, csds_pb2.ClientStatusRequest(), csds_pb2.ClientStatusResponse)
-            (found,) = answer.config[0].generic_xds_configs
+        for node in ("accepts", "rejects"):
+            call = call_delta(channel)
+            await call.write(delta(SECRET, "web", node=node))
+            nonce = (await read_delta(call)).nonce
+            if node == "accepts":
+                await call.write(delta(SECRET, nonce=nonce))
+                await plane.until(lambda event: isinstance(event, Acked))
+            else:
+                await call.write(rejection(nonce, "bad", SECRET))
+                await plane.until(lambda event: isinstance(event, Rejected))
+        answer = await ask(channel, FETCH, csds_pb2.ClientStatusRequest(), csds_pb2.ClientStatusResponse)
+        accepted, rejected = (client.generic_xds_configs[0] for client in answer.config)
+        for found, content in (
+            (accepted, accepted.xds_config),
+            (rejected, rejected.error_state.failed_configuration),
+        ):
             assert (found.type_url, found.name) == (SECRET, "web")
-            assert b"canary" not in answer.SerializeToString()
-            await call.write(rejection(response.nonce, "bad", SECRET))
-            await plane.until(lambda event: isinstance(event, Rejected))
-        assert found.error_state.HasField("failed_configuration")
+            assert secret_pb2.Secret.FromString(content.value).name == "web"
+        assert b"canary" in resource.body
+        assert b"canary" not in answer.SerializeToString()
 
 
 async def test_contents_can_be_left_out_and_clients_chosen() -> None:

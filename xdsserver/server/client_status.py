@@ -6,12 +6,15 @@ Envoy. Secrets are redacted; a caller sees the clients of the fleet that it woul
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import grpc
 from envoy.admin.v3 import config_dump_shared_pb2
 from envoy.config.core.v3 import base_pb2
 from envoy.service.status.v3 import csds_pb2
+from google.protobuf import timestamp_pb2
 
 from xdsserver.server.node_matchers import UnsupportedMatcherError, chosen
 from xdsserver.xds.redaction import redacted
@@ -52,9 +55,11 @@ class _Said(NamedTuple):
 
     acked: str
     """The version that it uses; empty for none."""
-    pending: bool
-    rejected: tuple[str, str] | None
+    open_since_s: float | None = None
+    """When it was sent something that it has not answered, on the clock of the sessions."""
+    rejected: tuple[str, str] | None = None
     """The version that it rejected last, and its words."""
+    rejected_at_s: float = 0.0
 
 
 class ClientStatus:
@@ -129,13 +134,28 @@ class ClientStatus:
                 yield _describe(_Subject(type_url, name, have.get(name)), said.get(name, _NOTHING_SAID), contents)
 
 
-_NOTHING_SAID: Final = _Said("", pending=False, rejected=None)
+_NOTHING_SAID: Final = _Said("")
 
 
 def _said(delivery: Delivery) -> Mapping[str, _Said]:
     acked, pending, rejected = dict(delivery.acked), delivery.pending, delivery.rejected
-    names = {*acked, *pending, *rejected}
-    return {name: _Said(acked.get(name, ""), name in pending, rejected.get(name)) for name in names}
+    found = {}
+    for name in {*acked, *pending, *rejected}:
+        rejection = rejected.of(name)
+        found[name] = _Said(
+            acked.get(name, ""),
+            delivery.waits_since_s(name) if name in pending else None,
+            rejected[name] if rejection is not None else None,
+            rejection.at_s if rejection is not None else 0.0,
+        )
+    return found
+
+
+def _moment(at_s: float) -> timestamp_pb2.Timestamp:
+    """Turn a time of the sessions, whose clock is that of the event loop, into one of the calendar."""
+    found = timestamp_pb2.Timestamp()
+    found.FromNanoseconds(time.time_ns() - round((asyncio.get_running_loop().time() - at_s) * 1e9))
+    return found
 
 
 class _Subject(NamedTuple):
@@ -154,9 +174,11 @@ def _describe(subject: _Subject, said: _Said, contents: _Contents | None) -> _Co
     if said.rejected is not None:
         found.config_status, found.client_status = csds_pb2.ERROR, config_dump_shared_pb2.NACKED
         found.error_state.version_info, found.error_state.details = said.rejected
+        found.error_state.last_update_attempt.CopyFrom(_moment(said.rejected_at_s))
         if now is not None and contents is not None and now.version == said.rejected[0]:
             found.error_state.failed_configuration.CopyFrom(contents.of(now))
-    elif said.pending:
+    elif said.open_since_s is not None:
+        found.last_updated.CopyFrom(_moment(said.open_since_s))
         found.config_status, found.client_status = csds_pb2.STALE, config_dump_shared_pb2.REQUESTED
     elif now is not None and now.version == said.acked:
         found.config_status, found.client_status = csds_pb2.SYNCED, config_dump_shared_pb2.ACKED
