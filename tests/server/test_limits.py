@@ -193,15 +193,23 @@ async def test_x22_one_stalled_reader_of_fifty_delays_nobody() -> None:
 
     Twice the same changes: first all fifty read them, then one does not.
     """
-    async with running(write_timeout_s=0.5) as plane, plane.channel() as channel, plane.channel() as other_channel:
+    timeout_s = 2.0
+    async with (
+        running(write_timeout_s=timeout_s) as plane,
+        plane.channel() as channel,
+        plane.channel() as stalled_channel,
+    ):
         calls = [call_delta(channel) for _ in range(49)]
-        stalled = call_delta(other_channel)
+        stalled = call_delta(stalled_channel)
         for number, call in enumerate([stalled, *calls]):
             await call.write(delta(CLUSTER, node=f"n{number}"))
             await read_delta(call)
-        before = await slowest_of_pushes(plane, [stalled, *calls])
-        after = await slowest_of_pushes(plane, calls)
-        assert after < 2 * before, (before, after)
+        before = await pushes(plane, [stalled, *calls])
+        after = await pushes(plane, calls)
+        # A machine that is shared may be slow for a while, but not for each of four whiles.
+        assert min(median_of_each(after)) < 2 * max(median_of_each(before)), (before, after)
+        # And none of them waited for the write that hangs.
+        assert max(after) < timeout_s / 2, after
         left = await plane.until(lambda event: isinstance(event, Left))
         joined = {event.stream: event.node.id for event in plane.events if isinstance(event, Joined)}
         assert isinstance(left, Left)
@@ -215,18 +223,23 @@ async def test_x22_one_stalled_reader_of_fifty_delays_nobody() -> None:
         stalled.cancel()
 
 
-_PUSHES = 20
+_PUSHES = 12
 
 
-async def slowest_of_pushes(plane: Running, calls: list[Call]) -> float:
-    """Publish content that gRPC cannot buffer all of; return how long a change takes to reach the slowest of all.
+def median_of_each(took_s: list[float]) -> list[float]:
+    """Give the median of each quarter."""
+    size = _PUSHES // 4
+    return [statistics.median(took_s[start : start + size]) for start in range(0, _PUSHES, size)]
 
-    All of them read at once, and a change is made when all have the one before. It is the median of the changes: a
-    machine that is shared may be slow for some.
+
+async def pushes(plane: Running, calls: list[Call]) -> list[float]:
+    """Publish more than gRPC buffers for who does not read; return how long each change takes to the slowest of all.
+
+    All of them read at once, and a change is made when all have the one before.
     """
     took_s: list[float] = []
     for _ in range(_PUSHES):
-        plane.server.publish(put(Resource.of_bytes(CLUSTER, "big", os.urandom(256 * 1024))))
+        plane.server.publish(put(Resource.of_bytes(CLUSTER, "big", os.urandom(512 * 1024))))
         start = time.perf_counter()
 
         async def read(call: Call) -> None:
@@ -234,4 +247,4 @@ async def slowest_of_pushes(plane: Running, calls: list[Call]) -> float:
 
         await asyncio.gather(*map(read, calls))
         took_s.append(time.perf_counter() - start)
-    return statistics.median(took_s)
+    return took_s
