@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from tests.protocol.script import CDS, FLEET, RDS, Client, World, cluster, route
 
@@ -62,6 +62,8 @@ class Oracle:
 
 class Subscriptions(RuleBasedStateMachine):
     """One client of one type; after every step it has been told exactly what the oracle says it must be."""
+
+    steps: ClassVar[int] = 0
 
     @initialize(type_url=st.sampled_from((CDS, RDS)))
     def connect(self, type_url: str) -> None:
@@ -130,6 +132,7 @@ class Subscriptions(RuleBasedStateMachine):
 
     def compare(self) -> None:
         """Let what has to wait for a missing acknowledgement or a drain come, then compare with the oracle."""
+        Subscriptions.steps += 1
         self.world.sleep(5)
         told: dict[str, str | None] = {}
         for response in self.client.received[self.read :]:
@@ -142,5 +145,9 @@ class Subscriptions(RuleBasedStateMachine):
         self.oracle.told |= told
 
 
-TestX6RandomSubscriptions = Subscriptions.TestCase
-TestX6RandomSubscriptions.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
+def test_x6_random_subscriptions_in_ten_thousand_steps() -> None:
+    """X6: per-type state machine, against an oracle of the protocol text: 10,000 steps of random scripts."""
+    Subscriptions.steps = 0
+    scripts = settings(max_examples=300, stateful_step_count=50, deadline=None)
+    run_state_machine_as_test(Subscriptions, settings=scripts)
+    assert Subscriptions.steps >= 10_000
