@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from tests.protocol.script import CDS, EDS, FLEET, LDS, RDS, Client, World, cluster, endpoints, listener, route
 
@@ -146,6 +146,24 @@ class Orders(RuleBasedStateMachine):
             drop += [cluster(name), endpoints(f"of-{name}")]
         self.tables = tables
         self.world.change(tuple(put), tuple(drop))
+        self.envoy.receive()
+
+    @precondition(lambda self: not self.sotw and self.envoy.warm >= self.envoy.held[CDS].keys())
+    @rule()
+    def reconnect(self) -> None:
+        """Lose the stream and all that was unread; come back with what is held."""
+        self.streams += 1
+        self.world.clients.clear()
+        before, client = self.envoy, Client(self.world, f"s{self.streams}")
+        self.envoy = Envoy(client, sotw=False)
+        self.envoy.held, self.envoy.warm = before.held, before.warm
+        has = {kind: {one.name: one.version for one in held.values()} for kind, held in before.held.items()}
+        client.ask(CDS, has=has[CDS])
+        self.envoy.subscribed = {one.endpoints for one in before.held[CDS].values() if one.endpoints}
+        if self.envoy.subscribed:
+            client.ask(EDS, *sorted(self.envoy.subscribed), has=has[EDS])
+        client.ask(LDS, has=has[LDS])
+        client.ask(RDS, *TABLES, has=has[RDS])
         self.envoy.receive()
 
     @rule(kind=st.sampled_from((CDS, EDS, LDS, RDS)))

@@ -192,6 +192,19 @@ def test_a_route_waits_for_its_new_cluster() -> None:
     assert client.ack() == ["RDS +r"]
 
 
+def test_endpoints_that_do_not_exist_yet_warm_no_cluster() -> None:
+    """They are asked for with others, whose answer says nothing of them."""
+    world = World()
+    world.put(cluster("blue"), endpoints("blue-pods"), route("r", to=("blue",)))
+    client = _client(world, CDS, RDS)
+    assert world.put(cluster("green", endpoints="green-pods"), route("r", "2", to=("green",))) == ["CDS +blue +green"]
+    assert client.ack(CDS) == []
+    assert client.ask(EDS, "blue-pods", "green-pods") == ["EDS +blue-pods"]
+    assert client.ack(EDS) == []
+    assert world.put(endpoints("green-pods")) == ["EDS +green-pods"]
+    assert client.ack(EDS) == ["RDS +r"]
+
+
 def test_a_removed_cluster_stays_in_the_list_until_it_has_drained() -> None:
     world = World()
     world.put(cluster("blue"), route("r", to=("blue",)))

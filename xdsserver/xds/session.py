@@ -154,7 +154,9 @@ class Session:
             if channel.type_url == CLUSTER:
                 self._warming.clusters_acked(sent.sequence)
             elif channel.type_url == ENDPOINTS:
-                self._warming.endpoints_acked(parcel.names, sent.sequence)
+                # Told that there are none, Envoy uses a cluster as it is; state of the world does not tell it.
+                told = parcel.names if channel.incremental else parcel.present
+                self._warming.endpoints_acked(told, sent.sequence)
 
     def _take_rejection(self, channel: Channel, answered: list[InFlight], words: str, now: float) -> None:
         """Send again alone what was rejected together; what was rejected alone is not sent again."""
