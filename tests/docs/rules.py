@@ -35,6 +35,7 @@ AREAS = (
     "timeouts_retry",
     "sessions",
     "grpc",
+    "https",
     "edge",
 )
 """The files of rows, in the order of the page."""
@@ -68,12 +69,14 @@ COUNTS: Mapping[str, int] = {
     "Session persistence": 9,
     "GRPC matches and precedence": 11,
     "GRPC backends and filters": 11,
+    "HTTPS listeners": 10,
+    "Certificates": 5,
     "The edge": 24,
 }
 """How many rules there are of each topic: a row that is lost is missed, one that is added is counted here."""
 
 INTRODUCTION = f"""\
-{MADE}# Rules of HTTPRoute, GRPCRoute and HTTP listeners
+{MADE}# Rules of HTTPRoute, GRPCRoute, HTTP and HTTPS listeners
 
 Each rule has a golden case (what users write, what Envoy gets, what statuses say) and a live test (a request through a
 real Envoy, and what the backend received). A rule that lacks one of them is a hole; holes are counted in the last line.

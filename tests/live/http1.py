@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+    from tests.live.tls_clients import Tls
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:
@@ -50,8 +52,10 @@ class Connection:
         self.closing = False
 
     @classmethod
-    async def open(cls, ip: str, port: int) -> Self:
-        return cls(*await asyncio.open_connection(ip, port))
+    async def open(cls, ip: str, port: int, tls: Tls | None = None) -> Self:
+        if tls is None:
+            return cls(*await asyncio.open_connection(ip, port))
+        return cls(*await asyncio.open_connection(ip, port, ssl=tls.context, server_hostname=tls.sni))
 
     async def exchange(self, ask: Ask) -> Answer:
         """Send a request and read the whole answer.
@@ -78,15 +82,17 @@ class Connection:
 
 
 @asynccontextmanager
-async def connected(ip: str, port: int) -> AsyncIterator[Connection]:
-    connection = await Connection.open(ip, port)
+async def connected(ip: str, port: int, tls: Tls | None = None) -> AsyncIterator[Connection]:
+    connection = await Connection.open(ip, port, tls)
     try:
         yield connection
     finally:
         connection.close()
 
 
-async def ask(port: int, request: Ask, ip: str = "127.0.0.1", within_s: float = 5.0) -> Answer:
+async def ask(
+    port: int, request: Ask, ip: str = "127.0.0.1", within_s: float = 5.0, *, tls: Tls | None = None
+) -> Answer:
     """Ask once on a connection of its own."""
-    async with asyncio.timeout(within_s), connected(ip, port) as connection:
+    async with asyncio.timeout(within_s), connected(ip, port, tls) as connection:
         return await connection.exchange(request)

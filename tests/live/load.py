@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from tests.live.http1 import Answer, Ask
+    from tests.live.tls_clients import Tls
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Traffic:
         new: workers that open a connection for each request.
         rate: requests per second of all of them together; those that are late do not wait.
         timeout_s: from the attempt to connect until the last byte.
+        tls: how connections are made where the listener wants TLS.
     """
 
     asks: Sequence[Ask]
@@ -38,6 +40,7 @@ class Traffic:
     new: int = 3
     rate: float = 750.0
     timeout_s: float = 5.0
+    tls: Tls | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,7 @@ class _Load:
         try:
             async with asyncio.timeout(self._traffic.timeout_s):
                 if connection is None:
-                    connection = await Connection.open(self._traffic.ip, self._traffic.port)
+                    connection = await Connection.open(self._traffic.ip, self._traffic.port, self._traffic.tls)
                 answer = await connection.exchange(next(self._asks))
         except (OSError, EOFError, TimeoutError) as error:
             detail = repr(error)

@@ -40,6 +40,26 @@ def listener(port: int, *, name: str = "http", hostname: str | None = None) -> D
     return found if hostname is None else {**found, "hostname": hostname}
 
 
+def https_listener(port: int, *secrets: str, name: str = "https", hostname: str | None = None) -> Document:
+    """Give a listener that shows the certificates of these Secrets of the Gateway's namespace."""
+    tls = {"certificateRefs": [{"name": secret} for secret in secrets]}
+    return {**listener(port, name=name, hostname=hostname), "protocol": "HTTPS", "tls": tls}
+
+
+def tls_secret(name: str, pair: tuple[bytes, bytes], *, namespace: str = "default") -> Document:
+    """Give a Secret with a certificate and its key, both in PEM."""
+    data = {"tls.crt": pair[0].decode(), "tls.key": pair[1].decode()}
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "kubernetes.io/tls", "stringData": data}
+
+
+def authorities(name: str, pem: bytes, *, kind: str = "ConfigMap", namespace: str = "default") -> Document:
+    """Give a ConfigMap or a Secret that holds authorities."""
+    field = "data" if kind == "ConfigMap" else "stringData"
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": kind, "metadata": metadata, field: {"ca.crt": pem.decode()}}
+
+
 def service(name: str, port: int | None, *, namespace: str = "default") -> list[Document]:
     """Give a Service with one endpoint on loopback, or with none where `port` is None."""
     metadata = {"name": name, "namespace": namespace}

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from tests.live.http1 import Answer, Ask
+    from tests.live.tls_clients import Tls
 
 Notice = dict[str, Any]
 
@@ -198,8 +199,14 @@ async def admin(found: Home) -> AsyncIterator[Admin]:
         yield Admin(session)
 
 
-async def answers(
-    port: int, request: Ask, condition: Callable[[Answer], bool], *, ip: str = "127.0.0.1", within_s: float = 15.0
+async def answers(  # noqa: PLR0913 # what is asked, where, how, and for how long
+    port: int,
+    request: Ask,
+    condition: Callable[[Answer], bool],
+    *,
+    ip: str = "127.0.0.1",
+    within_s: float = 15.0,
+    tls: Tls | None = None,
 ) -> tuple[Answer, float]:
     """Ask again and again until an answer is like this; give it and how long that took, in seconds.
 
@@ -212,7 +219,7 @@ async def answers(
         async with asyncio.timeout(within_s):
             while True:
                 try:
-                    answer = await ask(port, request, ip)
+                    answer = await ask(port, request, ip, tls=tls)
                 except (OSError, EOFError) as error:
                     last = error
                 else:
