@@ -18,12 +18,15 @@ def test_what_envoys_answered_reaches_nothing_that_is_sent_to_them(number: int) 
 
             assert not outcome.resources
             assert not outcome.failures
-    readers = {reader for waiting in pipeline.deliveries._readers.values() for reader, _key in waiting}
+    sources = (pipeline.deliveries, pipeline.rejections)
+    readers = {reader for one in sources for waiting in one._readers.values() for reader, _key in waiting}
+    readers |= {follower for one in sources for follower in one._followers}
     early = [reader for reader in readers if getattr(reader, "place", -1) <= pipeline.resources.place]
     assert not early
-    assert not pipeline.deliveries._followers
 
 
 def test_somebody_reads_what_envoys_answered() -> None:
     """The test above would hold in a world without readers."""
-    assert any(settled(world(number)).pipeline.deliveries._readers for number in range(30))
+    pipelines = [settled(world(number)).pipeline for number in range(30)]
+    assert any(pipeline.deliveries._readers for pipeline in pipelines)
+    assert any(pipeline.rejections._readers for pipeline in pipelines)

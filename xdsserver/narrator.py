@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from xdsserver.gatewayapi.rejections import in_words
 from xdsserver.gatewayapi.statuses import GatewayStatus, ListenerSetStatus, doubts, faults, programmed
 from xdsserver.model.places import ListenerKey
 from xdsserver.objects.meta import ObjectKey
 from xdsserver.observe.notices import Level, Notice
 from xdsserver.proxy.states import Crashed, Draining, Missing, Ready, Starting, Stopped
+from xdsserver.xds.resource import LISTENER, ROUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from xdsserver.files import Scan
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from xdsserver.model.places import Bind
     from xdsserver.proxy.states import State
     from xdsserver.reconciler import Outcome, Reconciler
+    from xdsserver.xds.case import Blame, Rejection
 
     PlaceOf = Callable[[ObjectKey], tuple[str, int] | None]
     """File and line (from 1) of the definition of an object that is in force."""
@@ -154,6 +157,17 @@ class Narrator:
         self._serving[key] = now
 
     # Envoy.
+
+    def rejections(self, news: Mapping[Blame, Rejection | None]) -> None:
+        """Tell what Envoys reject that is no object's own doing, or no more; objects have a condition for theirs."""
+        for blame, said in news.items():
+            if blame.owner or blame.type_url in (LISTENER, ROUTE):
+                continue
+            subject = f"{blame.type_url.rpartition('.')[2]} {blame.name}"
+            if said is None:
+                self._report(Notice(Level.OK, subject, "is not rejected any more"))
+            else:
+                self._report(Notice(Level.WARNING, subject, in_words(said.nodes, said.words)))
 
     def envoy_line(self, line: str) -> None:
         """Pass on what Envoy writes, `[level] [logger] text`, as far as somebody should act on it."""

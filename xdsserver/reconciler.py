@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
     from xdsserver.gatewayapi.statuses import ObjectStatus
     from xdsserver.infrastructure.allocation import Probe, Written
-    from xdsserver.model.places import Delivery, DeliveryKey
+    from xdsserver.model.places import Awaited, Delivery, ListenerKey
     from xdsserver.objects.meta import KubeObject
     from xdsserver.pipeline import ResourceKey
     from xdsserver.tables import Delta
+    from xdsserver.xds.case import Blame, Rejection
     from xdsserver.xds.resource import Resource
 
     ObjectChange = tuple[str, Name, KubeObject | None]
@@ -54,9 +55,13 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one round changed; None stands for what is gone. `failures` are bugs of ours, by table and row."""
+    """What one round changed; None stands for what is gone. `failures` are bugs of ours, by table and row.
+
+    `awaited` is what Envoys must acknowledge of listeners that are new or were changed.
+    """
 
     resources: Mapping[ResourceKey, Resource | None]
+    awaited: Mapping[ListenerKey, Awaited | None]
     statuses: Mapping[ObjectKey, ObjectStatus | None]
     failures: Mapping[tuple[str, object], Exception]
 
@@ -96,9 +101,17 @@ class Reconciler:
             if isinstance(found.get(name), LastGood)
         }
 
-    def deliveries(self, answers: Mapping[DeliveryKey, Delivery | None]) -> Outcome:
-        """Take what the Envoys answered; it changes statuses and nothing else."""
-        return self._round([Change(self.pipeline.deliveries, key, row) for key, row in answers.items()])
+    def answers(
+        self, deliveries: Mapping[ListenerKey, Delivery | None], rejections: Mapping[Blame, Rejection | None]
+    ) -> Outcome:
+        """Take what the Envoys acknowledged and what they reject; it changes statuses and nothing else."""
+        pipeline = self.pipeline
+        return self._round(
+            [
+                *(Change(pipeline.deliveries, key, row) for key, row in deliveries.items()),
+                *(Change(pipeline.rejections, key, row) for key, row in rejections.items()),
+            ]
+        )
 
     def dangling(self, keys: Iterable[ObjectKey]) -> dict[ObjectKey, tuple[str, ...]]:
         """Give the references of these objects to parents and classes that are not there, where they have such.
@@ -169,11 +182,14 @@ class Reconciler:
 
 def _merged(pipeline: Pipeline, deltas: list[Delta]) -> Outcome:
     resources: dict[ResourceKey, Resource | None] = {}
+    awaited: dict[ListenerKey, Awaited | None] = {}
     statuses: dict[ObjectKey, ObjectStatus | None] = {}
     failures: dict[tuple[str, object], Exception] = {}
     for delta in deltas:
         changed_resources, changed_statuses = delta[pipeline.resources], delta[pipeline.statuses]
         resources.update(changed_resources)
+        changed_awaited = delta[pipeline.awaited]
+        awaited.update(changed_awaited)
         statuses.update(changed_statuses)
         failures.update(delta.failures)
-    return Outcome(resources, statuses, failures)
+    return Outcome(resources, awaited, statuses, failures)

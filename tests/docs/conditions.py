@@ -27,7 +27,7 @@ def _listed() -> Iterator[Listed]:
     """Read the tables of the reference: a section for each part, a row for each (type and status, reason)."""
     text = (ROOT / "docs" / "reference" / "conditions.md").read_text(encoding="utf-8")
     for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
-        for type_, status, reason in re.findall(r"^\| (\w+) (\w+) \| `(\w+)` \|", section, re.MULTILINE):
+        for type_, status, reason in re.findall(r"^\| ([\w./]+) (\w+) \| `(\w+)` \|", section, re.MULTILINE):
             for part in section.split("\n", 1)[0].split(" and "):
                 yield Listed(part, type_, status, reason)
 

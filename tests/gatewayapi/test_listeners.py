@@ -69,7 +69,7 @@ def test_a_conflict_is_said_of_accepted_too_and_claims_no_port() -> None:
     assert [one.key.name for one in listeners(found) if one.accepted] == ["c"]
     bind = Bind("fleet", "127.0.0.1", 81, "TCP")
     states = [
-        ListenerState(one, 0, bind if one.accepted else None, Delivery(acknowledged=True) if one.accepted else None)
+        ListenerState(one, 0, bind if one.accepted else None, Delivery(7) if one.accepted else None)
         for one in listeners(found)
     ]
     status = gateway_status(found, states, NO_SETS)

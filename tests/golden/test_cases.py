@@ -91,7 +91,7 @@ def test_a_reconciler_gives_back_what_it_allocated(case: Case) -> None:
     reconciler = settle(case).reconciler
     pipeline = reconciler.pipeline
     reconciler.objects([(one.kind, one.name, None) for one in scan(case).changes])
-    reconciler.deliveries(dict.fromkeys(pipeline.deliveries.rows))
+    reconciler.answers(dict.fromkeys(pipeline.deliveries.rows), dict.fromkeys(pipeline.rejections.rows))
     assert not reconciler.written
     assert [table.name for table in pipeline.graph.tables if not table.empty] == [pipeline.bundles.name] * (
         case.bundle is not None

@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tests.golden.cases import scan
-from xdsserver.model.places import Delivery, DeliveryKey
+from xdsserver.model.places import Delivery
 from xdsserver.reconciler import Reconciler
 from xdsserver.tables import Change, Source
+from xdsserver.xds.case import Blame, Rejection
+from xdsserver.xds.fragments import NOBODY
 from xdsserver.xds.resource import LISTENER, ROUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from random import Random
 
     from tests.golden.cases import Case, Envoys
-    from xdsserver.pipeline import Pipeline, ResourceKey
+    from xdsserver.model.places import Awaited, ListenerKey
+    from xdsserver.pipeline import Pipeline
 
 _KINDS = {LISTENER: "listener", ROUTE: "routes"}
 
@@ -39,7 +42,7 @@ def settle(case: Case) -> World:
     """Take the whole folder at once, then what the Envoys answer to it. A failure inside the tables is raised."""
     reconciler = Reconciler(case.surroundings())
     outcomes = [reconciler.objects((one.kind, one.name, one.object) for one in scan(case).changes)]
-    outcomes.append(reconciler.deliveries(answers(case.envoys, reconciler.pipeline.resources.rows)))
+    outcomes.append(reconciler.answers(*answers(case.envoys, reconciler.pipeline.awaited.rows)))
     for outcome in outcomes:
         for failure in outcome.failures.values():
             raise failure
@@ -50,15 +53,19 @@ settled = cache(settle)
 """`settle` for those who only look."""
 
 
-def answers(envoys: Envoys, resources: Iterable[ResourceKey]) -> dict[DeliveryKey, Delivery]:
-    """Say what Envoys answer to each resource that one acknowledges by itself."""
-    found = {}
-    for fleet, type_url, name in resources:
-        kind = _KINDS.get(type_url)
-        if kind in envoys.answered:
-            words = envoys.words if kind == envoys.rejected else ""
-            found[DeliveryKey(fleet, type_url, name)] = Delivery(acknowledged=not words, rejected=words)
-    return found
+def answers(
+    envoys: Envoys, awaited: Mapping[ListenerKey, Awaited]
+) -> tuple[dict[ListenerKey, Delivery | None], dict[Blame, Rejection | None]]:
+    """Say what Envoys answer to what is awaited of each listener."""
+    deliveries: dict[ListenerKey, Delivery | None] = {}
+    rejections: dict[Blame, Rejection | None] = {}
+    for key, one in awaited.items():
+        kinds = {_KINDS[type_url]: (fleet, type_url, name) for fleet, type_url, name in one.resources}
+        if envoys.rejected in kinds:
+            rejections[Blame(*kinds[envoys.rejected], NOBODY)] = Rejection(envoys.words, ("envoy-1",))
+        elif kinds.keys() <= envoys.answered:
+            deliveries[key] = Delivery(one.generation)
+    return deliveries, rejections
 
 
 def sources(pipeline: Pipeline) -> tuple[Row, ...]:

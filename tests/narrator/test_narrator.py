@@ -9,12 +9,10 @@ import pytest
 from tests.cli.folders import GATEWAY, ROUTE, SHOP, folder
 from xdsserver.files import Folder
 from xdsserver.files.values import Limits
-from xdsserver.model.places import Bind, Delivery, DeliveryKey
+from xdsserver.model.places import Bind, Delivery
 from xdsserver.narrator import Narrator, Socket, Whereabouts
 from xdsserver.observe.notices import Level, Notice
 from xdsserver.reconciler import FLEET, Reconciler
-from xdsserver.xds.resource import LISTENER
-from xdsserver.xds.resource import ROUTE as ROUTES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,8 +45,8 @@ class Run:
 
     def acknowledged(self) -> list[Notice]:
         """Let an Envoy acknowledge listeners and routes, and give what is said of it."""
-        keys = (DeliveryKey(*key) for key in self._reconciler.pipeline.resources.rows if key[1] in (LISTENER, ROUTES))
-        outcome = self._reconciler.deliveries(dict.fromkeys(keys, Delivery(acknowledged=True, rejected="")))
+        awaited = self._reconciler.pipeline.awaited.rows
+        outcome = self._reconciler.answers({key: Delivery(one.generation) for key, one in awaited.items()}, {})
         self._narrator.outcome(outcome, Whereabouts(self._socket, self._folder.place))
         return self._all()
 

@@ -19,7 +19,7 @@ from tests.properties import backends_of_worlds as backends
 from tests.properties import secrets_of_worlds as secrets
 from tests.properties.filters_of_worlds import any_filter, external_auth
 from xdsserver.infrastructure.allocation import Pool
-from xdsserver.model.places import Delivery, DeliveryKey
+from xdsserver.model.places import Delivery, ListenerKey
 from xdsserver.objects import core
 from xdsserver.objects import gateway as gw
 from xdsserver.objects import grpcroute as gr
@@ -34,10 +34,13 @@ from xdsserver.objects.meta import (
     LabelSelectorRequirement,
     LocalObjectReference,
     Name,
+    ObjectKey,
     ObjectMeta,
     ObjectReference,
 )
 from xdsserver.reconciler import Reconciler, Surroundings
+from xdsserver.xds.case import Blame, Rejection
+from xdsserver.xds.fragments import NOBODY
 from xdsserver.xds.resource import LISTENER, ROUTE
 
 if TYPE_CHECKING:
@@ -521,14 +524,29 @@ POOLS: dict[Slot, tuple[KubeObject | None, ...]] = {
 }
 SLOTS = tuple(POOLS)
 
-ANSWERED = tuple(
-    DeliveryKey(POOL.fleet, type_url, f"tcp/{address}:{port}")
+_TABLES = tuple(
+    (POOL.fleet, type_url, f"tcp/{address}:{port}")
     for type_url in (LISTENER, ROUTE)
     for address in POOL.addresses[:2]
     for port in (80, 8080)
 )
-"""Resources that Envoys may have an answer to, be they there or not."""
-ANSWERS = (None, *(Delivery(acknowledged, words) for acknowledged in (True, False) for words in ("", "no")))
+ANSWERED: tuple[ListenerKey | Blame, ...] = (
+    *(
+        ListenerKey(slot.kind, *slot.name, f"l{number}")
+        for slot in SLOTS
+        if slot.kind == "Gateway"
+        for number in range(2)
+    ),
+    *(Blame(*table, NOBODY) for table in _TABLES),
+    *(
+        Blame(*_TABLES[-1], ObjectKey(slot.kind, *slot.name))
+        for slot in SLOTS
+        if slot.kind in {"Gateway", "HTTPRoute", "GRPCRoute"}
+    ),
+)
+"""What Envoys may have acknowledged or rejected, be it there or not."""
+DELIVERED = (None, Delivery(None, ("slow",)), Delivery(0), Delivery(1), Delivery(1, ("slow",)))
+REJECTED = (None, *(Rejection(words, nodes) for words in ("no", "never") for nodes in (("a",), ("a", "b"))))
 
 
 class Edit(NamedTuple):
@@ -554,7 +572,7 @@ Objects = dict[Slot, KubeObject]
 
 _states = st.integers(0, ABSENT + VARIANTS - 1)
 _edits = st.builds(Edit, st.integers(0, len(SLOTS) - 1), _states)
-_answers = st.builds(Answer, st.integers(0, len(ANSWERED) - 1), st.integers(0, len(ANSWERS) - 1))
+_answers = st.builds(Answer, st.integers(0, len(ANSWERED) - 1), st.integers(0, len(DELIVERED) - 1))
 _beginnings = st.tuples(*(st.builds(Edit, st.just(number), _states) for number in range(len(SLOTS))))
 histories: st.SearchStrategy[tuple[Step, list[Step]]] = st.tuples(
     _beginnings, st.lists(st.lists(_edits, min_size=1, max_size=5) | _answers, max_size=6)
@@ -589,5 +607,8 @@ def load(into: Reconciler, objects: Objects) -> Outcome:
 def take(into: Reconciler, step: Step) -> Outcome:
     """Do one step of a history."""
     if isinstance(step, Answer):
-        return into.deliveries({ANSWERED[step.resource]: ANSWERS[step.answer]})
+        about = ANSWERED[step.resource]
+        if isinstance(about, Blame):
+            return into.answers({}, {about: REJECTED[step.answer]})
+        return into.answers({about: DELIVERED[step.answer]}, {})
     return into.objects((*SLOTS[edit.slot], POOLS[SLOTS[edit.slot]][edit.state]) for edit in step)

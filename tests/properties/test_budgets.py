@@ -13,7 +13,7 @@ import pytest
 
 from tests.properties.gateway_worlds import CONTROLLER
 from xdsserver.gatewayapi.statuses import GatewayStatus
-from xdsserver.model.places import Delivery, DeliveryKey
+from xdsserver.model.places import Delivery, ListenerKey
 from xdsserver.objects import core
 from xdsserver.objects.gateway import AllowedRoutes, Gateway, GatewayListener, GatewaySpec, RouteNamespaces
 from xdsserver.objects.gatewayclass import GatewayClass, GatewayClassSpec
@@ -35,7 +35,7 @@ from xdsserver.objects.referencegrant import (
 )
 from xdsserver.reconciler import Reconciler
 from xdsserver.tables import Change
-from xdsserver.xds.resource import ENDPOINTS, LISTENER, ROUTE
+from xdsserver.xds.resource import ENDPOINTS, ROUTE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -221,10 +221,8 @@ def test_an_endpoint_slice_costs_its_endpoints(hosts: bool) -> None:  # noqa: FB
 def test_answers_of_envoys_cost_the_status_of_their_gateway(hosts: bool) -> None:  # noqa: FBT001
     costs = {}
     for size, world in worlds(hosts=hosts).items():
-        keys = [DeliveryKey("xdsserver-system/default", type_url, LISTENER_NAME) for type_url in (LISTENER, ROUTE)]
-        delta = world.pipeline.apply(
-            Change(world.pipeline.deliveries, key, Delivery(acknowledged=True)) for key in keys
-        )
+        key = ListenerKey("Gateway", "shop", "front", "http")
+        delta = world.pipeline.apply([Change(world.pipeline.deliveries, key, Delivery(1))])
 
         assert world.changed(delta) == {"deliveries", "listener_states", "gateway_statuses", "statuses"}
         costs[size] = delta.stats
@@ -262,7 +260,7 @@ def test_metadata_of_a_gateway_runs_no_route(hosts: bool) -> None:  # noqa: FBT0
     for size, world in worlds(hosts=hosts).items():
         delta = world.put(gateway(labels={"team": "red"}, generation=2))
 
-        assert world.changed(delta) == {"gateways", "our_gateways", "gateway_statuses", "statuses"}
+        assert world.changed(delta) == {"gateways", "our_gateways", "awaited", "gateway_statuses", "statuses"}
         costs[size] = delta.stats
     same(costs)
 

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 from tests.protocol.script import FLEET, LDS, RDS, RULES
 from xdsserver.xds.cache import Cache
 from xdsserver.xds.fragments import Assembly, Fragment, Section
+from xdsserver.xds.ledger import Ledger
 from xdsserver.xds.messages import DeltaRequest, Node, SotwRequest
 from xdsserver.xds.quarantine import Quarantine
+from xdsserver.xds.receipts import Receipts
 from xdsserver.xds.resource import CLUSTER, ENDPOINTS
 from xdsserver.xds.session import Session
 
@@ -111,10 +113,13 @@ class Fleet:
     cache: Cache = field(default_factory=lambda: Cache(ready=True))
     envoys: list[Envoy] = field(default_factory=list)
     quarantine: Quarantine = field(init=False)
+    ledger: Ledger = field(default_factory=Ledger)
+    receipts: Receipts[str] = field(init=False)
     streams: int = 0
 
     def __post_init__(self) -> None:
         self.quarantine = Quarantine(self.cache)
+        self.receipts = Receipts(self.cache, self.ledger, self.quarantine)
 
     def join(self, id_: str = "envoy", **how: object) -> Envoy:
         """Connect one more Envoy; it gets all there is."""
@@ -143,7 +148,10 @@ class Fleet:
         self.settle()
 
     def publish(self, *resources: Resource) -> None:
-        self._pass_on(self.quarantine.apply({(FLEET, one.type_url, one.name): one for one in resources}))
+        changes = {(FLEET, one.type_url, one.name): one for one in resources}
+        changed = self.quarantine.apply(changes)
+        self.receipts.published(changes.keys())
+        self._pass_on(changed)
 
     def drop(self, *keys: tuple[str, str]) -> None:
         self._pass_on(self.quarantine.apply({(FLEET, *key): None for key in keys}))
@@ -179,7 +187,10 @@ class Fleet:
         assert step.refused is None
         envoy.inbox += step.responses
         for event in step.events:
-            self._pass_on(self.quarantine.hear(event))
+            changed = self.quarantine.hear(event)
+            self.ledger.fold(event)
+            self.receipts.hear(event)
+            self._pass_on(changed)
 
     def _pass_on(self, changed: Changed) -> None:
         if FLEET in changed:

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import gc
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from xdsserver.model.places import Delivery, DeliveryKey
+from xdsserver.app.answers import Answers
 from xdsserver.narrator import Socket, Whereabouts
-from xdsserver.reconciler import FLEET
 from xdsserver.server import XdsServer
 from xdsserver.xds.cache import Cache
-from xdsserver.xds.ledger import Acked, Ledger, Rejected
-from xdsserver.xds.resource import LISTENER, ROUTE
+from xdsserver.xds.ledger import Ledger
+from xdsserver.xds.receipts import Receipts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
     from xdsserver.infrastructure.allocation import Written
-    from xdsserver.model.places import ListenerKey
+    from xdsserver.model.places import Delivery, ListenerKey
     from xdsserver.narrator import Narrator
     from xdsserver.objects.meta import Name, ObjectKey
     from xdsserver.reconciler import ObjectChange, Outcome, Reconciler
     from xdsserver.server import XdsOptions
+    from xdsserver.xds.case import Blame, Rejection
     from xdsserver.xds.ledger import Event
 
 _GRACE_S = 2.0
@@ -71,8 +70,11 @@ class ControlPlane:
         self._hooks = hooks
         self._whereabouts = Whereabouts(self._socket_of, hooks.place)
         self._ledger = Ledger()
-        self._answered: set[DeliveryKey] = set()
-        self.server = XdsServer(Cache(), options, self.on_event, self._ledger)
+        cache = Cache()
+        self.server = XdsServer(cache, options, self.on_event, self._ledger)
+        quarantine = self.server.quarantine
+        receipts: Receipts[ListenerKey] = Receipts(cache, self._ledger, quarantine)
+        self._answers = Answers(receipts, quarantine, reconciler.pipeline.deliveries.rows, self._take_answers)
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -98,9 +100,13 @@ class ControlPlane:
         self._hooks.keep(self.reconciler.written)
         self.server.publish(outcome.resources)
         self._narrator.outcome(outcome, self._whereabouts)
-        removed = (DeliveryKey(*key) for key, resource in outcome.resources.items() if resource is None)
-        if gone := [key for key in removed if key in self.reconciler.pipeline.deliveries.rows]:
-            self._take(self.reconciler.deliveries(dict.fromkeys(gone)))
+        self._answers.published(outcome)
+
+    def _take_answers(
+        self, deliveries: Mapping[ListenerKey, Delivery | None], rejections: Mapping[Blame, Rejection | None]
+    ) -> None:
+        self._narrator.rejections(rejections)
+        self._take(self.reconciler.answers(deliveries, rejections))
 
     def _socket_of(self, key: ListenerKey) -> Socket | None:
         pipeline = self.reconciler.pipeline
@@ -111,32 +117,7 @@ class ControlPlane:
             else None
         )
 
-    # What the Envoys say.
-
     def on_event(self, event: Event) -> None:
         """Take what an Envoy was sent or said."""
         self._ledger.fold(event)
-        if isinstance(event, Acked | Rejected) and event.type_url in (LISTENER, ROUTE):
-            if not self._answered:
-                # Once per turn of the loop: answers to one change come together.
-                asyncio.get_running_loop().call_soon(self._settle)
-            self._answered.update(DeliveryKey(FLEET, event.type_url, name) for name, _ in event.versions)
-
-    def _settle(self) -> None:
-        """Bring to the statuses what the Envoys answered since the last time."""
-        rows = self.reconciler.pipeline.deliveries.rows
-        served = self.reconciler.pipeline.resources.rows
-        answers = {key: self._delivery(key) for key in self._answered if tuple(key) in served}
-        self._answered.clear()
-        changed = {key: answer for key, answer in answers.items() if rows.get(key) != answer}
-        if changed:
-            self._take(self.reconciler.deliveries(changed))
-
-    def _delivery(self, key: DeliveryKey) -> Delivery:
-        """Put together what all streams say of one resource; live is what one Envoy has acknowledged."""
-        acknowledged, rejected = False, ""
-        for record in self._ledger.streams(key.fleet):
-            if (said := record.types.get(key.type_url)) is not None:
-                acknowledged = acknowledged or key.name in said.acked
-                rejected = rejected or said.rejected.get(key.name, ("", ""))[1]
-        return Delivery(acknowledged, rejected)
+        self._answers.hear(event)

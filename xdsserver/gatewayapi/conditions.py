@@ -15,6 +15,8 @@ PROGRAMMED = "Programmed"
 RESOLVED_REFS = "ResolvedRefs"
 PARTIALLY_INVALID = "PartiallyInvalid"
 CONFLICTED = "Conflicted"
+# And one of ours: Envoys reject what an object came to.
+REJECTED = "gateway.xdsserver.io/Rejected"
 
 
 class Status(Enum):

@@ -17,6 +17,7 @@ from xdsserver.gatewayapi.conditions import (
     condition,
 )
 from xdsserver.gatewayapi.default_gateways import default_condition
+from xdsserver.gatewayapi.rejections import names, rejected_condition
 from xdsserver.gatewayapi.statuses import GatewayStatus, ListenerStatus
 from xdsserver.model.places import Bind, PortClaim, Refusal
 
@@ -56,7 +57,8 @@ def port_claim(gateway: Gateway) -> PortClaim | None:
 class ListenerState:
     """All that the status of a listener says, but for the generation of its Gateway.
 
-    `delivery` is what the Envoys said of its socket and of the routes behind it; None while none has answered.
+    `delivery` is what the Envoys acknowledged of its socket and of the routes behind it; None while that is nothing.
+    `rejected` is what they say against these, or empty.
     `filter_problems` are those of its filters: it is served without them, and requests get an error. `tls` is what it
     shows to clients, None where it speaks no TLS.
     """
@@ -65,6 +67,7 @@ class ListenerState:
     attached_routes: int
     binding: Binding | None
     delivery: Delivery | None
+    rejected: str = ""
     filter_problems: tuple[Problem, ...] = ()
     tls: ResolvedTermination | None = None
 
@@ -108,21 +111,30 @@ class ListenerState:
                 return Status.UNKNOWN, "Pending", "waiting for an address"
             case Bind():
                 pass
-        if self.delivery is None:
-            return Status.UNKNOWN, "Pending", "waiting for an Envoy to acknowledge it"
-        if self.delivery.rejected:
-            return Status.FALSE, "Invalid", f"Envoy refuses it: {self.delivery.rejected}"
-        if not self.delivery.acknowledged:
-            return Status.UNKNOWN, "Pending", "waiting for an Envoy to acknowledge it"
-        return Status.TRUE, "Programmed", "Envoy serves it"
+        if self.rejected:
+            return Status.FALSE, "Invalid", self.rejected
+        waiting = self.delivery.waiting if self.delivery is not None else ()
+        late = f"waiting for {f'Envoy {names(waiting)}' if waiting else 'an Envoy'} to acknowledge it"
+        if self.delivery is None or self.delivery.generation is None:
+            return Status.UNKNOWN, "Pending", late
+        return Status.TRUE, "Programmed", f"Envoy serves it; {late} as it is now" if waiting else "Envoy serves it"
+
+    def judged(self, generation: int) -> int:
+        """Give the generation that `programmed` speaks of: while a newer one is on its way, that which is served."""
+        served = self.delivery.generation if self.delivery is not None else None
+        return generation if served is None or self.programmed()[0] is not Status.TRUE else min(served, generation)
 
 
 @dataclass(frozen=True, slots=True)
 class Attachments:
-    """What ListenerSets add to a Gateway: how many of them are accepted, and the addresses of all its listeners."""
+    """What a Gateway's status says besides its own listeners.
+
+    That is how many ListenerSets are accepted, the addresses of all listeners, and what Envoys reject of its settings.
+    """
 
     listener_sets: int
     addresses: tuple[str, ...]
+    rejected: str = ""
 
 
 def gateway_status(gateway: Gateway, states: Iterable[ListenerState], added: Attachments) -> GatewayStatus:
@@ -133,7 +145,12 @@ def gateway_status(gateway: Gateway, states: Iterable[ListenerState], added: Att
     refusal = "; ".join(problem.message for problem in gateway_problems(gateway))
     return GatewayStatus(
         addresses=added.addresses,
-        conditions=(accepted, _programmed(accepted, states, generation), *default_condition(gateway)),
+        conditions=(
+            accepted,
+            _programmed(accepted, states, generation),
+            *default_condition(gateway),
+            *rejected_condition([added.rejected] if added.rejected else [], generation),
+        ),
         listeners=tuple(listener_status(state, refusal, generation) for state in states),
         attached_listener_sets=None if gateway.spec.allowed_listeners is None else added.listener_sets,
     )
@@ -169,7 +186,8 @@ def _programmed(accepted: Condition, states: tuple[ListenerState, ...], generati
             if status is wanted:
                 words = f"listener {state.listener.key.name}: {message}"
                 return Condition(PROGRAMMED, status, reason, clip(words), generation)
-    return Condition(PROGRAMMED, Status.TRUE, "Programmed", "Envoy serves all valid listeners", generation)
+    judged = min(state.judged(generation) for state in serving)
+    return Condition(PROGRAMMED, Status.TRUE, "Programmed", "Envoy serves all valid listeners", judged)
 
 
 def listener_status(state: ListenerState, refusal: str, generation: int) -> ListenerStatus:
@@ -193,6 +211,7 @@ def listener_status(state: ListenerState, refusal: str, generation: int) -> List
             condition(ACCEPTED, "Accepted", "the listener is valid", problems, generation),
             conflicted,
             condition(RESOLVED_REFS, "ResolvedRefs", "all references are resolved", problems, generation),
-            Condition(PROGRAMMED, status, reason, clip(message), generation),
+            Condition(PROGRAMMED, status, reason, clip(message), state.judged(generation)),
+            *rejected_condition([state.rejected] if state.rejected else [], generation),
         ),
     )

@@ -9,6 +9,7 @@ from xdsserver.gatewayapi.conditions import ACCEPTED, PROGRAMMED, Condition, Pro
 from xdsserver.gatewayapi.gateways import gateway_problems, listener_status
 from xdsserver.gatewayapi.labels import selects
 from xdsserver.gatewayapi.listeners import Rank
+from xdsserver.gatewayapi.rejections import rejected_condition
 from xdsserver.gatewayapi.statuses import ListenerSetStatus
 from xdsserver.model.places import Refusal
 from xdsserver.objects.gateway import ListenerNamespaces
@@ -94,8 +95,13 @@ def set_problem(
     return None
 
 
-def listener_set_status(set_: ListenerSet, parent: SetParent, states: Iterable[ListenerState]) -> ListenerSetStatus:
-    """Judge a set that names a Gateway of ours; one that may not attach has no listeners to tell of."""
+def listener_set_status(
+    set_: ListenerSet, parent: SetParent, states: Iterable[ListenerState], rejected: str = ""
+) -> ListenerSetStatus:
+    """Judge a set that names a Gateway of ours; one that may not attach has no listeners to tell of.
+
+    `rejected` is what Envoys say against its settings.
+    """
     generation = set_.metadata.generation
     if (problem := parent.problem) is not None:
         # The Gateway's own conditions tell what is wrong with it (ListenerSetReasonParentNotProgrammed).
@@ -107,7 +113,8 @@ def listener_set_status(set_: ListenerSet, parent: SetParent, states: Iterable[L
         return ListenerSetStatus(refused, ())
     states = tuple(states)
     listeners = tuple(listener_status(state, "", generation) for state in states)
-    return ListenerSetStatus((_accepted(states, generation), _programmed(states, generation)), listeners)
+    against = rejected_condition([rejected] if rejected else [], generation)
+    return ListenerSetStatus((_accepted(states, generation), _programmed(states, generation), *against), listeners)
 
 
 def is_accepted(states: Iterable[ListenerState]) -> bool:
@@ -138,7 +145,8 @@ def _programmed(states: tuple[ListenerState, ...], generation: int) -> Condition
             if status is wanted:
                 words = f"listener {state.listener.key.name}: {message}"
                 return Condition(PROGRAMMED, status, reason, clip(words), generation)
-    return Condition(PROGRAMMED, Status.TRUE, "Programmed", "Envoy serves all valid listeners", generation)
+    judged = min(state.judged(generation) for state in serving)
+    return Condition(PROGRAMMED, Status.TRUE, "Programmed", "Envoy serves all valid listeners", judged)
 
 
 def _words(states: Iterable[ListenerState]) -> str:

@@ -14,6 +14,7 @@ from xdsserver.gatewayapi.conditions import (
     clip,
     condition,
 )
+from xdsserver.gatewayapi.rejections import rejected_condition
 from xdsserver.gatewayapi.shadows import doubts
 from xdsserver.gatewayapi.statuses import RouteParentStatus, RouteStatus
 
@@ -22,17 +23,22 @@ if TYPE_CHECKING:
 
     from xdsserver.gatewayapi.attachment import Parent
     from xdsserver.gatewayapi.expansion import Refused
+    from xdsserver.gatewayapi.rejections import RejectedAt
     from xdsserver.gatewayapi.rules import ResolvedRule
     from xdsserver.gatewayapi.shadows import Shadow
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What is known of a route: its rules, the listeners that refuse it, and its matches that are never reached."""
+    """What is known of a route: its rules, the listeners that refuse it, and its matches that are never reached.
+
+    Of what is `rejected` only Envoys know why.
+    """
 
     rules: tuple[ResolvedRule, ...]
     refused: tuple[Refused, ...] = ()
     shadows: tuple[Shadow, ...] = ()
+    rejected: tuple[RejectedAt, ...] = ()
 
 
 def route_status(parents: Iterable[Parent], findings: Findings, *, controller: str, generation: int) -> RouteStatus:
@@ -76,6 +82,7 @@ def route_status(parents: Iterable[Parent], findings: Findings, *, controller: s
         accepted = condition(ACCEPTED, "Accepted", served, problems, generation)
         # PartiallyInvalid must not be set on a route that is not accepted.
         also = partly if accepted.status is Status.TRUE else []
-        return RouteParentStatus(parent.reference, controller, (accepted, references, *also), doubtful)
+        against = rejected_condition((one.words for one in findings.rejected if one.listener in here), generation)
+        return RouteParentStatus(parent.reference, controller, (accepted, references, *also, *against), doubtful)
 
     return RouteStatus(tuple(entry(parent) for parent in parents))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from xdsserver.gatewayapi.conditions import PROGRAMMED, Status
+from xdsserver.gatewayapi.conditions import PROGRAMMED, REJECTED, Status
 from xdsserver.objects.meta import GATEWAY_GROUP
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def programmed(listener: ListenerStatus) -> bool:
     return any(one.type == PROGRAMMED and one.status is Status.TRUE for one in listener.conditions)
 
 
-_GOOD_WHEN_FALSE = frozenset({"Conflicted", "PartiallyInvalid"})
+_GOOD_WHEN_FALSE = frozenset({"Conflicted", "PartiallyInvalid", REJECTED})
 
 
 def faults(status: ObjectStatus) -> tuple[tuple[str, Condition], ...]:

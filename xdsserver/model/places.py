@@ -87,18 +87,21 @@ Binding = Bind | Refusal
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What the Envoys of a fleet said of one resource. It feeds statuses and nothing else.
+    """What the Envoys of a fleet said of one listener. It feeds statuses and nothing else.
 
-    `acknowledged`: some version of it is live; `rejected`: Envoy's words about the newest version, or empty.
+    `generation` is that of the object with the listener, as it was when all of them had acknowledged it last; None
+    where they never had. `waiting` are the ids of nodes that take too long about a newer one.
     """
 
-    acknowledged: bool
-    rejected: str = ""
+    generation: int | None
+    waiting: tuple[str, ...] = ()
 
 
-class DeliveryKey(NamedTuple):
-    """One resource in one fleet."""
+class Awaited(NamedTuple):
+    """What must be acknowledged before a listener is served: resources, by fleet, type URL and name.
 
-    fleet: str
-    type_url: str
-    name: str
+    It is asked for once for each `generation` of the object with the listener.
+    """
+
+    generation: int
+    resources: tuple[tuple[str, str, str], ...]

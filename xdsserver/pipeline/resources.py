@@ -6,22 +6,42 @@ from typing import TYPE_CHECKING
 
 from xdsserver.gatewayapi.last_good import LastGood
 from xdsserver.model.certificates import ServerCertificate
+from xdsserver.model.places import Awaited
+from xdsserver.objects.meta import Name
+from xdsserver.pipeline.rows import HTTP_PROTOCOLS
 from xdsserver.translation.clusters import cluster
 from xdsserver.translation.downstream_tls import certificate
+from xdsserver.translation.layout import route_configuration_name
+from xdsserver.translation.listeners import listener_name
+from xdsserver.xds.resource import LISTENER, ROUTE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from xdsserver.model.backends import Cluster
-    from xdsserver.model.places import Bind, ChainKey
-    from xdsserver.objects.meta import Name
+    from xdsserver.model.places import Bind, ChainKey, ListenerKey
     from xdsserver.pipeline.rows import (
         FleetCluster,
         ResourceKey,
+        Serving,
     )
     from xdsserver.pipeline.story import Pipeline
     from xdsserver.tables import Read
     from xdsserver.xds.resource import Resource
+
+
+def to_awaited(tables: Pipeline, read: Read, key: ListenerKey, serving: Serving) -> Mapping[ListenerKey, Awaited]:
+    """An Envoy acknowledges a listener before it has its routes, and opens it when it has them."""
+    name = Name(key.namespace, key.parent)
+    parent = read(tables.gateways, name) if key.kind == "Gateway" else read(tables.listener_sets, name)
+    tls = read(tables.terminations, key)
+    if parent is None or (tls is not None and tls.termination is None):
+        return {}
+    fleet = serving.bind.fleet
+    found = [(fleet, LISTENER, listener_name(serving.bind))]
+    if serving.protocol in HTTP_PROTOCOLS:
+        found.append((fleet, ROUTE, route_configuration_name(serving.chain)))
+    return {key: Awaited(parent.metadata.generation, tuple(found))}
 
 
 def to_cluster_resources(_read: Read, key: FleetCluster, cluster_: Cluster) -> Mapping[ResourceKey, Resource]:

@@ -10,19 +10,19 @@ from xdsserver.gatewayapi.ancestors import ancestors_status
 from xdsserver.gatewayapi.classes import class_status
 from xdsserver.gatewayapi.gateways import Attachments, ListenerState, gateway_status
 from xdsserver.gatewayapi.listenersets import is_accepted, listener_set_status
+from xdsserver.gatewayapi.rejections import RejectedAt, in_words
 from xdsserver.gatewayapi.routes import Findings, route_status
-from xdsserver.model.places import Delivery, DeliveryKey, ListenerKey, PortKey
+from xdsserver.model.places import ListenerKey, PortKey
 from xdsserver.objects.meta import ObjectKey
 from xdsserver.pipeline.expansion import refusals_of
-from xdsserver.pipeline.rows import HTTP_PROTOCOLS
 from xdsserver.pipeline.rules import rules_of
-from xdsserver.translation.layout import route_configuration_name
-from xdsserver.translation.listeners import listener_name
-from xdsserver.xds.resource import LISTENER, ROUTE
+from xdsserver.xds.case import Blame
+from xdsserver.xds.fragments import NOBODY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from xdsserver.gatewayapi.attachment import Parent
     from xdsserver.gatewayapi.listeners import Listener
     from xdsserver.gatewayapi.listenersets import SetParent
     from xdsserver.gatewayapi.statuses import ObjectStatus
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from xdsserver.objects.listenerset import ListenerSet
     from xdsserver.objects.meta import KubeObject, Name
     from xdsserver.objects.xbackend import XBackend
-    from xdsserver.pipeline.rows import Serving
+    from xdsserver.pipeline.rows import ResourceKey
     from xdsserver.pipeline.story import Pipeline
     from xdsserver.tables import Read
 
@@ -40,36 +40,48 @@ def to_listener_states(
     tables: Pipeline, read: Read, key: ListenerKey, listener: Listener
 ) -> Mapping[ListenerKey, ListenerState]:
     binding = read(tables.bindings, PortKey(listener.gateway, listener.port, listener.transport))
+    awaited = read(tables.awaited, key)
     filters = read(tables.listener_filters, key)
     tls = read(tables.terminations, key)
-    serving = read(tables.binds, key)
     return {
         key: ListenerState(
             listener=listener,
             attached_routes=read(tables.accepted_counts, key) or 0,
             binding=binding,
-            delivery=delivery_of(tables, read, serving) if serving is not None else None,
+            delivery=read(tables.deliveries, key),
+            rejected=_rejected(tables, read, awaited.resources if awaited is not None else ()),
             filter_problems=filters.problems if filters else (),
             tls=tls,
         )
     }
 
 
-def delivery_of(tables: Pipeline, read: Read, serving: Serving) -> Delivery | None:
-    """Put together what the Envoys said of a socket and of the routes behind it.
+def _rejected(tables: Pipeline, read: Read, resources: Iterable[ResourceKey]) -> str:
+    """Say which of these Envoys reject as they are, whoever is to blame."""
+    found = (read(tables.rejections, Blame(*one, NOBODY)) for one in resources)
+    return "; ".join(in_words(said.nodes, said.words) for said in found if said is not None)
 
-    An Envoy acknowledges a listener before it has its routes, and opens it when it has them.
-    """
-    bind = serving.bind
-    opened = read(tables.deliveries, DeliveryKey(bind.fleet, LISTENER, listener_name(bind)))
-    routed = read(tables.deliveries, DeliveryKey(bind.fleet, ROUTE, route_configuration_name(serving.chain)))
-    if opened is None:
-        return None
-    if serving.protocol not in HTTP_PROTOCOLS:
-        return opened
-    if routed is None:
-        return Delivery(acknowledged=False, rejected=opened.rejected)
-    return Delivery(opened.acknowledged and routed.acknowledged, opened.rejected or routed.rejected)
+
+def _rejections_of(tables: Pipeline, read: Read, owner: ObjectKey) -> Iterator[tuple[Blame, str]]:
+    """Give what Envoys reject of what an object came to."""
+    for blame in read(tables.rejections_of, owner) or ():
+        said = read(tables.rejections, blame)
+        if said is not None:
+            yield blame, in_words(said.nodes, said.words)
+
+
+def _words_against(tables: Pipeline, read: Read, owner: ObjectKey) -> str:
+    """Say what Envoys reject of the settings of an object with listeners."""
+    return "; ".join(dict.fromkeys(words for _, words in _rejections_of(tables, read, owner)))
+
+
+def _rejected_at(tables: Pipeline, read: Read, owner: ObjectKey, parents: Iterable[Parent]) -> Iterator[RejectedAt]:
+    """Give the listeners of a route where Envoys reject it."""
+    found = tuple(_rejections_of(tables, read, owner))
+    for listener in dict.fromkeys(one for parent in parents for one, _ in parent.listeners) if found else ():
+        awaited = read(tables.awaited, listener)
+        places = awaited.resources if awaited is not None else ()
+        yield from (RejectedAt(listener, words) for blame, words in found if blame[:3] in places)
 
 
 def to_x_backend_statuses(tables: Pipeline, read: Read, key: Name, row: XBackend) -> Mapping[ObjectKey, ObjectStatus]:
@@ -94,11 +106,12 @@ def to_class_statuses(
 
 
 def to_gateway_statuses(tables: Pipeline, read: Read, key: Name, gateway: Gateway) -> Mapping[ObjectKey, ObjectStatus]:
+    owner = ObjectKey("Gateway", *key)
     added = Attachments(
         listener_sets=read(tables.accepted_set_counts, key) or 0,
         addresses=tuple(address for _, address in read(tables.addresses_of, key) or ()),
+        rejected=_words_against(tables, read, owner),
     )
-    owner = ObjectKey("Gateway", *key)
     return {owner: gateway_status(gateway, _states(tables, read, owner, gateway.spec.listeners), added)}
 
 
@@ -115,7 +128,8 @@ def to_listener_set_statuses(
     if parent is None:
         return {}
     owner = ObjectKey("ListenerSet", *key)
-    return {owner: listener_set_status(set_, parent, _states(tables, read, owner, set_.spec.listeners))}
+    states = _states(tables, read, owner, set_.spec.listeners)
+    return {owner: listener_set_status(set_, parent, states, _words_against(tables, read, owner))}
 
 
 def _states(
@@ -141,6 +155,7 @@ def to_route_statuses(
             rules=tuple(rules_of(tables, read, owner)),
             refused=tuple(refusals_of(tables, read, owner)),
             shadows=tuple(one for one in shadows if one is not None),
+            rejected=tuple(_rejected_at(tables, read, owner, parents)),
         )
         generation = route.metadata.generation
         return {owner: route_status(parents, findings, controller=tables.options.controller, generation=generation)}

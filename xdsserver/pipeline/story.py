@@ -54,9 +54,10 @@ if TYPE_CHECKING:
 
     from xdsserver.gatewayapi.last_good import Remembered
     from xdsserver.gatewayapi.statuses import ObjectStatus
-    from xdsserver.model.places import Binding, Delivery, DeliveryKey, PortKey
+    from xdsserver.model.places import Awaited, Binding, Delivery, ListenerKey, PortKey
     from xdsserver.objects.meta import KubeObject, Name
     from xdsserver.tables import Delta, Read, Source, Table
+    from xdsserver.xds.case import Blame, Rejection
 
 
 K = TypeVar("K")
@@ -111,8 +112,9 @@ class Pipeline:
         self.bindings: Source[PortKey, Binding] = graph.source("bindings")
         # The last good certificate of each Secret.
         self.remembered_certificates: Source[Name, Remembered] = graph.source("remembered_certificates")
-        # What the Envoys answered.
-        self.deliveries: Source[DeliveryKey, Delivery] = graph.source("deliveries")
+        # What the Envoys answered: what was acknowledged, and what they reject.
+        self.deliveries: Source[ListenerKey, Delivery] = graph.source("deliveries")
+        self.rejections: Source[Blame, Rejection] = graph.source("rejections")
 
         # Classes and Gateways that are ours.
         self.our_classes = graph.derive("our_classes", self.gateway_classes, on(gateways.to_our_classes))
@@ -390,7 +392,11 @@ class Pipeline:
             self.certificate_resources,
         )
 
+        # What Envoys must acknowledge before a listener is served.
+        self.awaited: Table[ListenerKey, Awaited] = graph.derive("awaited", self.binds, on(resources.to_awaited))
+
         # What statuses say, from the same verdicts. Only from here on anything reads what the Envoys answered.
+        self.rejections_of = graph.index("rejections_of", self.rejections, lambda blame, _said: blame.owner or None)
         self.listener_states = graph.derive("listener_states", self.listeners, on(statuses.to_listener_states))
         self.class_statuses = graph.derive("class_statuses", self.our_classes, on(statuses.to_class_statuses))
         self.accepted_sets = graph.derive("accepted_sets", self.our_sets, on(statuses.to_accepted_sets))

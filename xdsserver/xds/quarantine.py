@@ -80,6 +80,11 @@ class Quarantine:
         """Return all that is rejected now: a live view."""
         return self._blames
 
+    @property
+    def has_news(self) -> bool:
+        """Say whether `take_news` has anything to tell."""
+        return bool(self._told)
+
     def take_news(self) -> Mapping[Blame, Rejection | None]:
         """Return what is rejected that was not, or no more (None), since the last call."""
         told, self._told = self._told, {}

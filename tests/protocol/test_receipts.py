@@ -1,0 +1,151 @@
+"""When something counts as served: once, when all Envoys of the fleet have it, and whoever is slow has a name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.protocol.fleet import Fleet, table
+from tests.protocol.script import FLEET, LDS, RDS, listener
+from xdsserver.xds.receipts import SLOW_S, Arrived, Late
+
+if TYPE_CHECKING:
+    from xdsserver.xds.resource import Resource
+
+KEYS = ((FLEET, LDS, "l"), (FLEET, RDS, "t"))
+
+
+def serve(fleet: Fleet, *resources: Resource, awaiting: str = "front") -> None:
+    """Publish, and ask whether it arrives, before anybody has answered."""
+    fleet.publish(*resources)
+    fleet.receipts.await_(awaiting, KEYS, fleet.now)
+
+
+def said(fleet: Fleet) -> dict[str, Arrived | Late]:
+    return dict(fleet.receipts.settle(fleet.now))
+
+
+def test_it_has_arrived_when_all_envoys_have_acknowledged_all_of_it() -> None:
+    fleet = Fleet()
+    first, second = fleet.join("a"), fleet.join("b")
+    serve(fleet, listener("l"), table("t", a="1"))
+    fleet.answer(first)
+    assert said(fleet) == {}
+    fleet.answer(first)
+    assert said(fleet) == {}, "b has nothing yet"
+    fleet.answer(second)
+    assert said(fleet) == {}, "b has half of it"
+    fleet.settle()
+    assert said(fleet) == {"front": Arrived()}
+    assert said(fleet) == {}, "it is said once"
+
+
+def test_no_envoy_at_all_is_no_arrival_and_nobody_is_late() -> None:
+    fleet = Fleet()
+    serve(fleet, listener("l"), table("t", a="1"))
+    fleet.settle(60)
+    assert said(fleet) == {}
+    fleet.join()
+    assert said(fleet) == {"front": Arrived()}
+
+
+def test_what_everybody_has_already_has_arrived_at_once() -> None:
+    fleet = Fleet()
+    fleet.join()
+    fleet.put(listener("l"), table("t", a="1"))
+    serve(fleet, listener("l"), table("t", a="1"))
+    assert said(fleet) == {"front": Arrived()}
+
+
+def test_a_version_before_the_question_is_no_answer() -> None:
+    """A new listener on a port that is open already is not served before the version that has it."""
+    fleet = Fleet()
+    envoy = fleet.join()
+    fleet.put(listener("l"), table("t", a="1"))
+    envoy.mute = True
+    serve(fleet, listener("l"), table("t", a="1", b="1"))
+    fleet.settle(1)
+    assert said(fleet) == {}
+    envoy.mute = False
+    fleet.settle(1)
+    assert said(fleet) == {"front": Arrived()}
+
+
+def test_constant_change_does_not_put_it_off() -> None:
+    """Every answer is about a version that has been replaced; it is newer than the question nevertheless."""
+    fleet = Fleet()
+    envoy = fleet.join()
+    serve(fleet, listener("l"), table("t", a="0"))
+    fleet.answer(envoy)
+    for number in range(1, 10):
+        fleet.publish(table("t", a=str(number)))
+        if not envoy.inbox:
+            fleet.settle(0.5)
+        fleet.publish(table("t", a=f"{number}+"))
+        fleet.answer(envoy)
+        if said(fleet):
+            return
+    message = "an Envoy that always answers was never believed"
+    raise AssertionError(message)
+
+
+def test_a_slow_envoy_is_named_after_ten_seconds_and_once() -> None:
+    fleet = Fleet()
+    fleet.join("quick")
+    slow = fleet.join("slow")
+    slow.mute = True
+    serve(fleet, listener("l"), table("t", a="1"))
+    asked_at = fleet.now
+    fleet.settle(SLOW_S - 1)
+    assert said(fleet) == {}
+    assert fleet.receipts.next_tick() == asked_at + SLOW_S
+    fleet.settle(1)
+    assert said(fleet) == {"front": Late(("slow",))}
+    assert said(fleet) == {}
+    assert fleet.receipts.next_tick() is None
+    slow.mute = False
+    fleet.settle()
+    assert said(fleet) == {"front": Arrived()}
+
+
+def test_an_envoy_that_leaves_is_not_waited_for() -> None:
+    fleet = Fleet()
+    fleet.join("stays")
+    leaves = fleet.join("leaves")
+    leaves.mute = True
+    serve(fleet, listener("l"), table("t", a="1"))
+    fleet.settle()
+    assert said(fleet) == {}
+    fleet.leave(leaves)
+    assert said(fleet) == {"front": Arrived()}
+
+
+def test_what_was_held_back_of_others_does_not_hold_back_the_rest() -> None:
+    """One bad route of a table: the table without it stands for what is wanted."""
+    fleet = Fleet()
+    fleet.join()
+    fleet.put(listener("l"), table("t", a="1"))
+    serve(fleet, table("t", a="bad", b="1"))
+    fleet.settle()
+    assert set(fleet.blamed()) == {"a"}
+    assert said(fleet) == {"front": Arrived()}
+
+
+def test_what_is_rejected_as_a_whole_has_not_arrived() -> None:
+    fleet = Fleet()
+    fleet.join()
+    fleet.put(listener("l"), table("t", a="1"))
+    serve(fleet, listener("l", "bad"))
+    fleet.settle(SLOW_S)
+    assert said(fleet) == {}, "nor is anybody late: there is nothing to wait for"
+    fleet.put(listener("l", "2"))
+    assert said(fleet) == {"front": Arrived()}
+
+
+def test_what_is_not_awaited_any_more_leaves_nothing() -> None:
+    fleet = Fleet()
+    fleet.join()
+    serve(fleet, listener("l"), table("t", a="1"))
+    fleet.receipts.forget("front")
+    fleet.settle()
+    assert said(fleet) == {}
+    assert not fleet.receipts._parcels
