@@ -1,6 +1,7 @@
 """`xdsserver check`: everything that is wrong with a folder, each with file and line."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -8,6 +9,8 @@ import typer
 from xdsserver.cli.folder import ExistingFolder, read
 from xdsserver.files import Scan
 from xdsserver.gatewayapi.statuses import doubts, faults
+from xdsserver.gatewayapi.validity import doubt
+from xdsserver.model.certificates import ServerCertificate
 from xdsserver.objects.meta import ObjectKey
 from xdsserver.reconciler import Reconciler
 
@@ -19,7 +22,8 @@ def check(
     """Say what is wrong with a folder.
 
     That is: what cannot be read, objects that are refused, references that lead nowhere, conditions that are not good,
-    and, as warnings, rules that no request ever reaches. Each with file and line, as compilers write it.
+    and, as warnings, rules that no request ever reaches and certificates that are expired. Each with file and line, as
+    compilers write it.
 
     Exit code: 0 good (warnings do not count), 1 problems found, 2 usage.
     """
@@ -43,6 +47,11 @@ def _doubts(reconciler: Reconciler) -> Iterator[tuple[ObjectKey, str]]:
     """Give what is served and surely not meant."""
     for key, status in sorted(reconciler.pipeline.statuses.rows.items()):
         yield from ((key, words) for words in doubts(status))
+    now = datetime.now(UTC)
+    for name in sorted({secret for _fleet, secret in reconciler.pipeline.certificate_counts.rows}):
+        found = reconciler.pipeline.certificates.rows.get(name)
+        if isinstance(found, ServerCertificate) and (words := doubt(found, now)):
+            yield ObjectKey("Secret", *name), words
 
 
 def _found(scan: Scan, reconciler: Reconciler) -> Iterator[tuple[ObjectKey, str]]:
