@@ -61,6 +61,19 @@ async def test_x21_a_request_over_the_limit_ends_its_stream_only() -> None:
         assert [found.name for found in (await read_delta(good)).resources] == ["green"]
 
 
+async def test_x21_many_requests_come_no_further_than_one_large_one() -> None:
+    """X21: what one client may hold is bounded too: here 100,000 names of a type, however they were asked for."""
+    async with running() as plane, plane.channel() as channel:
+        call = call_delta(channel)
+        for number in range(6):
+            names = (f"n{number}-{name}" for name in range(20_000))
+            await call.write(delta(ENDPOINTS, *names, node="greedy" if number == 0 else ""))
+            if number < 5:
+                assert len((await read_delta(call)).removed_resources) == 20_000
+        assert await ends_with(call) is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "at most 100000" in (await call.details() or "")
+
+
 # ------------------------------------------------------------------------------------------------------------ age
 async def test_x25_old_connections_end_one_by_one_and_the_next_one_gets_differences() -> None:
     """X25: connection age with jitter, so that Envoys spread over replicas; the stream ends UNAVAILABLE.

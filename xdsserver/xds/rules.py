@@ -19,6 +19,8 @@ class Limits:
     """What one client may ask of us."""
 
     names_per_request: int = 20_000
+    names_per_type: int = 100_000
+    """In all requests of a stream together, those that are subscribed to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +47,11 @@ def refusal(request: Request, limits: Limits, *, introduced: bool) -> Refused | 
         words = f"{names} names in one request for {request.type_url}; at most {limits.names_per_request} are served"
         return Refused(RefusalCode.RESOURCE_EXHAUSTED, words)
     return None
+
+
+def excess(type_url: str, subscribed: int, limits: Limits) -> Refused | None:
+    """Return why a stream that subscribes to so many names of a type ends, if it does."""
+    if subscribed <= limits.names_per_type:
+        return None
+    words = f"{subscribed} names of {type_url} on one stream; at most {limits.names_per_type} are served"
+    return Refused(RefusalCode.RESOURCE_EXHAUSTED, words)

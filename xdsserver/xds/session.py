@@ -20,7 +20,7 @@ from xdsserver.xds.messages import DeltaRequest, Refused, Response, SotwRequest,
 from xdsserver.xds.names import NO_NAMES, shared_pairs, union
 from xdsserver.xds.ordering import TRAFFIC_TYPES, Departures, Situation, Warming
 from xdsserver.xds.resource import CLUSTER, ENDPOINTS, TYPE_ORDER
-from xdsserver.xds.rules import refusal
+from xdsserver.xds.rules import excess, refusal
 from xdsserver.xds.subscription import turn_delta, turn_sotw
 
 if TYPE_CHECKING:
@@ -102,6 +102,8 @@ class Session:
                 # "The management server should not send a DiscoveryResponse for any DiscoveryRequest that has a stale
                 # nonce": the client repeats its list when it answers the newer response.
                 pass
+        if (refused := excess(channel.type_url, len(channel.subscription.names), self._rules.limits)) is not None:
+            return self._step(refused)
         return self._flush(now)
 
     def on_change(self, changed: ChangedNames, now: float) -> Step:
