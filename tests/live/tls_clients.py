@@ -74,16 +74,18 @@ async def handshake(port: int, tls: Tls, *, within_s: float = 5.0) -> Handshake:
 
 
 async def failure(port: int, tls: Tls, *, within_s: float = 5.0) -> str:
-    """Connect, write a request, and say how that ended: an alert by its name, or `reset` or `closed` without one.
+    """Connect, and say how that ends: an alert by its name, `reset` or `closed` without one; `open` where it does not.
 
-    With TLS 1.3 a client is done before its certificate was looked at, so that it hears of it when it reads.
+    With TLS 1.3 a client is done before its certificate was looked at, and hears of it when it reads. Nothing is sent:
+    what a server has not read when it closes would cost its alert.
     """
     writer: asyncio.StreamWriter | None = None
     try:
         async with asyncio.timeout(within_s):
             reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls.context, server_hostname=tls.sni)
-            writer.write(b"GET / HTTP/1.1\r\nhost: a.test\r\nconnection: close\r\n\r\n")
-            said = await reader.read()
+            await reader.read(1)
+    except TimeoutError:
+        return "open"
     except ssl.SSLEOFError:
         return "closed"
     except ssl.SSLError as error:
@@ -93,4 +95,4 @@ async def failure(port: int, tls: Tls, *, within_s: float = 5.0) -> str:
     finally:
         if writer is not None:
             writer.transport.abort()
-    return f"answer: {said.decode('latin-1').splitlines()[0]}" if said else "closed"
+    return "closed"

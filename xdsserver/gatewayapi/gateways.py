@@ -17,6 +17,7 @@ from xdsserver.gatewayapi.conditions import (
     condition,
 )
 from xdsserver.gatewayapi.default_gateways import default_condition
+from xdsserver.gatewayapi.frontends import insecure_condition
 from xdsserver.gatewayapi.rejections import names, rejected_condition
 from xdsserver.gatewayapi.statuses import GatewayStatus, ListenerStatus
 from xdsserver.model.places import Bind, PortClaim, Refusal
@@ -150,6 +151,7 @@ def gateway_status(gateway: Gateway, states: Iterable[ListenerState], added: Att
             _programmed(accepted, states, generation),
             *default_condition(gateway),
             *rejected_condition([added.rejected] if added.rejected else [], generation),
+            *insecure_condition(gateway),
         ),
         listeners=tuple(listener_status(state, refusal, generation) for state in states),
         attached_listener_sets=None if gateway.spec.allowed_listeners is None else added.listener_sets,

@@ -12,6 +12,7 @@ from xdsserver.gatewayapi.backends.service_imports import service_import, servic
 from xdsserver.gatewayapi.backends.services import service, service_ports
 from xdsserver.gatewayapi.backends.xbackends import xbackend_ports
 from xdsserver.gatewayapi.expansion import at_most, weighs
+from xdsserver.gatewayapi.frontends import AuthorityTables
 from xdsserver.gatewayapi.grpcrules import parse_grpc
 from xdsserver.gatewayapi.httprules import parse_http
 from xdsserver.gatewayapi.streams import first
@@ -354,11 +355,22 @@ class Pipeline:
             ),
         )
 
-        # Filter chains, by the names in TLS handshakes; certificates are in a fleet while a chain shows them.
-        self.certificate_tables = CertificateTables(self.grants, self.certificates)
+        # Filter chains, by the names in TLS handshakes; certificates are in a fleet while a chain shows them, and
+        # authorities while one asks clients for theirs.
+        self.trust_bundle_kinds = graph.count(
+            "trust_bundle_kinds", self.cluster_trust_bundles, lambda _key, _row: "ClusterTrustBundle"
+        )
+        self.authority_tables = AuthorityTables(self.grants, self.authorities, self.trust_bundle_kinds)
+        self.frontends = graph.derive("frontends", self.our_gateways, certificates.to_frontends)
+        self.client_validations = graph.derive(
+            "client_validations", self.frontends, on(certificates.to_client_validations)
+        )
+        self.certificate_tables = CertificateTables(self.grants, self.certificates, self.client_validations)
         self.terminations = graph.derive("terminations", self.listeners, on(chains.to_terminations))
         self.certificate_uses = graph.derive("certificate_uses", self.terminations, on(chains.to_certificate_uses))
         self.certificate_counts = graph.count("certificate_counts", self.certificate_uses, lambda key, _true: key[:2])
+        self.authority_uses = graph.derive("authority_uses", self.terminations, on(certificates.to_authority_uses))
+        self.authority_counts = graph.count("authority_counts", self.authority_uses, lambda key, _true: key[:2])
         self.plain_chain_counts = graph.count("plain_chain_counts", self.binds, chains.plain_chain_of)
         self.chains = graph.union(
             "chains",
@@ -375,6 +387,9 @@ class Pipeline:
         self.certificate_resources = graph.derive(
             "certificate_resources", self.certificate_counts, on(resources.to_certificate_resources)
         )
+        self.authority_resources = graph.derive(
+            "authority_resources", self.authority_counts, on(certificates.to_authority_resources)
+        )
         self.envoy_listeners = graph.group("envoy_listeners", self.chains, lambda key, _chain: key.bind, fold=listener)
         self.listener_resources = graph.derive(
             "listener_resources", self.envoy_listeners, resources.to_listener_resources
@@ -390,6 +405,7 @@ class Pipeline:
             self.listener_resources,
             self.route_resources,
             self.certificate_resources,
+            self.authority_resources,
         )
 
         # What Envoys must acknowledge before a listener is served.
