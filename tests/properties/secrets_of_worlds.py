@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 from tests.certificates import key_pem
 from xdsserver.objects import gateway as gw
 from xdsserver.objects.clustertrustbundle import ClusterTrustBundle, ClusterTrustBundleSpec
-from xdsserver.objects.meta import Name, SecretObjectReference
+from xdsserver.objects.meta import Name, ObjectReference, SecretObjectReference
 from xdsserver.objects.secret import Secret, SecretBytes
 
 if TYPE_CHECKING:
@@ -66,6 +66,31 @@ def tls(dice: Dice) -> gw.ListenerTLS:
     return gw.ListenerTLS(
         mode=dice.pick("Terminate", "Terminate", None),
         certificate_refs=dice.pick((reference(),), (reference(),), (reference(), reference()), ()),
+    )
+
+
+def frontend(dice: Dice) -> gw.GatewayTLS:
+    """Ask clients for certificates, of authorities that are there, missing, forbidden or none."""
+
+    def validation() -> gw.FrontendTLSConfig:
+        kind = dice.any("ConfigMap", "Secret", "Secret", "ClusterTrustBundle", "Service")
+        reference = ObjectReference(
+            group="certificates.k8s.io" if kind == "ClusterTrustBundle" else "",
+            kind=kind,
+            name="roots" if kind == "ClusterTrustBundle" else dice.any("ca", "cert", "other", "missing"),
+            namespace=dice.pick(None, None, "pay"),
+        )
+        found = gw.FrontendValidation(
+            ca_certificate_refs=(reference,), mode=dice.pick("AllowValidOnly", "AllowInsecureFallback", None)
+        )
+        return gw.FrontendTLSConfig(validation=dice.pick(found, found, None))
+
+    per_port = dice.sample((80, 8080), most=2)
+    return gw.GatewayTLS(
+        frontend=gw.FrontendTLS(
+            default=validation(),
+            per_port=tuple(gw.FrontendTLSPort(port=port, tls=validation()) for port in per_port),
+        )
     )
 
 
