@@ -140,14 +140,16 @@ class Envoy(Admin):
 
 
 @asynccontextmanager
-async def running(bootstrap: dict[str, Any], *, wait: bool = True) -> AsyncIterator[Envoy]:
+async def running(
+    bootstrap: dict[str, Any], *, wait: bool = True, options: tuple[str, ...] = ()
+) -> AsyncIterator[Envoy]:
     """Run an Envoy for the length of a block; with `wait` the block begins when it says that it is ready."""
     with tempfile.TemporaryDirectory(prefix="envoy-") as folder:
         home = Path(folder)
         admin = home / "admin.sock"
         config = home / "bootstrap.json"
         config.write_text(json.dumps({**bootstrap, "admin": {"address": {"pipe": {"path": str(admin)}}}}))
-        arguments = ["-c", str(config), "--disable-hot-restart", "--concurrency", "1", "-l", "warning"]
+        arguments = ["-c", str(config), "--disable-hot-restart", "--concurrency", "1", "-l", "warning", *options]
         said = home / "envoy.log"
         with said.open("wb") as log:
             process = await asyncio.create_subprocess_exec(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import yaml
@@ -48,9 +49,9 @@ def https_listener(port: int, *secrets: str, name: str = "https", hostname: str 
 
 def tls_secret(name: str, pair: tuple[bytes, bytes], *, namespace: str = "default") -> Document:
     """Give a Secret with a certificate and its key, both in PEM."""
-    data = {"tls.crt": pair[0].decode(), "tls.key": pair[1].decode()}
+    data = {key: b64encode(value).decode() for key, value in zip(("tls.crt", "tls.key"), pair, strict=True)}
     metadata = {"name": name, "namespace": namespace}
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "kubernetes.io/tls", "stringData": data}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "kubernetes.io/tls", "data": data}
 
 
 def authorities(name: str, pem: bytes, *, kind: str = "ConfigMap", namespace: str = "default") -> Document:

@@ -78,9 +78,11 @@ class Served:
         else:
             file.unlink()
 
-    async def let_in(self, place: str, shows: Certificate | None = None, **more: ssl.TLSVersion) -> bool:
+    async def let_in(
+        self, place: str, shows: Certificate | None = None, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3
+    ) -> bool:
         """Tell whether a client that shows this gets an answer."""
-        tls = Tls(HOST, shows=shows, **more)
+        tls = Tls(HOST, shows=shows, at_most=version)
         return (await ask(self.ports[place], Ask("/", HOST), tls=tls)).status == 200
 
     async def comes_in(self, place: str, shows: Certificate | None = None) -> None:
@@ -88,9 +90,11 @@ class Served:
         tls = Tls(HOST, shows=shows)
         await answers(self.ports[place], Ask("/", HOST), lambda one: one.status == 200, tls=tls, within_s=5)
 
-    async def refusal(self, place: str, shows: Certificate | None = None, **more: ssl.TLSVersion) -> str:
+    async def refusal(
+        self, place: str, shows: Certificate | None = None, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3
+    ) -> str:
         """Say how a client is refused that shows this."""
-        return await failure(self.ports[place], Tls(HOST, shows=shows, **more))
+        return await failure(self.ports[place], Tls(HOST, shows=shows, at_most=version))
 
     async def refuses(self, place: str, shows: Certificate | None = None) -> str:
         """Wait until a client is refused that shows this, and say how."""
@@ -155,7 +159,7 @@ async def served() -> AsyncIterator[Served]:
 async def test_who_shows_the_right_certificate_gets_in(
     served: Served, place: str, issuer: Certificate, version: ssl.TLSVersion
 ) -> None:
-    assert await served.let_in(place, signed(issuer), at_least=version, at_most=version)
+    assert await served.let_in(place, signed(issuer), version)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +172,7 @@ async def test_who_shows_the_certificate_of_somebody_else_is_refused(
     served: Served, place: str, issuer: Certificate, version: ssl.TLSVersion
 ) -> None:
     """What is said of a port replaces the default: authorities of the one are strangers to the other."""
-    assert await served.refusal(place, signed(issuer), at_least=version, at_most=version) == STRANGER
+    assert await served.refusal(place, signed(issuer), version) == STRANGER
 
 
 @pytest.mark.parametrize("place", ["default", "staff", "roots", "several"])
@@ -177,8 +181,7 @@ async def test_who_shows_none_is_refused(served: Served, place: str) -> None:
 
 
 async def test_who_shows_none_is_refused_by_tls_1_2_too(served: Served) -> None:
-    old = ssl.TLSVersion.TLSv1_2
-    assert await served.refusal("default", at_most=old) == NONE_BEFORE_1_3
+    assert await served.refusal("default", version=ssl.TLSVersion.TLSv1_2) == NONE_BEFORE_1_3
 
 
 async def test_an_expired_certificate_of_a_client_is_refused(served: Served) -> None:

@@ -13,7 +13,7 @@ from xdsserver.gatewayapi.certificates import joined
 from xdsserver.gatewayapi.conditions import ACCEPTED, RESOLVED_REFS, Condition, Problem, Status
 from xdsserver.gatewayapi.grants import Referrer, permitted
 from xdsserver.model.certificates import TrustBundle
-from xdsserver.model.tls import Frontend
+from xdsserver.model.tls import ClientCertificates, Frontend
 from xdsserver.objects.meta import GATEWAY_GROUP, Name, ObjectKey
 
 if TYPE_CHECKING:
@@ -52,6 +52,18 @@ class ClientValidation:
     problems: tuple[Problem, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What listeners ask of clients, without whose certificates are good, so that new authorities wake no listener.
+
+    `clients` is None where nothing is asked, or where nobody gets in: then it is `closed`.
+    """
+
+    clients: ClientCertificates | None
+    closed: bool = False
+    problems: tuple[Problem, ...] = ()
+
+
 def frontends(gateway: Gateway) -> Iterator[tuple[Frontend, FrontendTLSConfig]]:
     """Give what a Gateway asks of clients by default, and on the ports that it says otherwise of."""
     tls = gateway.spec.tls
@@ -76,10 +88,19 @@ def client_validation(
     return ClientValidation(joined(bundles) if bundles else None, spec.mode != _INSECURE, tuple(problems))
 
 
+def asked(frontend: Frontend, validation: ClientValidation | None) -> Asked:
+    """Narrow a validation down to what listeners depend on; None where a Gateway asks for nothing."""
+    if validation is None:
+        return Asked(None)
+    if validation.authorities is None:
+        return Asked(None, closed=True, problems=validation.problems)
+    return Asked(ClientCertificates(frontend, validation.required), problems=validation.problems)
+
+
 def insecure_condition(gateway: Gateway) -> tuple[Condition, ...]:
     """Say of a Gateway that it lets in clients whose certificate is not verified, and nothing of another."""
-    asked = ((one, config.validation) for one, config in frontends(gateway))
-    open_ = [_field(one) for one, spec in asked if spec is not None and spec.mode == _INSECURE]
+    specs = ((one, config.validation) for one, config in frontends(gateway))
+    open_ = [_field(one) for one, spec in specs if spec is not None and spec.mode == _INSECURE]
     if not open_:
         return ()
     message = f"{', '.join(open_)}: clients get in without a certificate that is verified"

@@ -10,37 +10,33 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from xdsserver.gatewayapi.conditions import RESOLVED_REFS, Problem
+from xdsserver.gatewayapi.frontends import Asked
 from xdsserver.gatewayapi.grants import Referrer, permitted
 from xdsserver.gatewayapi.last_good import LastGood
 from xdsserver.model.certificates import ServerCertificate
-from xdsserver.model.tls import ClientCertificates, Frontend, Termination
+from xdsserver.model.tls import Frontend, Termination
 from xdsserver.objects.meta import GATEWAY_GROUP, Name, ObjectKey
 
 if TYPE_CHECKING:
-    from xdsserver.gatewayapi.frontends import ClientValidation
     from xdsserver.gatewayapi.grants import Permission
     from xdsserver.gatewayapi.listeners import Listener
     from xdsserver.objects.meta import SecretObjectReference
     from xdsserver.tables import Read, Table
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a Gateway asks of the clients of a frontend: nothing where this is None."""
-
-    validation: ClientValidation | None
+_NOTHING = Asked(None)
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateTables:
     """Where certificates are found: what is permitted across namespaces, and each Secret as it was understood.
 
-    `validations` are what Gateways ask of clients.
+    `asked` is what Gateways ask of clients.
     """
 
     grants: Table[Permission, int]
     certificates: Table[Name, ServerCertificate | LastGood | Problem]
-    validations: Table[Frontend, Asked]
+    asked: Table[Frontend, Asked]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +58,17 @@ def terminate(read: Read, tables: CertificateTables, listener: Listener) -> Reso
     found = [one for number, each in enumerate(references) for one in _find(read, tables, listener, number, each)]
     good = tuple(dict.fromkeys(one for one in found if isinstance(one, Name)))
     problems = tuple(one for one in found if isinstance(one, Problem))
-    frontend, asked = _asked(read, tables, listener)
-    if asked is None:
-        return ResolvedTermination(Termination(good) if good else None, problems)
-    clients = ClientCertificates(frontend, asked.required) if asked.authorities is not None else None
-    whole = Termination(good, clients) if good and clients is not None else None
+    asked = _asked(read, tables, listener)
+    whole = Termination(good, asked.clients) if good and not asked.closed else None
     return ResolvedTermination(whole, (*problems, *(_of_listener(listener, one) for one in asked.problems)))
 
 
-def _asked(read: Read, tables: CertificateTables, listener: Listener) -> tuple[Frontend, ClientValidation | None]:
+def _asked(read: Read, tables: CertificateTables, listener: Listener) -> Asked:
     """Give what is asked of clients: on the port, where its Gateway says something of it, or else by default."""
-    for frontend in (Frontend(listener.gateway, listener.port), Frontend(listener.gateway)):
-        found = read(tables.validations, frontend) if listener.protocol == "HTTPS" else None
-        if found is not None:
-            return frontend, found.validation
-    return Frontend(listener.gateway), None
+    if listener.protocol != "HTTPS":
+        return _NOTHING
+    on_port = read(tables.asked, Frontend(listener.gateway, listener.port))
+    return on_port or read(tables.asked, Frontend(listener.gateway)) or _NOTHING
 
 
 def _of_listener(listener: Listener, problem: Problem) -> Problem:

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from xdsserver.gatewayapi.certificates import authorities_of, parse_server_certificate
 from xdsserver.gatewayapi.conditions import Problem
-from xdsserver.gatewayapi.frontends import client_validation, frontends
+from xdsserver.gatewayapi.frontends import asked, client_validation, frontends
 from xdsserver.gatewayapi.last_good import last_good
-from xdsserver.gatewayapi.termination import Asked
 from xdsserver.model.certificates import ServerCertificate
 from xdsserver.objects.meta import ObjectKey
 from xdsserver.translation.downstream_tls import authorities
@@ -16,6 +15,7 @@ from xdsserver.translation.downstream_tls import authorities
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from xdsserver.gatewayapi.frontends import Asked, ClientValidation
     from xdsserver.gatewayapi.last_good import LastGood
     from xdsserver.gatewayapi.termination import ResolvedTermination
     from xdsserver.model.certificates import TrustBundle
@@ -57,9 +57,13 @@ def to_frontends(_read: Read, _key: Name, gateway: Gateway) -> Mapping[Frontend,
 
 def to_client_validations(
     tables: Pipeline, read: Read, key: Frontend, config: FrontendTLSConfig
-) -> Mapping[Frontend, Asked]:
+) -> Mapping[Frontend, ClientValidation]:
     spec = config.validation
-    return {key: Asked(None if spec is None else client_validation(read, tables.authority_tables, key, spec))}
+    return {} if spec is None else {key: client_validation(read, tables.authority_tables, key, spec)}
+
+
+def to_asked(tables: Pipeline, read: Read, key: Frontend, _config: FrontendTLSConfig) -> Mapping[Frontend, Asked]:
+    return {key: asked(key, read(tables.client_validations, key))}
 
 
 def to_authority_uses(
@@ -76,7 +80,7 @@ def to_authority_resources(
 ) -> Mapping[ResourceKey, Resource]:
     fleet, frontend = key
     found = read(tables.client_validations, frontend)
-    if found is None or found.validation is None or found.validation.authorities is None:
+    if found is None or found.authorities is None:
         return {}
-    resource = authorities(frontend, found.validation.authorities)
+    resource = authorities(frontend, found.authorities)
     return {(fleet, resource.type_url, resource.name): resource}

@@ -365,7 +365,8 @@ class Pipeline:
         self.client_validations = graph.derive(
             "client_validations", self.frontends, on(certificates.to_client_validations)
         )
-        self.certificate_tables = CertificateTables(self.grants, self.certificates, self.client_validations)
+        self.asked = graph.derive("asked", self.frontends, on(certificates.to_asked))
+        self.certificate_tables = CertificateTables(self.grants, self.certificates, self.asked)
         self.terminations = graph.derive("terminations", self.listeners, on(chains.to_terminations))
         self.certificate_uses = graph.derive("certificate_uses", self.terminations, on(chains.to_certificate_uses))
         self.certificate_counts = graph.count("certificate_counts", self.certificate_uses, lambda key, _true: key[:2])
