@@ -237,3 +237,25 @@ def test_whatever_changes_the_bad_and_only_the_bad_stay_behind(worlds: list[dict
             assert owner not in fleet.blamed()
     assert fleet.quarantine.stands_for_wanted((FLEET, RDS, "t"))
     assert all(count <= 3 for count in envoy.rejections.values())
+
+
+@settings(max_examples=100, deadline=None)
+@given(_worlds, st.lists(st.integers(0, 2), max_size=8))
+def test_x16_whoever_answers_when_a_change_ends_up_as_what_all_envoys_take(
+    wanted: dict[str, str], turns: list[int]
+) -> None:
+    """X16: Envoys of different opinions, in any order: one configuration, and nobody blamed wrongly."""
+    fleet = Fleet()
+    fleet.join("lax", judge=lambda _resource: "")
+    fleet.join("one", judge=lambda resource: "no" if b"bad1" in resource.body else "")
+    fleet.join("two", judge=lambda resource: "no" if b"bad2" in resource.body else "")
+    fleet.put(table("t", **dict.fromkeys(OWNERS, "0")))
+    fleet.publish(table("t", **{owner: content for owner, content in wanted.items() if content}))
+    for number in turns:
+        if fleet.envoys[number].inbox:
+            fleet.answer(fleet.envoys[number])
+    fleet.settle()
+    running = [envoy.has("t") for envoy in fleet.envoys]
+    assert running[0] == running[1] == running[2]
+    assert running[0] == {owner: "0" if "bad" in content else content for owner, content in wanted.items() if content}
+    assert set(fleet.blamed()) == {owner for owner, content in wanted.items() if "bad" in content}

@@ -149,3 +149,19 @@ def test_what_is_not_awaited_any_more_leaves_nothing() -> None:
     fleet.settle()
     assert said(fleet) == {}
     assert not fleet.receipts._parcels
+
+
+def test_each_question_has_a_version_of_its_own() -> None:
+    """While an older question is open, what answers it does not answer a newer one."""
+    fleet = Fleet()
+    quick, slow = fleet.join("quick"), fleet.join("slow")
+    slow.mute = True
+    serve(fleet, listener("l"), table("t", a="1"), awaiting="first")
+    fleet.settle(1)
+    slow.mute, quick.mute = False, True
+    serve(fleet, table("t", a="1", b="1"), awaiting="second")
+    fleet.settle(1)
+    assert said(fleet) == {"first": Arrived()}
+    quick.mute = False
+    fleet.settle(1)
+    assert said(fleet) == {"second": Arrived()}

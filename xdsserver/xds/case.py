@@ -64,6 +64,8 @@ class Case:
     """
 
     wanted: Resource
+    origin: Resource | None
+    """What was good before the first rejection: all else is good by the word of those who have rejected something."""
     _convicted: dict[Owner, _Verdict] = field(default_factory=dict)
     _search: Search | None = None
     _suspected: dict[Owner, Any] = field(default_factory=dict)
@@ -167,6 +169,14 @@ class Case:
         self._awaited.clear()
         self._convict(NOBODY, resource.version, said)
         self._convicted[NOBODY].kept = True
+
+    def is_new_to(self, stream: str) -> bool:
+        """Say whether this stream rejects something of it for the first time, and not as the first."""
+        return bool(self._accusers) and stream not in self._accusers
+
+    def restart(self) -> None:
+        """Forget the search, since one more stream has a say in what is good."""
+        self._search = None
 
     def revoked(self, version: str) -> None:
         """Take in that an Envoy rejects what counted as good: unless that is the trial, the search starts anew."""

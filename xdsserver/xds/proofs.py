@@ -93,6 +93,16 @@ class Proofs:
         proof.good, proof.earlier = proof.earlier[0].with_bytes(), []
         return True
 
+    def fall_back(self, key: ResourceKey, resource: Resource | None) -> None:
+        """Count this version as good and nothing that came after it."""
+        proof = self._proofs.get(key)
+        if proof is None or proof.good == resource:
+            return
+        if proof.good is not None:
+            proof.open.insert(0, proof.good)
+            self._open.setdefault(key[:2], set()).add(key[2])
+        proof.good, proof.earlier = resource, []
+
     def _close(self, key: ResourceKey) -> None:
         names = self._open.get(key[:2])
         if names is not None:

@@ -129,15 +129,19 @@ class Quarantine:
         if resource is None:
             # Too old to matter: what replaced it is judged by itself.
             return {}
-        if case is None:
-            wanted = self._cache.resources(fleet, event.type_url)[name]
-            case = self._cases[key] = Case(wanted)
         said = Said(event.stream, node, event.words)
         others_have_it = resource == self._proofs.good(key)
         if others_have_it and self._proofs.revoke(key):
             # They get what they had before: a fleet has one configuration.
             others_have_it = False
-            case.revoked(version)
+            if case is not None:
+                case.revoked(version)
+        if case is None:
+            wanted = self._cache.resources(fleet, event.type_url)[name]
+            case = self._cases[key] = Case(wanted, None if others_have_it else self._proofs.good(key))
+        elif case.is_new_to(event.stream) and not others_have_it:
+            self._proofs.fall_back(key, case.origin)
+            case.restart()
         if others_have_it or (event.type_url == LISTENER and _OF_THE_MACHINE in event.words):
             case.keep(resource, said)
         else:
