@@ -18,6 +18,7 @@ import json
 import pickle
 import sys
 import time
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -138,7 +139,8 @@ class _NaiveStream:
 def _resources(routes: int) -> list[Resource]:
     """Translate a world in which each route has a Service of its own: there is no larger one of so many routes."""
     outcome = Reconciler().objects(worlds.changes(worlds.with_services(routes)))
-    return [resource for resource in outcome.resources.values() if resource is not None]
+    # The parts that a rejected one is tried again without are functions, and nothing is rejected here.
+    return [replace(resource, parts=None) for resource in outcome.resources.values() if resource is not None]
 
 
 def _read(file: Path) -> list[Resource]:
