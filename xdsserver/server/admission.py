@@ -62,6 +62,18 @@ class Admission:
 class FullSync:
     """What one stream has to do with admission: it needs a place for each type that it is told for the first time."""
 
+    __slots__ = (
+        "_admission",
+        "_announces",
+        "_asked",
+        "_held",
+        "_on_seated",
+        "_queued",
+        "_seated",
+        "_timer",
+        "_unanswered",
+    )
+
     def __init__(self, admission: Admission, on_seated: Callable[[], None]) -> None:
         self._admission = admission
         self._on_seated = on_seated

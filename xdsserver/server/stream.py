@@ -64,6 +64,8 @@ class Common:
 class Stream:
     """The loop of one stream; `notify` and `end` may be called at any time from the same event loop."""
 
+    __slots__ = ("_changed", "_common", "_dialect", "_ending", "_inbox", "_room", "_sync", "_wake", "session")
+
     def __init__(self, session: Session, dialect: Dialect, common: Common) -> None:
         self.session = session
         self._dialect = dialect

@@ -76,6 +76,8 @@ class Isolation:
     list (state of the world), "alone" means: as the one difference from the last list that was accepted.
     """
 
+    __slots__ = ("_alone", "_doubts", "_lists", "_node")
+
     def __init__(self, doubts: Doubts) -> None:
         self._doubts = doubts
         self._node = ("", "")

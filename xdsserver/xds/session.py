@@ -46,6 +46,24 @@ class Session:
     with a `Step`; after one with `refused` the session is not to be used again.
     """
 
+    __slots__ = (
+        "_cache",
+        "_channels",
+        "_deliveries",
+        "_departures",
+        "_events",
+        "_holds",
+        "_isolation",
+        "_owed_endpoints",
+        "_responses",
+        "_rules",
+        "_sequence",
+        "_unserved",
+        "_warming",
+        "fleet",
+        "stream",
+    )
+
     def __init__(self, stream: str, cache: Cache, rules: Rules) -> None:
         self.stream = stream
         self.fleet: str | None = None
@@ -239,8 +257,9 @@ class Session:
             turn = () if together or channel.in_flight else alone[:1]
             stay = stay.union(alone[len(turn) :])
             alone = turn
-        channel.dirty &= stay
-        channel.asked &= stay
+        # An empty set of its own for each channel of each stream would be a good part of what a stream costs.
+        channel.dirty = channel.dirty & stay if stay else NO_NAMES
+        channel.asked = channel.asked & stay if stay else NO_NAMES
         if together or (channel.owes_answer and not alone and not stay):
             self._send(channel, channel.history.parcel(together), now)
         for name in alone:
