@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.golden.cases import HERE
+from xdsserver.objects import backendtlspolicy as bp
 from xdsserver.objects import core
 from xdsserver.objects import httproute as hr
 from xdsserver.objects import xbackend as xb
@@ -84,21 +85,47 @@ def _hostname(dice: Dice) -> xb.ExternalHostname | None:
 
 
 def _tls(dice: Dice) -> xb.BackendTLS:
+    validation = _validation(dice)
+    mode = dice.pick("ServerOnly", "ServerOnly", "None", "ClientAndServer")
+    return xb.BackendTLS(mode=mode, validation=dice.pick(validation, validation, None))
+
+
+def _validation(dice: Dice) -> bp.BackendTLSValidation:
     names = (
-        xb.SubjectAltName(type="Hostname", hostname="*.example.com"),
-        xb.SubjectAltName(type="URI", uri="spiffe://a/b"),
-        xb.SubjectAltName(type="URI"),
+        bp.SubjectAltName(type="Hostname", hostname="*.example.com"),
+        bp.SubjectAltName(type="URI", uri="spiffe://a/b"),
+        bp.SubjectAltName(type="URI"),
     )
     references = tuple(LocalObjectReference(group="", kind="ConfigMap", name=one) for one in ("ca", "missing"))
-    given: tuple[LocalObjectReference, ...] = dice.pick(references[:1], references, references[1:], ())
-    validation = xb.BackendTLSValidation(
+    others = (
+        LocalObjectReference(group="", kind="Secret", name="cert"),
+        LocalObjectReference(group="certificates.k8s.io", kind="ClusterTrustBundle", name="roots"),
+        LocalObjectReference(group="", kind="Service", name="web"),
+    )
+    given: tuple[LocalObjectReference, ...] = dice.pick(
+        references[:1], references, others[:1], others, references[1:], ()
+    )
+    return bp.BackendTLSValidation(
         hostname="api.example.com",
         ca_certificate_refs=given,
         well_known_ca_certificates=dice.pick(None, "System", "example.com/ours"),
         subject_alt_names=dice.sample(names, most=3),
     )
-    mode = dice.pick("ServerOnly", "ServerOnly", "None", "ClientAndServer")
-    return xb.BackendTLS(mode=mode, validation=dice.pick(validation, validation, None))
+
+
+def backend_tls_policy(dice: Dice, name: Name) -> bp.BackendTLSPolicy:
+    def target() -> bp.PolicyTarget:
+        return bp.PolicyTarget(
+            group=dice.pick("", "", "", "multicluster.x-k8s.io"),
+            kind=dice.pick("Service", "Service", "Service", "ServiceImport"),
+            name=dice.any("web", "api", "missing"),
+            section_name=dice.pick(None, None, "http", "", "missing"),
+        )
+
+    return bp.BackendTLSPolicy(
+        metadata=dice.metadata(name),
+        spec=bp.BackendTLSPolicySpec(target_refs=dice.some(target, least=1, most=3), validation=_validation(dice)),
+    )
 
 
 def config_map(dice: Dice, name: Name) -> core.ConfigMap:
@@ -110,5 +137,6 @@ def config_map(dice: Dice, name: Name) -> core.ConfigMap:
 MAKERS = {
     "ServiceImport": (service_import, (Name("shop", "web"), Name("pay", "web"))),
     "XBackend": (x_backend, (Name("shop", "web"), Name("shop", "api"), Name("pay", "web"))),
+    "BackendTLSPolicy": (backend_tls_policy, (Name("shop", "one"), Name("shop", "two"), Name("pay", "one"))),
     "ConfigMap": (config_map, (Name("shop", "ca"), Name("pay", "ca"))),
 }

@@ -434,8 +434,9 @@ def namespace(dice: Dice, name: Name) -> core.Namespace:
 
 def service(dice: Dice, name: Name) -> core.Service:
     http = core.ServicePort(port=80, name=dice.pick("http", "http", "http", ""))
+    spoken = dice.pick("kubernetes.io/h2c", None, "http", "kubernetes.io/wss")
     more = (
-        core.ServicePort(port=8080, name="alt", app_protocol=dice.pick("kubernetes.io/h2c", None, "http")),
+        core.ServicePort(port=8080, name="alt", app_protocol=spoken),
         core.ServicePort(port=53, name="dns", protocol="UDP"),
         core.ServicePort(port=80, name="quic", protocol="UDP"),
     )

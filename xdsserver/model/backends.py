@@ -25,6 +25,15 @@ class FromDns:
 
 
 @dataclass(frozen=True, slots=True)
+class Nowhere:
+    """Nobody is reached: requests are answered with 503, connections are closed."""
+
+
+Discovery = FromSlices | FromDns | Nowhere
+"""How a cluster finds its endpoints."""
+
+
+@dataclass(frozen=True, slots=True)
 class SubjectName:
     """A name that the certificate of a backend may have: of a host (`DNS`, may be a wildcard) or a `URI`."""
 
@@ -56,7 +65,7 @@ class Cluster:
     """A backend that a fleet reaches; without `tls` in plain text."""
 
     key: ClusterKey
-    discovery: FromSlices | FromDns
+    discovery: Discovery
     tls: UpstreamTls | None = None
 
 

@@ -15,7 +15,6 @@ DEFAULT_NAMESPACE = "default"
 
 NOT_YET = frozenset(
     {
-        (GATEWAY_GROUP, "BackendTLSPolicy"),
         *((XGATEWAY_GROUP, kind) for kind in ("XBackendTrafficPolicy", "XMesh", "XTelemetryPolicy")),
         ("rustfs.com", "Tenant"),
     },

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from xdsserver.objects.backendtlspolicy import BackendTLSPolicy
 from xdsserver.objects.clustertrustbundle import CERTIFICATES_GROUP, ClusterTrustBundle
 from xdsserver.objects.core import ConfigMap, EndpointSlice, Namespace, Service
 from xdsserver.objects.gateway import Gateway
@@ -37,6 +38,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("TCPRoute", GATEWAY_GROUP, ("v1", "v1alpha2"), TCPRoute),
     Kind("UDPRoute", GATEWAY_GROUP, ("v1", "v1alpha2"), UDPRoute),
     Kind("ReferenceGrant", GATEWAY_GROUP, ("v1", "v1beta1"), ReferenceGrant),
+    Kind("BackendTLSPolicy", GATEWAY_GROUP, ("v1", "v1alpha3"), BackendTLSPolicy),
     Kind("Namespace", "", ("v1",), Namespace, namespaced=False),
     Kind("Service", "", ("v1",), Service),
     Kind("EndpointSlice", "discovery.k8s.io", ("v1",), EndpointSlice),

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 
-import msgspec
-
+from xdsserver.objects.backendtlspolicy import BackendTLSValidation
 from xdsserver.objects.httproute import SessionPersistence
-from xdsserver.objects.meta import KubeObject, LocalObjectReference, Part, SecretObjectReference
+from xdsserver.objects.meta import KubeObject, Part, SecretObjectReference
 
 XGATEWAY_GROUP = "gateway.networking.x-k8s.io"
 
@@ -26,23 +25,6 @@ class EndpointSelector(Part):
     """Pods of the namespace that have all these labels."""
 
     match_labels: Mapping[str, str]
-
-
-class SubjectAltName(Part):
-    """A name that the certificate of the backend may have."""
-
-    type: str
-    hostname: str | None = None
-    uri: str | None = None
-
-
-class BackendTLSValidation(Part):
-    """How the certificate of the backend is verified."""
-
-    hostname: str
-    ca_certificate_refs: tuple[LocalObjectReference, ...] = ()
-    well_known_ca_certificates: str | None = msgspec.field(default=None, name="wellKnownCACertificates")
-    subject_alt_names: tuple[SubjectAltName, ...] = ()
 
 
 class BackendTLS(Part):

@@ -12,6 +12,7 @@ from xdsserver.objects.httproute import HTTPBackendRef, HTTPRouteRule
 from xdsserver.objects.meta import ObjectKey
 from xdsserver.objects.serviceimport import ServiceImport
 from xdsserver.objects.xbackend import XBackend
+from xdsserver.pipeline.policies import authorities
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,8 +50,8 @@ def to_ports(
 def to_x_backends(tables: Pipeline, read: Read, key: Name, row: XBackend) -> Mapping[ObjectKey, Backend]:
     owner = ObjectKey("XBackend", *key)
     around = Surroundings(
-        system_authorities=tables.options.system_authorities,
-        authorities=lambda name: read(tables.authorities, ObjectKey("ConfigMap", key.namespace, name)),
+        namespace=key.namespace,
+        authorities=authorities(tables, read),
         services=lambda labels: read(tables.selecting, (key.namespace, frozenset(labels.items()))) or (),
         session=lambda spec: session_of(owner, spec),
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xdsserver.gatewayapi.backends.endpoints import endpoints
-from xdsserver.model.backends import Cluster, FromDns, FromSlices
+from xdsserver.gatewayapi.backendtlspolicies import in_force
+from xdsserver.model.backends import Cluster, FromDns, FromSlices, Nowhere
 from xdsserver.model.routing import EndpointsKey
 from xdsserver.objects.meta import ObjectKey
 from xdsserver.pipeline.rows import (
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from xdsserver.gatewayapi.backends.kinds import Kind
     from xdsserver.gatewayapi.listenerfilters import ResolvedListenerFilters
+    from xdsserver.model.backends import Discovery
     from xdsserver.model.places import ListenerKey
     from xdsserver.model.routing import ClusterKey, Hosts
     from xdsserver.objects.core import EndpointSlice
@@ -62,10 +64,17 @@ def to_clusters(tables: Pipeline, read: Read, key: FleetCluster, _count: int) ->
     backend = read(tables.backends, target)
     transport = "UDP" if cluster_.protocol == "udp" else "TCP"
     port = read(tables.ports, (target, (cluster_.port, transport))) or NO_PORT
-    tls = backend.tls if backend is not None else None
+    discovery: Discovery = FromSlices(EndpointsKey(*cluster_[:4], transport))
     if backend is not None and backend.hostname:
-        return {key: Cluster(cluster_, FromDns(backend.hostname, port.target or cluster_.port), tls)}
-    return {key: Cluster(cluster_, FromSlices(EndpointsKey(*cluster_[:4], transport)), tls)}
+        discovery = FromDns(backend.hostname, port.target or cluster_.port)
+    policy = in_force(read, tables.policies, target, port.name) if transport == "TCP" else None
+    if policy is None:
+        return {key: Cluster(cluster_, discovery, backend.tls if backend is not None else None)}
+    verified = read(tables.verifications, policy)
+    if verified is None or verified.tls is None:
+        # Whoever asks for TLS that cannot be had does not want plain text instead.
+        return {key: Cluster(cluster_, Nowhere())}
+    return {key: Cluster(cluster_, discovery, verified.tls)}
 
 
 def to_endpoint_uses(
@@ -74,7 +83,7 @@ def to_endpoint_uses(
     match cluster_.discovery:
         case FromSlices(wanted):
             return {(key[0], wanted, key[1]): True}
-        case FromDns():
+        case FromDns() | Nowhere():
             return {}
 
 

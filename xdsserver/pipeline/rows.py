@@ -23,6 +23,9 @@ RuleKey = tuple[ObjectKey, int]
 FleetCluster = tuple[str, ClusterKey]
 """A cluster in a fleet."""
 
+ClusterUse = tuple[str, ClusterKey, ListenerKey, ObjectKey | str]
+"""A cluster in a fleet, and who uses it there: a route, a parent of a listener, or connections that ask for a name."""
+
 HostDemand = tuple[ListenerKey, str, ObjectKey]
 """A hostname of a listener that a route asks for."""
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from xdsserver.filters import registry
 from xdsserver.gatewayapi import features
 from xdsserver.gatewayapi.ancestors import ancestors_status
+from xdsserver.gatewayapi.backends.xbackends import MAX_ANCESTORS
 from xdsserver.gatewayapi.classes import class_status
+from xdsserver.gatewayapi.conditions import ACCEPTED, condition
 from xdsserver.gatewayapi.gateways import Attachments, ListenerState, gateway_status
 from xdsserver.gatewayapi.listenersets import is_accepted, listener_set_status
 from xdsserver.gatewayapi.rejections import RejectedAt, in_words
@@ -84,6 +86,9 @@ def _rejected_at(tables: Pipeline, read: Read, owner: ObjectKey, parents: Iterab
         yield from (RejectedAt(listener, words) for blame, words in found if blame[:3] in places)
 
 
+_USED = "it is used by routes of the Gateway"
+
+
 def to_x_backend_statuses(tables: Pipeline, read: Read, key: Name, row: XBackend) -> Mapping[ObjectKey, ObjectStatus]:
     owner = ObjectKey("XBackend", *key)
     backend = read(tables.backends, owner)
@@ -92,10 +97,9 @@ def to_x_backend_statuses(tables: Pipeline, read: Read, key: Name, row: XBackend
     if not parents:
         return {}
     problems = (backend.problem,) if backend is not None and backend.problem is not None else ()
-    gateways = (parent.gateway for parent in parents)
-    generation = row.metadata.generation
-    status = ancestors_status(problems, gateways, controller=tables.options.controller, generation=generation)
-    return {owner: status}
+    accepted = condition(ACCEPTED, "Accepted", _USED, problems, row.metadata.generation)
+    judged = {parent.gateway: (accepted,) for parent in parents}
+    return {owner: ancestors_status(judged, controller=tables.options.controller, most=MAX_ANCESTORS)}
 
 
 def to_class_statuses(

@@ -11,12 +11,14 @@ from xdsserver.gatewayapi.backends.resolve import BackendTables
 from xdsserver.gatewayapi.backends.service_imports import service_import, service_import_ports
 from xdsserver.gatewayapi.backends.services import service, service_ports
 from xdsserver.gatewayapi.backends.xbackends import xbackend_ports
+from xdsserver.gatewayapi.backendtlspolicies import first as first_policy
 from xdsserver.gatewayapi.expansion import at_most, weighs
 from xdsserver.gatewayapi.frontends import AuthorityTables
 from xdsserver.gatewayapi.grpcrules import parse_grpc
 from xdsserver.gatewayapi.httprules import parse_http
 from xdsserver.gatewayapi.streams import first
 from xdsserver.gatewayapi.termination import CertificateTables
+from xdsserver.objects.backendtlspolicy import BackendTLSPolicy
 from xdsserver.objects.clustertrustbundle import ClusterTrustBundle
 from xdsserver.objects.core import ConfigMap, EndpointSlice, Namespace, Service
 from xdsserver.objects.gateway import Gateway
@@ -39,6 +41,7 @@ from xdsserver.pipeline import (
     expansion,
     gateways,
     listenersets,
+    policies,
     resources,
     routes,
     rules,
@@ -103,6 +106,7 @@ class Pipeline:
         self.services = graph.source("services", Service)
         self.service_imports = graph.source("service_imports", ServiceImport)
         self.x_backends = graph.source("x_backends", XBackend)
+        self.backend_tls_policies = graph.source("backend_tls_policies", BackendTLSPolicy)
         self.endpoint_slices = graph.source("endpoint_slices", EndpointSlice)
         self.config_maps = graph.source("config_maps", ConfigMap)
         self.secrets = graph.source("secrets", Secret)
@@ -225,10 +229,20 @@ class Pipeline:
             graph.derive("x_backend_ports", self.x_backends, backends.to_ports("XBackend", xbackend_ports)),
         )
 
+        # TLS towards them: the policy that is in force for each port, and how each policy verifies.
+        self.policies = graph.group(
+            "policies",
+            graph.derive("policy_targets", self.backend_tls_policies, policies.to_policy_targets),
+            lambda key, _created: key[0],
+            order=policies.age,
+            fold=first_policy,
+        )
+        self.verifications = graph.derive("verifications", self.backend_tls_policies, on(policies.to_verifications))
+
         # Rules, understood once each, then joined with the backends that they name.
         self.permissions = graph.derive("permissions", self.reference_grants, backends.to_permissions)
         self.grants = graph.count("grants", self.permissions, lambda _key, permission: permission)
-        self.backend_tables = BackendTables(self.grants, self.backends, self.ports)
+        self.backend_tables = BackendTables(self.grants, self.backends, self.ports, self.policies)
         self.parsed_rules = graph.union(
             "parsed_rules",
             graph.derive("http_rules", self.http_routes, rules.to_parsed_rules(parse_http)),
@@ -446,6 +460,11 @@ class Pipeline:
         self.x_backend_statuses = graph.derive(
             "x_backend_statuses", self.x_backends, on(statuses.to_x_backend_statuses)
         )
+        self.reaching = graph.count("reaching", self.cluster_uses, policies.reach_of)
+        self.parents_reaching = graph.index("parents_reaching", self.reaching, lambda key, _count: key[0])
+        self.backend_tls_policy_statuses = graph.derive(
+            "backend_tls_policy_statuses", self.backend_tls_policies, on(policies.to_backend_tls_policy_statuses)
+        )
         self.statuses: Table[ObjectKey, ObjectStatus] = graph.union(
             "statuses",
             self.class_statuses,
@@ -457,6 +476,7 @@ class Pipeline:
             self.tcp_route_statuses,
             self.udp_route_statuses,
             self.x_backend_statuses,
+            self.backend_tls_policy_statuses,
         )
 
         self._sources: Mapping[str, Source[Name, Any]] = {
@@ -473,6 +493,7 @@ class Pipeline:
             "Service": self.services,
             "ServiceImport": self.service_imports,
             "XBackend": self.x_backends,
+            "BackendTLSPolicy": self.backend_tls_policies,
             "EndpointSlice": self.endpoint_slices,
             "ConfigMap": self.config_maps,
             "Secret": self.secrets,

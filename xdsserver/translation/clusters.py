@@ -10,7 +10,7 @@ from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.extensions.network.dns_resolver.cares.v3.cares_dns_resolver_pb2 import CaresDnsResolverConfig
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
 
-from xdsserver.model.backends import FromDns, FromSlices
+from xdsserver.model.backends import FromDns, FromSlices, Nowhere
 from xdsserver.translation.edge import BUFFER, CONNECT_TIMEOUT, with_defaults
 from xdsserver.translation.sources import ads
 from xdsserver.translation.upstream_tls import transport_socket
@@ -62,6 +62,9 @@ def cluster(cluster_: Cluster) -> Resource:
             out.typed_dns_resolver_config.CopyFrom(_NO_SEARCH)
             out.load_assignment.cluster_name = name
             _add(out.load_assignment, hostname, port)
+        case Nowhere():
+            out.type = EnvoyCluster.STATIC
+            out.load_assignment.cluster_name = name
     return Resource.of(out, name, endpoints=endpoints)
 
 

@@ -51,7 +51,8 @@ class Port:
     """One port of a backend.
 
     `name` is that by which slices know it, and `target` the number of the endpoints where slices have no say in it.
-    `spoken` is None where the backend leaves it to the route, and `refusal` says why HTTP cannot be spoken.
+    `spoken` is None where the backend leaves it to the route, and `refusal` says why HTTP cannot be spoken. With
+    `secure` that is over TLS only.
     """
 
     name: str = ""
@@ -59,6 +60,7 @@ class Port:
     target: int | None = None
     spoken: HttpVersion | None = None
     refusal: str = ""
+    secure: bool = False
 
 
 H2C = "kubernetes.io/h2c"
@@ -98,14 +100,14 @@ def numbered(ports: Iterable[PortSpec]) -> dict[PortPlace, Port]:
 
 def _port(spec: PortSpec) -> Port:
     spoken: HttpVersion | None = "http2" if spec.app_protocol == H2C else None
-    return Port(spec.name, spec.protocol, spoken=spoken, refusal=_refusal(spec))
+    # A WebSocket begins as a request of HTTP/1.1.
+    spoken = "http1" if spec.app_protocol == WSS else spoken
+    return Port(spec.name, spec.protocol, spoken=spoken, refusal=_refusal(spec), secure=spec.app_protocol == WSS)
 
 
 def _refusal(spec: PortSpec) -> str:
     """Say why a port cannot carry HTTP; an appProtocol that is not of Kubernetes means nothing here."""
     protocol = spec.app_protocol or ""
-    if protocol == WSS:
-        return f"appProtocol {WSS} needs TLS, and nothing says how the backend is verified; use {WS}, or an XBackend"
-    if protocol.startswith("kubernetes.io/") and protocol not in (H2C, WS):
+    if protocol.startswith("kubernetes.io/") and protocol not in (H2C, WS, WSS):
         return f"appProtocol {protocol} is not supported; use {H2C} or {WS}, or leave it out for HTTP/1.1"
     return ""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from xdsserver.gatewayapi.backends.kinds import Port
+from xdsserver.gatewayapi.backends.kinds import WS, WSS, Port
 from xdsserver.gatewayapi.backends.registry import KINDS
+from xdsserver.gatewayapi.backendtlspolicies import in_force
 from xdsserver.gatewayapi.conditions import RESOLVED_REFS, Problem
 from xdsserver.gatewayapi.grants import permitted
 from xdsserver.model.routing import ClusterKey
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from xdsserver.gatewayapi.backends.kinds import Backend, Kind, PortPlace
+    from xdsserver.gatewayapi.backendtlspolicies import Target
     from xdsserver.gatewayapi.grants import Permission, Referrer
     from xdsserver.model.routing import BackendProtocol, BackendUse, Filter, HttpVersion
-    from xdsserver.objects.meta import BackendObjectReference
+    from xdsserver.objects.meta import BackendObjectReference, Name
     from xdsserver.tables import Read, Table
 
 
@@ -30,11 +32,16 @@ _TRANSPORTS = ("TCP", "UDP", "SCTP")
 
 @dataclass(frozen=True, slots=True)
 class BackendTables:
-    """Where a reference is looked up: grants counted by what they permit, backends of all kinds, and their ports."""
+    """Where a reference is looked up.
+
+    Grants are counted by what they permit; backends are of all kinds, with their ports and the policies of TLS that are
+    in force for them.
+    """
 
     grants: Table[Permission, int]
     backends: Table[ObjectKey, Backend]
     ports: Table[tuple[ObjectKey, PortPlace], Port]
+    policies: Table[Target, Name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,9 @@ def resolve(read: Read, tables: BackendTables, referrer: Referrer, use: BackendU
             return problem("BackendNotFound", f"{target} has no port {number}")
         words = f"{target} port {number} is of protocol {others[0]}, and {referrer.kind}s need {transport}"
         return problem("UnsupportedProtocol", words)
-    protocol = passed_on or _http_version(port or Port(), http2=use.http2 or referrer.kind == "GRPCRoute")
+    port = port or Port()
+    tls = port.secure and in_force(read, tables.policies, target, port.name) is not None
+    protocol = passed_on or _http_version(port, http2=use.http2 or referrer.kind == "GRPCRoute", tls=tls)
     if isinstance(protocol, _Refused):
         return problem("UnsupportedProtocol", f"{target} port {number}{protocol.words}")
     return Found(ClusterKey(*target, number, protocol), backend.host, backend.filters)
@@ -92,10 +101,13 @@ class _Refused:
     words: str
 
 
-def _http_version(port: Port, *, http2: bool) -> HttpVersion | _Refused:
-    """Give what is spoken on a port, where somebody may need HTTP/2."""
+def _http_version(port: Port, *, http2: bool, tls: bool) -> HttpVersion | _Refused:
+    """Give what is spoken on a port, where somebody may need HTTP/2; `tls` tells of one that must be reached so."""
     if port.refusal:
         return _Refused(f": {port.refusal}")
+    if port.secure and not tls:
+        words = f": appProtocol {WSS} needs TLS, and nothing says how the backend is verified"
+        return _Refused(f"{words}; make a BackendTLSPolicy, or use {WS}")
     if http2 and port.spoken == "http1":
         return _Refused(" speaks HTTP/1.1, and gRPC needs HTTP/2")
     return "http2" if http2 else port.spoken or "http1"

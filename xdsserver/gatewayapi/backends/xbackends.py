@@ -6,22 +6,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xdsserver.gatewayapi.backends.kinds import Backend, Kind, Port
-from xdsserver.gatewayapi.certificates import joined
+from xdsserver.gatewayapi.backends.verification import verification
 from xdsserver.gatewayapi.conditions import ACCEPTED, Problem
-from xdsserver.model.backends import AuthoritiesFile, SubjectName, UpstreamTls
 from xdsserver.objects.xbackend import XGATEWAY_GROUP
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from xdsserver.gatewayapi.backends.kinds import PortPlace
-    from xdsserver.model.certificates import TrustBundle
+    from xdsserver.gatewayapi.backends.verification import Authorities
+    from xdsserver.model.backends import UpstreamTls
     from xdsserver.model.routing import Filter, HttpVersion
+    from xdsserver.objects.backendtlspolicy import BackendTLSValidation
     from xdsserver.objects.httproute import SessionPersistence
     from xdsserver.objects.meta import Name
-    from xdsserver.objects.xbackend import BackendTLS, BackendTLSValidation, SubjectAltName, XBackend, XBackendSpec
+    from xdsserver.objects.xbackend import BackendTLS, XBackend, XBackendSpec
 
 XBACKEND = Kind(XGATEWAY_GROUP, "XBackend", own_port=True, granted=False)
+
+MAX_ANCESTORS = 32
+"""`maxItems` of XBackend.status.ancestors."""
 
 _SPOKEN: Mapping[str, HttpVersion] = {
     "HTTP11": "http1",
@@ -37,13 +41,12 @@ _SPOKEN: Mapping[str, HttpVersion] = {
 class Surroundings:
     """What an XBackend leans on; objects are of its own namespace.
 
-    `system_authorities` is the file of those that the machine of the Envoy trusts, None where it has none.
-    `authorities` gives those of a ConfigMap, None where there is none of that name. `services` gives those that select
-    exactly these labels. `session` understands a session persistence, or says what is wrong with it.
+    `services` gives those that select exactly these labels. `session` understands a session persistence, or says what
+    is wrong with it.
     """
 
-    system_authorities: str | None
-    authorities: Callable[[str], TrustBundle | Problem | None]
+    namespace: str
+    authorities: Authorities
     services: Callable[[Mapping[str, str]], tuple[Name, ...]]
     session: Callable[[SessionPersistence], Filter | str]
 
@@ -127,49 +130,10 @@ def _tls(tls: BackendTLS, around: Surroundings) -> UpstreamTls | Problem | None:
 
 
 def _server_only(validation: BackendTLSValidation, around: Surroundings) -> UpstreamTls | Problem:
-    authorities = _authorities(validation, around)
-    if isinstance(authorities, Problem):
-        return authorities
-    # With subjectAltNames the hostname is for SNI only (BackendTLSPolicyValidation.subjectAltNames).
-    names = tuple(_names(validation.subject_alt_names)) or (SubjectName("DNS", validation.hostname),)
-    return UpstreamTls(validation.hostname, names, authorities)
-
-
-def _names(specs: tuple[SubjectAltName, ...]) -> Iterator[SubjectName]:
-    for spec in specs:
-        if spec.hostname:
-            yield SubjectName("DNS", spec.hostname)
-        if spec.uri:
-            yield SubjectName("URI", spec.uri)
-
-
-def _authorities(validation: BackendTLSValidation, around: Surroundings) -> str | AuthoritiesFile | Problem:
-    """Give the authorities that may sign for the backend."""
-    known = validation.well_known_ca_certificates
-    if known == "System" and around.system_authorities is not None:
-        return AuthoritiesFile(around.system_authorities)
-    if known == "System":
-        words = "this system has no authorities of its own; use caCertificateRefs"
-        return Problem(ACCEPTED, "NoValidCACertificate", f"tls.validation.wellKnownCACertificates: {words}")
-    if known is not None:
-        return _unsupported(f"tls.validation.wellKnownCACertificates: {known} is not supported; use System")
-    bundles: list[TrustBundle] = []
-    wrong: list[str] = []
-    for number, reference in enumerate(validation.ca_certificate_refs):
-        field = f"tls.validation.caCertificateRefs[{number}]"
-        if (reference.group, reference.kind) != ("", "ConfigMap"):
-            wrong.append(f"{field}: {reference.group or 'core'}/{reference.kind} is not supported; use a ConfigMap")
-            continue
-        match around.authorities(reference.name):
-            case None:
-                wrong.append(f"{field}: ConfigMap {reference.name} does not exist")
-            case Problem(message=words):
-                wrong.append(f"{field}: {words}")
-            case bundle:
-                bundles.append(bundle)
-    if bundles:
-        return joined(bundles).pem
-    return Problem(ACCEPTED, "NoValidCACertificate", "; ".join(wrong) or "tls.validation names no authorities")
+    found = verification(validation, around.authorities, field="tls.validation", namespace=around.namespace)
+    if found.tls is not None:
+        return found.tls
+    return next(one for one in found.problems if one.condition == ACCEPTED)
 
 
 def _unsupported(words: str) -> Problem:
