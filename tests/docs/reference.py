@@ -21,6 +21,7 @@ DOCS = ROOT / "docs"
 FAMILIES: Mapping[str, str] = {
     "a": "Availability and scale",
     "f": "Folder, files and processes",
+    "k": "The Kubernetes API",
     "p": "Hostile or broken input",
     "s": "Security of the control plane",
     "x": "xDS: the protocol between server and Envoy",

@@ -1,0 +1,75 @@
+"""The book: what the API server has of each object as far as we know, and so what is owed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from xdsserver.effects.status import CONTROLLER, owed_status
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from xdsserver.effects.status import Decided, Observed, StatusWrite
+    from xdsserver.objects.meta import ObjectKey
+
+
+@dataclass
+class Book:
+    """Holds the newest reading of every object, whether a watch told it or the answer to a write of ours.
+
+    A watch runs behind our own writes. What it tells of a version before one that is known is dropped, so that nothing
+    is written twice.
+    """
+
+    ours: frozenset[str] = frozenset({CONTROLLER})
+    """The controller names whose entries we answer for."""
+    _readings: dict[ObjectKey, Observed] = field(default_factory=dict)
+    _answers: dict[ObjectKey, tuple[Decided | None, bytes]] = field(default_factory=dict)
+
+    def read(self, key: ObjectKey, observed: Observed) -> bool:
+        """Take a reading; False where it is older than what is known, and dropped."""
+        known = self._readings.get(key)
+        if known is not None:
+            if known.uid != observed.uid:
+                self._answers.pop(key, None)
+            elif _is_before(observed.resource_version, known.resource_version):
+                return False
+        self._readings[key] = observed
+        return True
+
+    def gone(self, key: ObjectKey, uid: str = "") -> None:
+        """Forget an object; where `uid` is given, only that one and not its successor."""
+        known = self._readings.get(key)
+        if known is not None and uid in {"", known.uid}:
+            del self._readings[key]
+            self._answers.pop(key, None)
+
+    def written(self, key: ObjectKey, decided: Decided | None, answer: Observed) -> None:
+        """Take the answer to a write of what was decided.
+
+        Whatever the server made of it (a field pruned that its CRDs do not know yet, a default filled in) is as near as
+        it gets: until either changes, nothing more is owed, or we would write the same for ever.
+        """
+        self.read(key, answer)
+        self._answers[key] = (decided, answer.status)
+
+    def reading(self, key: ObjectKey) -> Observed | None:
+        """Give what is known of an object."""
+        return self._readings.get(key)
+
+    def owed(self, key: ObjectKey, decided: Decided | None, now: datetime) -> StatusWrite | None:
+        """Say what is owed to an object; nothing to one that is not there."""
+        observed = self._readings.get(key)
+        if observed is None or self._answers.get(key) == (decided, observed.status):
+            return None
+        return owed_status(decided, observed, now, self.ours)
+
+
+def _is_before(version: str, other: str) -> bool:
+    """Whether a version is older than another of the same object.
+
+    Versions are integers that grow, for every resource of an API server since Kubernetes 1.35 by promise and before by
+    practice. Of others nothing can be told, and then what comes later counts.
+    """
+    return version.isdecimal() and other.isdecimal() and int(version) < int(other)
