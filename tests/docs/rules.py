@@ -69,7 +69,7 @@ COUNTS: Mapping[str, int] = {
     "Session persistence": 9,
     "GRPC matches and precedence": 11,
     "GRPC backends and filters": 11,
-    "HTTPS listeners": 10,
+    "HTTPS listeners": 11,
     "Certificates": 5,
     "Certificates of clients": 6,
     "The edge": 24,

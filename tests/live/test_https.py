@@ -184,6 +184,11 @@ async def test_http2_and_http1_are_offered(served: Served, offered: tuple[str, .
     assert (await handshake(served.named, Tls("a.test", offered))).protocol == agreed
 
 
+@pytest.mark.parametrize("name", ["x.wildcard.org", "one.wildcard.org", "example.org"])
+async def test_http2_stays_on_where_listeners_overlap(served: Served, name: str) -> None:
+    assert (await handshake(served.mixed, Tls(name, ("h2", "http/1.1")))).protocol == "h2"
+
+
 @pytest.mark.parametrize("name", ["unknown.example", "x.a.test", NO_SNI])
 async def test_a_name_that_no_listener_has_is_refused_before_the_handshake(served: Served, name: str) -> None:
     assert await failure(served.named, Tls(name)) == "reset"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.certificates import Certificate, curve_key
 from tests.properties.secrets_of_worlds import PAIRS
 from tests.properties.test_budgets import meta
 from xdsserver.infrastructure.allocation import Pool
@@ -30,7 +31,10 @@ _PER_SET = 50
 
 
 def secret(number: int, pair: int = 0) -> Secret:
-    chain, key = PAIRS[pair]
+    return secret_of(number, *PAIRS[pair])
+
+
+def secret_of(number: int, chain: bytes, key: bytes) -> Secret:
     return Secret(
         metadata=meta(Name("shop", f"c{number}")),
         type="kubernetes.io/tls",
@@ -137,6 +141,21 @@ def test_one_more_listener_among_many_costs_its_own_chain_and_table() -> None:
         assert len(delta[world.pipeline.chains]) == 1
         costs[size] = delta.stats
     assert same(costs, joined=1).derivations <= 60
+
+
+def test_one_more_listener_with_the_certificate_of_many_wakes_none_of_them() -> None:
+    """They overlap, each with some other; of which it is told two are kept, and not all of them compared."""
+    shared = Certificate(curve_key(), hostnames=("*.test",))
+    costs = {}
+    for size in MANY:
+        world = World(size)
+        world.put(*(secret_of(number, shared.pem, shared.key_pem) for number in range(size)))
+        world.put(secret_of(999, shared.pem, shared.key_pem))
+        assert len(world.pipeline.overlaps.rows) == size
+        delta = world.change(listener_set("z", listener(999)))
+        assert len(delta[world.pipeline.overlaps]) == 1
+        costs[size] = delta.stats
+    assert same(costs, joined=3).derivations <= 60
 
 
 def test_other_authorities_of_clients_cost_one_resource() -> None:

@@ -18,6 +18,7 @@ from xdsserver.gatewayapi.conditions import (
 )
 from xdsserver.gatewayapi.default_gateways import default_condition
 from xdsserver.gatewayapi.frontends import insecure_condition
+from xdsserver.gatewayapi.overlaps import overlap_condition
 from xdsserver.gatewayapi.rejections import names, rejected_condition
 from xdsserver.gatewayapi.statuses import GatewayStatus, ListenerStatus
 from xdsserver.model.places import Bind, PortClaim, Refusal
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from xdsserver.gatewayapi.listeners import Listener
+    from xdsserver.gatewayapi.overlaps import Overlap
     from xdsserver.gatewayapi.termination import ResolvedTermination
     from xdsserver.model.places import Binding, Delivery
     from xdsserver.objects.gateway import Gateway
@@ -61,7 +63,7 @@ class ListenerState:
     `delivery` is what the Envoys acknowledged of its socket and of the routes behind it; None while that is nothing.
     `rejected` is what they say against these, or empty.
     `filter_problems` are those of its filters: it is served without them, and requests get an error. `tls` is what it
-    shows to clients, None where it speaks no TLS.
+    shows to clients, None where it speaks no TLS; `overlap` what it has in common with another of its port.
     """
 
     listener: Listener
@@ -71,6 +73,7 @@ class ListenerState:
     rejected: str = ""
     filter_problems: tuple[Problem, ...] = ()
     tls: ResolvedTermination | None = None
+    overlap: Overlap | None = None
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -214,6 +217,7 @@ def listener_status(state: ListenerState, refusal: str, generation: int) -> List
             conflicted,
             condition(RESOLVED_REFS, "ResolvedRefs", "all references are resolved", problems, generation),
             Condition(PROGRAMMED, status, reason, clip(message), state.judged(generation)),
+            *overlap_condition(state.overlap, generation),
             *rejected_condition([state.rejected] if state.rejected else [], generation),
         ),
     )

@@ -54,6 +54,7 @@ def to_listener_states(
             rejected=_rejected(tables, read, awaited.resources if awaited is not None else ()),
             filter_problems=filters.problems if filters else (),
             tls=tls,
+            overlap=read(tables.overlaps, key),
         )
     }
 

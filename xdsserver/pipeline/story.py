@@ -41,6 +41,7 @@ from xdsserver.pipeline import (
     expansion,
     gateways,
     listenersets,
+    overlaps,
     policies,
     resources,
     routes,
@@ -318,11 +319,8 @@ class Pipeline:
         # has told listeners apart already, those of the others are answered with 421.
         self.sni_names = graph.derive("sni_names", self.binds, routes.to_sni_names)
         self.sni_names_on = graph.index("sni_names_on", self.sni_names, lambda key, _true: key[0])
-        self.sni_names_below = graph.index(
-            "sni_names_below",
-            graph.derive("sni_covers", self.sni_names, routes.to_sni_covers),
-            lambda key, _true: key[:2],
-        )
+        self.sni_covers = graph.derive("sni_covers", self.sni_names, routes.to_sni_covers)
+        self.sni_names_below = graph.index("sni_names_below", self.sni_covers, lambda key, _true: key[:2])
         self.sni_name_counts = graph.count("sni_name_counts", self.sni_names, lambda key, _true: key[0])
         self.crowded = graph.derive("crowded", self.sni_name_counts, routes.to_crowded)
         self.hosts = graph.union(
@@ -393,6 +391,16 @@ class Pipeline:
             graph.derive("https_chains", self.binds, on(chains.to_https_chains)),
             graph.derive("stream_chains", self.stream_names, on(streams.to_stream_chains)),
         )
+
+        # Listeners that clients may take for each other, by what their names and certificates have in common.
+        self.one_sni_name_below = graph.group(
+            "one_sni_name_below", self.sni_covers, lambda key, _true: key[:2], fold=overlaps.one_below
+        )
+        self.certificate_names = graph.derive("certificate_names", self.certificates, overlaps.to_certificate_names)
+        self.shown_names = graph.derive("shown_names", self.terminations, on(overlaps.to_shown_names))
+        self.shown_by = graph.group("shown_by", self.shown_names, overlaps.name_of, fold=overlaps.two)
+        self.shown_below = graph.group("shown_below", self.shown_names, overlaps.wildcard_of, fold=overlaps.two)
+        self.overlaps = graph.derive("overlaps", self.binds, on(overlaps.to_overlaps))
 
         # What Envoy gets: bytes by fleet, type and name.
         self.cluster_resources = graph.derive("cluster_resources", self.clusters, resources.to_cluster_resources)
