@@ -66,7 +66,7 @@ COUNTS: Mapping[str, int] = {
     "Filters of listeners": 10,
     "Timeouts": 6,
     "Retries": 11,
-    "Session persistence": 9,
+    "Session persistence": 10,
     "GRPC matches and precedence": 11,
     "GRPC backends and filters": 11,
     "HTTPS listeners": 11,

@@ -25,11 +25,12 @@ from tests.live.tls_clients import NO_SNI, Tls, failure, handshake
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from tests.live.http1 import Answer
     from tests.live.manifests import Document
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 
-NAMES = ("any", "second-example.org", "*.wildcard.org", "one.wildcard.org", "a.test", "strange.test")
+NAMES = ("any", "second-example.org", "*.wildcard.org", "one.wildcard.org", "a.test", "session.test")
 """Listeners that are served, by their hostnames; `any` has none."""
 
 
@@ -93,6 +94,9 @@ def documents(ports: Served) -> list[Document]:
         m.http_route("named", m.rule(m.to("web")), hostnames=["*.test"]),
         m.http_route(
             "plain", m.rule(matches=[m.path("/to-https")], filters=[to_https]), hostnames=["a.test"], sectionName="http"
+        ),
+        m.http_route(
+            "session", {**m.rule(m.to("web")), "sessionPersistence": {"cookie": {}}}, hostnames=["session.test"]
         ),
         m.http_route(
             "redirects",
@@ -239,3 +243,13 @@ async def test_redirects_behind_https(served: Served, path: str, location: str) 
 async def test_backends_hear_that_the_client_came_by_https(served: Served) -> None:
     answer = await ask(served.named, Ask("/", "a.test"), tls=Tls("a.test"))
     assert seen(answer).values("x-forwarded-proto") == ["https"]
+
+
+async def test_a_session_cookie_is_secure(served: Served) -> None:
+    def attributes(answer: Answer) -> set[str]:
+        return {one.strip().partition("=")[0] for one in answer.headers["set-cookie"].split(";")[1:]}
+
+    over_https = await ask(served.named, Ask("/", "session.test"), tls=Tls("session.test"))
+    assert attributes(over_https) == {"HttpOnly", "SameSite", "Path", "Secure"}
+    over_http = await ask(served.plain, Ask("/", "session.test"))
+    assert attributes(over_http) == {"HttpOnly", "SameSite", "Path"}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from envoy.config.route.v3.route_components_pb2 import Route, WeightedCluster
 
-    from xdsserver.filters.slices import Target
+    from xdsserver.filters.slices import ListenerFacts, Target
     from xdsserver.model.routing import RequestMatch
     from xdsserver.objects.httproute import HTTPCORSFilter, HTTPRouteFilter
 
@@ -62,7 +62,7 @@ class CrossOrigin:
             _answer_as_a_cluster_would(target.route)
         target.route.typed_per_filter_config[_NAME].Pack(_policy(filter_.settings), deterministic=True)
 
-    def on_share(self, filter_: Filter, share: WeightedCluster.ClusterWeight) -> None:
+    def on_share(self, filter_: Filter, share: WeightedCluster.ClusterWeight, _listener: ListenerFacts, /) -> None:
         """Apply it to the requests that one backend gets; of two the one of the backend stands."""
         share.typed_per_filter_config[_NAME].Pack(_policy(filter_.settings), deterministic=True)
 

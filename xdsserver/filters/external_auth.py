@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import HttpFilter
     from envoy.type.matcher.v3.string_pb2 import ListStringMatcher
 
-    from xdsserver.filters.slices import Configured, Target
+    from xdsserver.filters.slices import Configured, ListenerFacts, Target
     from xdsserver.model.routing import RequestMatch
     from xdsserver.objects.gateway import ExternalAuth as Spec
     from xdsserver.objects.httproute import HTTPRouteFilter
@@ -101,7 +101,7 @@ class ExternalAuth:
         """Ask about all requests of a route, those that it answers itself included."""
         fill(target.route, _POSITION, _ext_authz(filter_))
 
-    def on_share(self, filter_: Filter, share: WeightedCluster.ClusterWeight) -> None:
+    def on_share(self, filter_: Filter, share: WeightedCluster.ClusterWeight, _listener: ListenerFacts, /) -> None:
         """Ask about the requests that one backend gets."""
         fill(share, _POSITION, _ext_authz(filter_))
 

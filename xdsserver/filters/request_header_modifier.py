@@ -10,7 +10,7 @@ from xdsserver.model.routing import Filter
 if TYPE_CHECKING:
     from envoy.config.route.v3.route_components_pb2 import WeightedCluster
 
-    from xdsserver.filters.slices import Target
+    from xdsserver.filters.slices import ListenerFacts, Target
     from xdsserver.model.routing import RequestMatch
     from xdsserver.objects.httproute import HTTPRouteFilter
 
@@ -40,7 +40,7 @@ class RequestHeaderModifier:
         """Apply it to all requests of a route."""
         filter_.settings.apply(target.route.request_headers_to_add, target.route.request_headers_to_remove)
 
-    def on_share(self, filter_: Filter, share: WeightedCluster.ClusterWeight) -> None:
+    def on_share(self, filter_: Filter, share: WeightedCluster.ClusterWeight, _listener: ListenerFacts, /) -> None:
         """Apply it to the requests that one backend gets."""
         filter_.settings.apply(share.request_headers_to_add, share.request_headers_to_remove)
 

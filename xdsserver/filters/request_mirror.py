@@ -12,7 +12,7 @@ from xdsserver.model.routing import MILLION, BackendUse, Filter
 if TYPE_CHECKING:
     from envoy.config.route.v3.route_components_pb2 import WeightedCluster
 
-    from xdsserver.filters.slices import Target
+    from xdsserver.filters.slices import ListenerFacts, Target
     from xdsserver.model.routing import RequestMatch
     from xdsserver.objects.httproute import Fraction, HTTPRequestMirrorFilter, HTTPRouteFilter
 
@@ -64,7 +64,7 @@ class RequestMirror:
                 policy.runtime_fraction.default_value.numerator = _below(filter_.settings.ppm, target.drawn)
                 policy.runtime_fraction.default_value.denominator = FractionalPercent.MILLION
 
-    def on_share(self, filter_: Filter, share: WeightedCluster.ClusterWeight) -> None:
+    def on_share(self, filter_: Filter, share: WeightedCluster.ClusterWeight, _listener: ListenerFacts, /) -> None:
         """Never called: see `per_share`."""
 
     def http_filter(self) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from envoy.config.route.v3.route_components_pb2 import WeightedCluster
 
-    from xdsserver.filters.slices import Target
+    from xdsserver.filters.slices import ListenerFacts, Target
     from xdsserver.model.routing import RequestMatch
     from xdsserver.objects.httproute import HTTPRouteFilter
 
@@ -94,7 +94,7 @@ class RequestRedirect:
         _set_authority(out, settings, target)
         target.route.redirect.CopyFrom(out)
 
-    def on_share(self, filter_: Filter, share: WeightedCluster.ClusterWeight) -> None:
+    def on_share(self, filter_: Filter, share: WeightedCluster.ClusterWeight, _listener: ListenerFacts, /) -> None:
         """Never called: no share has a redirect."""
 
     def http_filter(self) -> None:

@@ -10,7 +10,7 @@ from xdsserver.model.routing import Filter
 if TYPE_CHECKING:
     from envoy.config.route.v3.route_components_pb2 import WeightedCluster
 
-    from xdsserver.filters.slices import Target
+    from xdsserver.filters.slices import ListenerFacts, Target
     from xdsserver.model.routing import RequestMatch
     from xdsserver.objects.httproute import HTTPRouteFilter
 
@@ -40,7 +40,7 @@ class ResponseHeaderModifier:
         """Apply it to all responses of a route, those that are made here included."""
         filter_.settings.apply(target.route.response_headers_to_add, target.route.response_headers_to_remove)
 
-    def on_share(self, filter_: Filter, share: WeightedCluster.ClusterWeight) -> None:
+    def on_share(self, filter_: Filter, share: WeightedCluster.ClusterWeight, _listener: ListenerFacts, /) -> None:
         """Apply it to the responses of one backend."""
         filter_.settings.apply(share.response_headers_to_add, share.response_headers_to_remove)
 

@@ -13,7 +13,7 @@ from xdsserver.model.routing import Filter
 if TYPE_CHECKING:
     from envoy.config.route.v3.route_components_pb2 import WeightedCluster
 
-    from xdsserver.filters.slices import Target
+    from xdsserver.filters.slices import ListenerFacts, Target
     from xdsserver.objects.httproute import HTTPRouteRule
     from xdsserver.objects.meta import ObjectKey
 
@@ -92,7 +92,7 @@ class Retry:
         """Not for one backend: it is of the whole rule."""
         return False
 
-    def on_share(self, filter_: Filter, share: WeightedCluster.ClusterWeight) -> None:
+    def on_share(self, filter_: Filter, share: WeightedCluster.ClusterWeight, _listener: ListenerFacts, /) -> None:
         """Never called."""
 
     def http_filter(self) -> None:

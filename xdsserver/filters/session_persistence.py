@@ -24,7 +24,7 @@ from xdsserver.model.routing import Filter
 if TYPE_CHECKING:
     from envoy.config.route.v3.route_components_pb2 import Route, WeightedCluster
 
-    from xdsserver.filters.slices import Target
+    from xdsserver.filters.slices import ListenerFacts, Target
     from xdsserver.objects.httproute import HTTPBackendRef, HTTPRouteRule
     from xdsserver.objects.httproute import SessionPersistence as Spec
     from xdsserver.objects.meta import ObjectKey
@@ -95,11 +95,11 @@ class SessionPersistence:
     def on_route(self, filter_: Filter, target: Target) -> None:
         """Pin the requests of a route that has one backend."""
         if target.forwards:
-            _pin(target.route, filter_.settings)
+            _pin(target.route, filter_.settings, target.listener)
 
-    def on_share(self, filter_: Filter, share: WeightedCluster.ClusterWeight) -> None:
+    def on_share(self, filter_: Filter, share: WeightedCluster.ClusterWeight, listener: ListenerFacts, /) -> None:
         """Pin the requests that one backend gets."""
-        _pin(share, filter_.settings)
+        _pin(share, filter_.settings, listener)
 
     def http_filter(self) -> HttpFilter:
         """Stand in every chain, without a kind of session, which is without effect."""
@@ -147,7 +147,7 @@ def _header(name: str) -> Header | str:
     return Header(name)
 
 
-def _pin(out: Route | WeightedCluster.ClusterWeight, settings: Cookie | Header) -> None:
+def _pin(out: Route | WeightedCluster.ClusterWeight, settings: Cookie | Header, listener: ListenerFacts) -> None:
     """Let Envoy take the endpoint that the session names, as long as it is there, or else write a new one."""
     per_route = StatefulSessionPerRoute()
     state = per_route.stateful_session.session_state
@@ -159,8 +159,10 @@ def _pin(out: Route | WeightedCluster.ClusterWeight, settings: Cookie | Header) 
             cookie.cookie.path = path
             if max_age_s:
                 cookie.cookie.ttl.seconds = max_age_s
-            # Envoy adds HttpOnly by itself. Secure is left out: over plain HTTP no client would send it back.
+            # Envoy adds HttpOnly by itself. Secure is for HTTPS: over plain HTTP no client would send it back.
             cookie.cookie.attributes.add(name="SameSite", value="Strict")
+            if listener.scheme == "https":
+                cookie.cookie.attributes.add(name="Secure")
             state.typed_config.Pack(cookie, deterministic=True)
         case Header(name):
             state.name = "envoy.http.stateful_session.header"

@@ -70,7 +70,7 @@ class Slice(Protocol):
     def on_route(self, filter_: Filter, target: Target) -> None:
         """Apply it to all requests of a route, behind the filters that stand before it."""
 
-    def on_share(self, filter_: Filter, share: WeightedCluster.ClusterWeight) -> None:
+    def on_share(self, filter_: Filter, share: WeightedCluster.ClusterWeight, listener: ListenerFacts, /) -> None:
         """Apply it to the requests that one backend gets; called once for each filter of it, in their order.
 
         Never called where it is not `per_share`.

@@ -11,7 +11,7 @@ from xdsserver.model.routing import Filter
 if TYPE_CHECKING:
     from envoy.config.route.v3.route_components_pb2 import WeightedCluster
 
-    from xdsserver.filters.slices import Target
+    from xdsserver.filters.slices import ListenerFacts, Target
     from xdsserver.objects.httproute import HTTPRouteRule
     from xdsserver.objects.meta import ObjectKey
 
@@ -74,7 +74,7 @@ class Timeouts:
         """Not for one backend: it is of the whole rule."""
         return False
 
-    def on_share(self, filter_: Filter, share: WeightedCluster.ClusterWeight) -> None:
+    def on_share(self, filter_: Filter, share: WeightedCluster.ClusterWeight, _listener: ListenerFacts, /) -> None:
         """Never called."""
 
     def http_filter(self) -> None:

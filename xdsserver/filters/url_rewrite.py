@@ -11,7 +11,7 @@ from xdsserver.model.routing import Filter
 if TYPE_CHECKING:
     from envoy.config.route.v3.route_components_pb2 import WeightedCluster
 
-    from xdsserver.filters.slices import Target
+    from xdsserver.filters.slices import ListenerFacts, Target
     from xdsserver.model.routing import RequestMatch
     from xdsserver.objects.httproute import HTTPRouteFilter
 
@@ -68,7 +68,7 @@ class URLRewrite:
             case never:
                 assert_never(never)
 
-    def on_share(self, filter_: Filter, share: WeightedCluster.ClusterWeight) -> None:
+    def on_share(self, filter_: Filter, share: WeightedCluster.ClusterWeight, _listener: ListenerFacts, /) -> None:
         """Rewrite the hostname of the requests that one backend gets."""
         share.host_rewrite_literal = filter_.settings.hostname or share.host_rewrite_literal
 

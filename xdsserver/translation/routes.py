@@ -85,7 +85,7 @@ def envoy_routes(
         return
     clusters = frozenset(str(cluster) for cluster in used_clusters(rule))
     name = _name(rule)
-    variants = [(variant, _action(rule, variant)) for variant in split(rule)]
+    variants = [(variant, _action(rule, variant, facts)) for variant in split(rule)]
     for number, match in enumerate(rule.matches):
         order = precedence(hosts.original, match, rule, resolved.created)
         asked = match.in_order() if number < len(rule.matches) - rule.added else None
@@ -143,18 +143,18 @@ def _name(rule: Rule) -> str:
     return f"{rule.owner.kind}/{rule.owner.namespace}/{rule.owner.name}/rule/{place}"
 
 
-def _action(rule: Rule, variant: Variant) -> Route:
+def _action(rule: Rule, variant: Variant, facts: ListenerFacts) -> Route:
     """Give what happens to a request but for the filters; it is the same for all matches of a rule."""
     route = Route()
     match variant.action:
         case Respond(status):
             route.direct_response.status = status
         case Forward(shares):
-            _forward(route, shares, unserved(rule.owner))
+            _forward(route, shares, unserved(rule.owner), facts)
     return route
 
 
-def _forward(route: Route, shares: tuple[Share, ...], missing: int) -> None:
+def _forward(route: Route, shares: tuple[Share, ...], missing: int, facts: ListenerFacts) -> None:
     # Envoy's own default is 15 s; the specification has none (HTTPRouteTimeouts.request).
     route.route.timeout.SetInParent()
     first = shares[0]
@@ -162,7 +162,7 @@ def _forward(route: Route, shares: tuple[Share, ...], missing: int) -> None:
         route.route.cluster = str(first.cluster)
         return
     for share in shares:
-        route.route.weighted_clusters.clusters.append(_weight(share))
+        route.route.weighted_clusters.clusters.append(_weight(share, facts))
     if any(share.cluster is None for share in shares):
         # Also answers for a cluster that is not there yet, which make-before-break keeps from being named.
         route.route.cluster_not_found_response_code = _NOT_FOUND[missing]
@@ -180,9 +180,9 @@ def _ask_by_name(route: Route, action: Action) -> None:
         route.route.host_rewrite_literal = action.shares[0].host
 
 
-def _weight(share: Share) -> WeightedCluster.ClusterWeight:
+def _weight(share: Share, facts: ListenerFacts) -> WeightedCluster.ClusterWeight:
     out = WeightedCluster.ClusterWeight(name=str(share.cluster) if share.cluster else _MISSING)
     out.weight.value = share.weight
     for filter_ in share.filters:
-        BY_TYPE[filter_.type].on_share(filter_, out)
+        BY_TYPE[filter_.type].on_share(filter_, out, facts)
     return out
