@@ -41,11 +41,18 @@ class Fleet:
         took_s: list[float] = self.clients.hear()["answer"]
         return max(took_s)
 
-    def usage(self) -> tuple[float, float]:
-        """Give the anonymous memory in KiB and the processor time in seconds of the server."""
-        self.server.tell("usage")
-        said = self.server.hear()
-        return said["anonymous_kib"], said["cpu_s"]
+    def memory_kib(self) -> float:
+        """Give the anonymous memory of the server."""
+        return self._ask("memory", "anonymous_kib")
+
+    def processor_s(self) -> float:
+        """Give the processor time of the server so far."""
+        return self._ask("processor", "cpu_s")
+
+    def _ask(self, command: str, field: str) -> float:
+        self.server.tell(command)
+        found: float = self.server.hear()[field]
+        return found
 
     def change(self) -> list[float]:
         """Change one resource; give the milliseconds after which each client had it."""
@@ -87,18 +94,18 @@ def figures() -> Iterator[Figure]:
 def _measure(kind: str) -> Found:
     with _fleet(kind) as fleet:
         fleet.connect(1)  # What is made once is made.
-        idle_kib, idle_s = fleet.usage()
+        idle_kib, idle_s = fleet.memory_kib(), fleet.processor_s()
         full_sync_s = fleet.connect(STREAMS)
         time.sleep(1.0)
-        used_kib, used_s = fleet.usage()
+        used_s, used_kib = fleet.processor_s(), fleet.memory_kib()
     with _fleet(kind) as fleet:
         fleet.connect(_FAN_STREAMS)
         times, cpu_s = [], []
         for _ in range(_CHANGES):
-            _, before_s = fleet.usage()
+            before_s = fleet.processor_s()
             times.append(max(fleet.change()))
             time.sleep(0.05)
-            cpu_s.append(fleet.usage()[1] - before_s)
+            cpu_s.append(fleet.processor_s() - before_s)
     per_stream_ms = statistics.median(cpu_s) * 1000 / _FAN_STREAMS
     kib = (used_kib - idle_kib) / STREAMS
     return Found(full_sync_s, kib, used_s - idle_s, statistics.median(times), per_stream_ms)

@@ -7,7 +7,8 @@ The naive one is what is written first: each stream has a dictionary of versions
 messages and serialised for the stream that gets it. Commands are lines on stdin, answers JSON lines on stdout:
 
 * `change`: one ClusterLoadAssignment becomes another; answered at once with the time.
-* `usage`: memory and processor time so far.
+* `memory`: what is allocated, once all garbage is collected.
+* `processor`: its time so far.
 """
 
 from __future__ import annotations
@@ -155,10 +156,10 @@ def _changed(resource: Resource, number: int) -> Resource:
     return Resource.of(message, resource.name)
 
 
-def _usage() -> dict[str, float]:
+def _memory() -> dict[str, float]:
     gc.collect()
     fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return {"anonymous_kib": int(fields["RssAnon"].split()[0]), "cpu_s": time.process_time()}
+    return {"anonymous_kib": int(fields["RssAnon"].split()[0])}
 
 
 async def main() -> None:
@@ -181,8 +182,10 @@ async def main() -> None:
                 begun = time.monotonic_ns()
                 server.publish(_changed(endpoints[number * 7919 % len(endpoints)], number))
                 _say({"begun_ns": begun})
-            case ["usage"]:
-                _say(_usage())
+            case ["memory"]:
+                _say(_memory())
+            case ["processor"]:
+                _say({"cpu_s": time.process_time()})
             case []:
                 return
 
