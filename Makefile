@@ -32,8 +32,14 @@ $(STAMP): requirements-dev.txt pyproject.toml tools/proto_stubs.py
 run: $(STAMP) ## start the quickstart: two demo backends, the gateway and Envoy
 	$(BIN)/python examples/quickstart/run.py
 
+# What measures nothing runs on all processors, a file on one of them; what runs real processes has the machine to itself.
 test: check ## check, then every test: golden, properties, protocol, unit, and live in bounded form
+ifeq ($(ARGS),)
+	$(BIN)/python -m pytest -m "not live" --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest -m live
+else
 	$(BIN)/python -m pytest $(ARGS)
+endif
 
 check: $(STAMP) ## lint, format, types, layers
 	$(BIN)/ruff check .

@@ -97,7 +97,7 @@ def test_f1_permission_lost_keeps_everything(tmp_path: Path) -> None:
     for path in (root, root / "sub", *root.rglob("*.yaml")):
         os.chown(path, 65534, 65534)
     for parent in tmp_path.parents:
-        if parent.stat().st_uid == os.getuid() and parent.name.startswith("pytest-"):
+        if parent.stat().st_uid == os.getuid() and parent.name.startswith(("pytest-", "popen-")):
             parent.chmod(0o755)
     tmp_path.chmod(0o755)
     command = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"] if os.getuid() == 0 else []

@@ -31,6 +31,8 @@ class Backend:
     port: int = 0
     served: int = 0
     received: deque[Seen] = field(default_factory=lambda: deque(maxlen=8))
+    open: set[asyncio.WriteTransport] = field(default_factory=set)
+    """Connections, to be closed with it."""
 
     async def has_served(self, count: int, within_s: float = 5.0) -> None:
         """Wait until so many requests reached it; a copy comes when it comes."""
@@ -70,6 +72,8 @@ async def backend(name: str) -> AsyncIterator[Backend]:
         yield found
     finally:
         server.close()
+        for transport in tuple(found.open):
+            transport.abort()
 
 
 class _Serving(asyncio.Protocol):
@@ -84,6 +88,12 @@ class _Serving(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.WriteTransport)
         self._transport = transport
+        self._backend.open.add(transport)
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._transport is not None:
+            self._backend.open.discard(self._transport)
 
     @override
     def data_received(self, data: bytes) -> None:

@@ -52,6 +52,10 @@ class Failure:
     detail: str
 
 
+_LEAST_PER_S = 500.0
+_LONG_S = 20.0
+
+
 @dataclass
 class Tally:
     """What came of it; `answers` counts by what `label` made of each answer."""
@@ -64,6 +68,14 @@ class Tally:
     @property
     def rate(self) -> float:
         return self.requests / self.seconds if self.seconds else 0.0
+
+    @property
+    def dense(self) -> bool:
+        """Whether requests came so close together that a gap would have met one.
+
+        That is 500 per second, and half of it in a run of a few seconds, which may share its machine.
+        """
+        return self.rate >= (_LEAST_PER_S if self.seconds >= _LONG_S else _LEAST_PER_S / 2)
 
     def __str__(self) -> str:
         some = "".join(f"\n  {one.at_s:7.3f} s {one.connection}: {one.detail}" for one in self.failures[:20])

@@ -116,7 +116,7 @@ def _name(entry: dict[Any, Any]) -> str:
 
 def check(tally: Tally) -> None:
     assert not tally.failures, str(tally)
-    assert tally.rate >= 500, str(tally)
+    assert tally.dense, str(tally)
 
 
 async def connected(envoy: Admin, within_s: float = 20.0) -> None:

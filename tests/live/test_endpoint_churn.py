@@ -74,7 +74,7 @@ async def test_a4_two_hundred_changes_of_endpoints_per_second_are_live_at_once(t
             async with load(Traffic(asks, port)) as tally:
                 found = await plane.do("churn", _SERVICES, _RATE, window_s)
             assert not tally.failures, str(tally)
-            assert tally.rate >= 500, str(tally)
+            assert tally.dense, str(tally)
             assert blue.served + green.served - served == tally.requests
             assert not {name for name, value in (await envoy.stats(HIDDEN)).items() if value}
         live_s = found["live_s"]

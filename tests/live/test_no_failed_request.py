@@ -32,7 +32,7 @@ def check(report: Report, generations: int) -> None:
     assert report.torn == {}
     assert report.hidden == {}
     assert report.unseen == 0
-    assert report.tally.rate >= 500, str(report.tally)
+    assert report.tally.dense, str(report.tally)
     assert report.generations >= generations
 
 
