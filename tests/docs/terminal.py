@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.docs.markdown import Block
 
 ROOT = Path(__file__).parents[2]
-PORTS = ("8080", "9901", "18000", "18001", "18081", "18082")
+PORTS = ("8080", "8443", "9901", "18000", "18001", "18081", "18082")
 """Ports that guides and examples write. Here others are used, since these may be taken."""
 PATIENCE_S = 20.0
 
