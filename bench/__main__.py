@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from bench import changes, counts, decoding, failures, fanout, proxying, saving
+from bench import changes, counts, decoding, failures, fanout, https, proxying, saving
 from bench.figure import table
 
 if TYPE_CHECKING:
@@ -30,6 +30,14 @@ _MEASUREMENTS: tuple[tuple[tuple[str, ...], Callable[[], Iterator[Figure]]], ...
         changes.figures,
     ),
     (("file_to_answer_ms",), saving.figures),
+    (
+        (
+            "https_listener_change_ms",
+            "https_listener_change_ratio_to_handwritten",
+            "https_listener_change_bytes",
+        ),
+        https.figures,
+    ),
     (("generated_vs_handwritten",), proxying.figures),
     (
         ("full_sync_s", "kib_per_stream", "fanout_ms", "fanout_cpu_ms_per_stream", "stalled_reader_ratio"),

@@ -1,7 +1,8 @@
 """Our control plane as a process that changes routes when told to: `python -m bench.plane RUNTIME_DIR SOCKET`.
 
 It is `Standalone` without its folder: objects are made in memory, all else is what a user runs. Commands are lines on
-stdin, answers lines on stdout: `load ROUTES PORT BACKEND_PORT`, `change ROUTE STAMP`, `dump FILE`.
+stdin, answers lines on stdout: `load ROUTES PORT BACKEND_PORT`, `change ROUTE STAMP`, `dump FILE`; or
+`load-https LISTENERS PORT BACKEND_PORT`, `show LISTENER CERTIFICATE`.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from bench import worlds
+from tests.live.many_listeners import Listeners, parent_of
 from xdsserver.app import Standalone
 from xdsserver.reconciler import FLEET
 from xdsserver.server import XdsOptions, XdsServer
 from xdsserver.settings import StandaloneSettings
 from xdsserver.xds.cache import Cache
 from xdsserver.xds.ledger import Acked
-from xdsserver.xds.resource import ROUTE
+from xdsserver.xds.resource import LISTENER, ROUTE
 from xdsserver.xds.rules import Rules
 
 if TYPE_CHECKING:
@@ -69,6 +71,9 @@ class TimedServer(XdsServer):
 class Plane(Standalone):
     """The composition of a user's run, led by commands."""
 
+    _awaited = ROUTE
+    """The type whose acknowledgement ends a change."""
+
     def __init__(self, folder: Path, socket: str) -> None:
         settings = StandaloneSettings(
             folder=folder,
@@ -86,10 +91,11 @@ class Plane(Standalone):
         self._timed = TimedServer(Cache(), XdsOptions((socket,), Rules(fleet_of=lambda _node: FLEET)), self._heard)
         self._plane.server = self._timed
         self._acked = asyncio.Event()
+        self._listeners = Listeners(0)
 
     def _heard(self, event: Event) -> None:
         self._plane.on_event(event)
-        if isinstance(event, Acked) and event.type_url == ROUTE:
+        if isinstance(event, Acked) and event.type_url == self._awaited:
             self._acked.set()
 
     @override
@@ -104,6 +110,10 @@ class Plane(Standalone):
                     await self._load(*map(int, numbers))
                 case ["change", number, stamp]:
                     await self._change(int(number), stamp)
+                case ["load-https", *numbers]:
+                    await self._load_https(*map(int, numbers))
+                case ["show", number, shown]:
+                    await self._show(int(number), int(shown))
                 case ["dump", path]:
                     self._dump(Path(path))
 
@@ -134,6 +144,24 @@ class Plane(Standalone):
                 "bytes": self._timed.written_bytes - sent,
             }
         )
+
+    async def _load_https(self, count: int, port: int, backend_port: int) -> None:
+        self._awaited = LISTENER
+        self._listeners = Listeners(port, count)
+        self._plane.objects(worlds.changes(self._listeners.documents(backend_port)))
+        self._plane.server.ready()
+        await self._acked.wait()
+        _say({"acked_ns": time.monotonic_ns()})
+
+    async def _show(self, number: int, shown: int) -> None:
+        self._listeners.shows[number] = shown
+        change = worlds.change(self._listeners.parent(parent_of(number)))
+        self._acked.clear()
+        sent = self._timed.written_bytes
+        begun = time.monotonic_ns()
+        self._plane.objects([change])
+        await self._acked.wait()
+        _say({"begun_ns": begun, "bytes": self._timed.written_bytes - sent})
 
     def _dump(self, path: Path) -> None:
         resources = self._plane.reconciler.pipeline.resources.rows.values()
