@@ -68,6 +68,7 @@ class Narrator:
         self._faults: dict[ObjectKey, tuple[str, ...]] = {}
         self._serving: dict[ObjectKey, frozenset[tuple[str, Socket]]] = {}
         self._dangling: dict[ObjectKey, tuple[str, ...]] = {}
+        self._out_of_time: Mapping[ObjectKey, str] = {}
 
     def scan(self, scan: Scan) -> None:
         """Tell what a reading of the folder found."""
@@ -121,6 +122,15 @@ class Narrator:
             for line in words:
                 if line not in before.get(key, ()):
                     self._tell_fault(key, line, place_of(key))
+
+    def validity(self, doubts: Mapping[ObjectKey, str], place_of: PlaceOf) -> None:
+        """Tell which certificates are shown though their time is out, of all that are."""
+        before, self._out_of_time = self._out_of_time, doubts
+        for key, words in sorted(doubts.items()):
+            if before.get(key) != words:
+                self._tell_fault(key, words, place_of(key))
+        for key in sorted(before.keys() - doubts.keys()):
+            self._report(Notice(Level.OK, str(key), "no expired certificate of it is shown any more"))
 
     def _tell_fault(self, key: ObjectKey, line: str, place: tuple[str, int] | None) -> None:
         where = f" ({self._folder / place[0]}:{place[1]})" if place is not None else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import pytest_asyncio
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import load_pem_x509_certificate
 
-from tests.certificates import Certificate, curve_key
+from tests.certificates import NOW, Certificate, curve_key
 from tests.live import manifests as m
 from tests.live.backends import backend
 from tests.live.envoy import free_port
@@ -46,8 +47,10 @@ class Pair(NamedTuple):
     key: bytes
 
 
-def made(host: str = HOST) -> Pair:
-    one = Certificate(curve_key(), hostnames=(host,), name=host)
+def made(host: str = HOST, seconds: float = 3600) -> Pair:
+    """Make a certificate that is good for so long."""
+    end = dt.datetime.now(dt.UTC) - NOW + dt.timedelta(seconds=seconds)
+    one = Certificate(curve_key(), hostnames=(host,), name=host, days=(-1, end / dt.timedelta(days=1)))
     return Pair(one.pem, one.key_pem)
 
 
@@ -160,6 +163,19 @@ async def test_a_bad_certificate_after_a_good_one_changes_nothing_for_clients_an
     await on.shows(one.chain)
     on.show(HOST, one)
     await on.product.since(begin, "Gateway default/edge", "no problems any more")
+
+
+async def test_p6_a_certificate_that_expires_is_shown_on_and_told_of_once(on: Stage) -> None:
+    """P6: a certificate whose time runs out is served on, with a warning when it does and word when it is replaced."""
+    begin = len(on.product.notices)
+    on.show("b.test", old := made("b.test", seconds=2))
+    await on.shows(old.chain, "b.test")
+    number, said = await on.product.since(begin, "Secret default/b.test", "expired on", "it is served")
+    assert said["level"] == "warning"
+    assert (await ask(on.port, Ask("/", "b.test"), tls=Tls("b.test"))).status == 200
+    on.show("b.test", made("b.test"))
+    await on.product.since(number, "Secret default/b.test", "no expired certificate")
+    assert sum("expired on" in one["text"] for one in on.product.notices[begin:]) == 1
 
 
 async def test_a_listener_without_a_certificate_holds_back_nobody_who_comes_with_it(on: Stage) -> None:

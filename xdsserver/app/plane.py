@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xdsserver.app.answers import Answers
+from xdsserver.app.expiry import Expiry
 from xdsserver.narrator import Socket, Whereabouts
 from xdsserver.server import XdsServer
 from xdsserver.xds.cache import Cache
@@ -74,6 +75,7 @@ class ControlPlane:
         self.server = XdsServer(cache, options, self.on_event, self._ledger)
         quarantine = self.server.quarantine
         receipts: Receipts[ListenerKey] = Receipts(cache, self._ledger, quarantine)
+        self._expiry = Expiry(reconciler.pipeline, lambda said: narrator.validity(said, hooks.place))
         self._answers = Answers(receipts, quarantine, reconciler.pipeline.deliveries.rows, self._take_answers)
 
     @contextlib.asynccontextmanager
@@ -87,6 +89,7 @@ class ControlPlane:
         try:
             yield
         finally:
+            self._expiry.close()
             await self.server.stop(_GRACE_S)
 
     def objects(self, changes: Sequence[ObjectChange]) -> None:
@@ -101,6 +104,7 @@ class ControlPlane:
         self.server.publish(outcome.resources)
         self._narrator.outcome(outcome, self._whereabouts)
         self._answers.published(outcome)
+        self._expiry.published(outcome)
 
     def _take_answers(
         self, deliveries: Mapping[ListenerKey, Delivery | None], rejections: Mapping[Blame, Rejection | None]
