@@ -5,7 +5,7 @@ It holds keys and never what is to be written: that is asked for when the turn c
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
@@ -48,10 +48,13 @@ class WorkQueue:
     """Keys that may be owed something. All times are seconds of one monotonic clock, handed in."""
 
     rhythm: Rhythm = field(default_factory=Rhythm)
+    share: int = 8
+    """How many keys of one namespace may be under way at once: one whose writes all hang holds up no other."""
     _ready: dict[int, OrderedDict[str, OrderedDict[ObjectKey, None]]] = field(default_factory=dict)
     _waiting: dict[ObjectKey, float] = field(default_factory=dict)
     _heap: list[tuple[float, ObjectKey]] = field(default_factory=list)
     _held: set[ObjectKey] = field(default_factory=set)
+    _held_of: Counter[str] = field(default_factory=Counter)
     _again: set[ObjectKey] = field(default_factory=set)
     _refusals: dict[ObjectKey, int] = field(default_factory=dict)
     _not_before: dict[ObjectKey, float] = field(default_factory=dict)
@@ -70,24 +73,24 @@ class WorkQueue:
     def take(self, now: float) -> ObjectKey | None:
         """Give the next key, which is then under way until `done` or `refused`; None where none is ready."""
         self._wake(now)
-        ranks = sorted(rank for rank, namespaces in self._ready.items() if namespaces)
-        if not ranks:
+        places = [(rank, namespace) for rank in sorted(self._ready) if (namespace := self._free(rank)) is not None]
+        if not places:
             return None
         self._turns += 1
-        rank = ranks[-1] if self._turns % _OTHERS_TURN == 0 else ranks[0]
+        rank, namespace = places[-1] if self._turns % _OTHERS_TURN == 0 else places[0]
         namespaces = self._ready[rank]
-        namespace, keys = next(iter(namespaces.items()))
-        key, _ = keys.popitem(last=False)
-        if keys:
+        key, _ = namespaces[namespace].popitem(last=False)
+        if namespaces[namespace]:
             namespaces.move_to_end(namespace)
         else:
             del namespaces[namespace]
         self._held.add(key)
+        self._held_of[namespace] += 1
         return key
 
     def next_at(self, now: float) -> float | None:
-        """Say when `take` may give something: now or before where it does already; None where nothing is queued."""
-        if any(self._ready.values()):
+        """Say when `take` may give something, `now` where it does already; None before more is added or ends."""
+        if any(self._free(rank) is not None for rank in self._ready):
             return now
         while self._heap and self._waiting.get(self._heap[0][1]) != self._heap[0][0]:
             heappop(self._heap)
@@ -133,8 +136,13 @@ class WorkQueue:
         ready = sum(len(keys) for namespaces in self._ready.values() for keys in namespaces.values())
         return ready + len(self._waiting) + len(self._held)
 
+    def _free(self, rank: int) -> str | None:
+        """Give the namespace whose turn it is among those that have not got their share under way."""
+        return next((one for one in self._ready[rank] if self._held_of[one] < self.share), None)
+
     def _release(self, key: ObjectKey, now: float) -> None:
         self._held.discard(key)
+        self._held_of[key.namespace] -= 1
         if key in self._again:
             self._again.discard(key)
             self._place(key, now)

@@ -1,0 +1,111 @@
+"""Statuses over HTTP: the paths and bodies of the requests, and what each answer of an API server means."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from xdsserver.effects import Observed
+from xdsserver.kube import errors
+from xdsserver.kube.answers import Away, Conflict, Done, Missing, Refused, TooMany
+from xdsserver.kube.client import Body, ContentType
+from xdsserver.objects.kinds import BY_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Mapping
+
+    from xdsserver.effects import StatusWrite
+    from xdsserver.kube.answers import Answer
+    from xdsserver.kube.client import KubeClient
+    from xdsserver.objects.meta import ObjectKey
+
+FIELD_MANAGER = "xdsserver"
+
+WRITE_S = 4.0
+"""How long a request may take: less than what a Lease lasts after the last moment to renew it (15 s less 10 s).
+
+So no write that began under a Lease can arrive under the next one.
+"""
+
+_AWAY = frozenset({502, 503, 504})
+
+
+class _Metadata(msgspec.Struct, rename="camel"):
+    uid: str = ""
+    resource_version: str = ""
+    generation: int = 0
+
+
+class _Object(msgspec.Struct):
+    metadata: _Metadata
+    status: msgspec.Raw = msgspec.Raw()
+
+
+class Statuses:
+    """Reads and writes statuses; `versions` names the served version of kinds that have another than our first."""
+
+    def __init__(self, client: KubeClient, versions: Mapping[str, str] | None = None, write_s: float = WRITE_S) -> None:
+        self._client = client
+        self._versions = dict(versions or {})
+        self._write_s = write_s
+
+    async def read(self, key: ObjectKey) -> Answer:
+        """Read an object as it is now."""
+        return await ask(self._client.get(self._path(key)), self._write_s)
+
+    async def write(self, key: ObjectKey, write: StatusWrite) -> Answer:
+        """Write a status, over the version that it was made for and no other."""
+        body = Body(msgspec.json.encode(write.patch()), ContentType.MERGE_PATCH)
+        request = self._client.patch(f"{self._path(key)}/status", body, {"fieldManager": FIELD_MANAGER})
+        return await ask(request, self._write_s)
+
+    def _path(self, key: ObjectKey) -> str:
+        kind = BY_NAME[key.kind]
+        version = self._versions.get(kind.name, kind.versions[0])
+        api = f"/apis/{kind.group}/{version}" if kind.group else f"/api/{version}"
+        place = f"/namespaces/{key.namespace}" if kind.namespaced else ""
+        plural = kind.name.lower() + ("es" if kind.name.endswith("s") else "s")
+        return f"{api}{place}/{plural}/{key.name}"
+
+
+def observed(body: bytes) -> Observed:
+    """Take from the JSON of an object what matters for its status.
+
+    Raises:
+        msgspec.MsgspecError: It is no JSON of an object.
+    """
+    found = msgspec.json.decode(body, type=_Object)
+    meta = found.metadata
+    return Observed(meta.uid, meta.resource_version, meta.generation, bytes(found.status))
+
+
+async def ask(request: Awaitable[bytes], limit_s: float) -> Answer:
+    """Wait for the answer to a request about one object, and say what it means for whoever asked."""
+    try:
+        async with asyncio.timeout(limit_s):
+            return Done(observed(await request))
+    except TimeoutError:
+        return Away(f"no answer in {limit_s:g} s")
+    except errors.KubeError as error:
+        return _meaning(error)
+    except msgspec.MsgspecError as error:
+        return Refused(f"the answer cannot be read: {error}")
+
+
+def _meaning(error: errors.KubeError) -> Answer:
+    match error:
+        case errors.Conflict():
+            return Conflict()
+        case errors.NotFound():
+            return Missing()
+        case errors.TooManyRequests():
+            return TooMany(error.retry_after_s)
+        case errors.Unreachable() | errors.AccessError() | errors.Unauthorized():
+            # Who we are is read again by the client, and then the same is asked again.
+            return Away(str(error))
+        case errors.StatusError() if error.code in _AWAY:
+            return Away(str(error))
+        case _:
+            return Refused(str(error))
