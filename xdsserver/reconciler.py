@@ -101,6 +101,11 @@ class Reconciler:
             if isinstance(found.get(name), LastGood)
         }
 
+    def identity(self, key: ObjectKey) -> tuple[str, int] | None:
+        """Return uid and generation of an object; None where there is none."""
+        found = self.pipeline.object(key)
+        return None if found is None else (found.metadata.uid, found.metadata.generation)
+
     def answers(
         self, deliveries: Mapping[ListenerKey, Delivery | None], rejections: Mapping[Blame, Rejection | None]
     ) -> Outcome:

@@ -45,6 +45,45 @@ def secure_xds(addresses: tuple[str, ...], authority_dir: Path | None) -> Secure
 
 
 @dataclass(frozen=True, slots=True)
+class Replica:
+    """One of several servers, each with some of the Envoys.
+
+    Attributes:
+        name: of this one.
+        addresses: of all by name, each `HOST:PORT`, where they take reports of each other.
+        leader: the name of the one that decides for all.
+        authority_dir: the folder of the key that they prove themselves by; None for plaintext on loopback.
+    """
+
+    name: str
+    addresses: dict[str, str]
+    leader: str
+    authority_dir: Path | None
+
+
+def replica(name: str | None, others: str, leader: str | None, authority_dir: Path | None) -> Replica | None:
+    """Put together what was asked for; `others` is `NAME=HOST:PORT,...` of all. None where nothing was.
+
+    Raises:
+        SettingsError: something is missing, or no address.
+    """
+    if name is None:
+        return None
+    pairs = [part.strip().partition("=") for part in others.split(",") if part.strip()]
+    addresses = {key: address for key, _, address in pairs}
+    for key, address in addresses.items():
+        host, _, port = address.rpartition(":")
+        if not key or not host or not port.isdecimal():
+            message = f"--replicas: {key}={address} is not NAME=HOST:PORT"
+            raise SettingsError(message)
+    for given, option in ((name, "--replica"), (leader or "", "--leader")):
+        if given not in addresses:
+            message = f"{option}: {given!r} is not among --replicas ({', '.join(addresses) or 'none'})"
+            raise SettingsError(message)
+    return Replica(name, addresses, leader or "", authority_dir)
+
+
+@dataclass(frozen=True, slots=True)
 class StandaloneSettings:
     """What `xdsserver standalone` was asked for.
 
@@ -88,12 +127,14 @@ class ServeSettings:
         state_key_file: the key that its secrets are sealed with; None to do without them.
         xds: addresses for xDS, each `HOST:PORT` on loopback or `unix:PATH`.
         secure_xds: where Envoys of other machines may connect; None for nowhere.
+        replica: which of several servers this is; None for the only one.
     """
 
     file: Path
     state_key_file: Path | None
     xds: tuple[str, ...]
     secure_xds: SecureXds | None = None
+    replica: Replica | None = None
 
 
 def parse_pool(text: str) -> tuple[str, ...]:

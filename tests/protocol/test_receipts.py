@@ -48,6 +48,15 @@ def test_no_envoy_at_all_is_no_arrival_and_nobody_is_late() -> None:
     assert said(fleet) == {"front": Arrived()}
 
 
+def test_what_is_overdue_while_nobody_is_there_waits_for_somebody_and_not_for_a_time() -> None:
+    """A tick in the past would come again at once, and for ever."""
+    fleet = Fleet()
+    serve(fleet, listener("l"), table("t", a="1"))
+    fleet.settle(2 * SLOW_S)
+    assert said(fleet) == {}
+    assert fleet.receipts.next_tick(fleet.now) is None
+
+
 def test_what_everybody_has_already_has_arrived_at_once() -> None:
     fleet = Fleet()
     fleet.join()
@@ -97,11 +106,11 @@ def test_a_slow_envoy_is_named_after_ten_seconds_and_once() -> None:
     asked_at = fleet.now
     fleet.settle(SLOW_S - 1)
     assert said(fleet) == {}
-    assert fleet.receipts.next_tick() == asked_at + SLOW_S
+    assert fleet.receipts.next_tick(fleet.now) == asked_at + SLOW_S
     fleet.settle(1)
     assert said(fleet) == {"front": Late(("slow",))}
     assert said(fleet) == {}
-    assert fleet.receipts.next_tick() is None
+    assert fleet.receipts.next_tick(fleet.now) is None
     slow.mute = False
     fleet.settle()
     assert said(fleet) == {"front": Arrived()}

@@ -7,13 +7,12 @@ import gc
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from xdsserver.app.answers import Answers
+from xdsserver.app.answers import Answers, Heard, Told
 from xdsserver.app.expiry import Expiry
 from xdsserver.narrator import Socket, Whereabouts
 from xdsserver.server import XdsServer
 from xdsserver.xds.cache import Cache
 from xdsserver.xds.ledger import Ledger
-from xdsserver.xds.receipts import Receipts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -65,7 +64,9 @@ class ControlPlane:
                  └───────────deliveries◄───────────────┘
     """
 
-    def __init__(self, reconciler: Reconciler, options: XdsOptions, narrator: Narrator, hooks: Hooks) -> None:
+    def __init__(
+        self, reconciler: Reconciler, options: XdsOptions, narrator: Narrator, hooks: Hooks, replica: str = ""
+    ) -> None:
         self.reconciler = reconciler
         self._narrator = narrator
         self._hooks = hooks
@@ -73,10 +74,10 @@ class ControlPlane:
         self._ledger = Ledger()
         cache = Cache()
         self.server = XdsServer(cache, options, self.on_event, self._ledger)
-        quarantine = self.server.quarantine
-        receipts: Receipts[ListenerKey] = Receipts(cache, self._ledger, quarantine)
         self._expiry = Expiry(reconciler.pipeline, lambda said: narrator.validity(said, hooks.place))
-        self._answers = Answers(receipts, quarantine, reconciler.pipeline.deliveries.rows, self._take_answers)
+        told = Told(self._take_answers, reconciler.pipeline.deliveries.rows, reconciler.identity)
+        self.answers = Answers(Heard(cache, self._ledger, self.server.quarantine), told, replica)
+        """What the Envoys say, of this server and of others that it leads."""
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -103,7 +104,7 @@ class ControlPlane:
         self._hooks.keep(self.reconciler.written)
         self.server.publish(outcome.resources)
         self._narrator.outcome(outcome, self._whereabouts)
-        self._answers.published(outcome)
+        self.answers.published(outcome)
         self._expiry.published(outcome)
 
     def _take_answers(
@@ -124,4 +125,4 @@ class ControlPlane:
     def on_event(self, event: Event) -> None:
         """Take what an Envoy was sent or said."""
         self._ledger.fold(event)
-        self._answers.hear(event)
+        self.answers.hear(event)

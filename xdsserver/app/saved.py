@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from xdsserver.app.doors import secure_doors
 from xdsserver.app.plane import ControlPlane, Hooks
+from xdsserver.app.replicas import Replicated
 from xdsserver.files import Change, Scan
 from xdsserver.files.saved import read_saved
 from xdsserver.files.sealing import read_key
@@ -62,7 +63,10 @@ class ServeSaved:
         # What was allocated is in the file, and what is not stays without: nobody decides it here.
         hooks = Hooks(keep=lambda _written: None, place=lambda _key: None)
         options = XdsOptions(settings.xds, rules, secure_doors(settings.secure_xds, report))
-        self._plane = ControlPlane(Reconciler(surroundings), options, self._narrator, hooks)
+        replica = settings.replica
+        name = "" if replica is None else replica.name
+        self._plane = ControlPlane(Reconciler(surroundings), options, self._narrator, hooks, name)
+        self._replicated = None if replica is None else Replicated(replica, self._plane.answers, report)
 
     async def run(self, stop: asyncio.Event, reload: asyncio.Event) -> None:
         """Serve until `stop`; read the file again when it is another one, and on `reload`.
@@ -70,7 +74,8 @@ class ServeSaved:
         Raises:
             ServerError: an xDS address cannot be had.
         """
-        async with self._plane.serving():
+        among_others = contextlib.nullcontext() if self._replicated is None else self._replicated.taking_part()
+        async with self._plane.serving(), among_others:
             for address in self._plane.server.addresses:
                 self._report(Notice(Level.INFO, "xDS", f"listening on {address}"))
             self._take(self._first)

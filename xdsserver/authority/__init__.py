@@ -14,7 +14,7 @@ Errors that leave this package:
 * AuthorityError: the key of the authority cannot be read, kept or understood
 """
 
-from xdsserver.authority.certificates import KeyPair, issue_client, issue_server, make_authority
+from xdsserver.authority.certificates import KeyPair, issue_client, issue_replica, issue_server, make_authority
 from xdsserver.authority.errors import AuthorityError
 from xdsserver.authority.phases import LONGEST_LIFE, Standing, renewed, standing
 from xdsserver.authority.store import AuthorityStore, FolderStore, MemoryStore, kept_up
@@ -28,6 +28,7 @@ __all__ = [
     "MemoryStore",
     "Standing",
     "issue_client",
+    "issue_replica",
     "issue_server",
     "kept_up",
     "make_authority",

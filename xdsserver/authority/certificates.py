@@ -86,6 +86,15 @@ def issue_server(signer: KeyPair, names: tuple[str, ...], now: datetime) -> KeyP
     return _issue(signer, _Leaf(SERVER_URI, ExtendedKeyUsageOID.SERVER_AUTH, SERVER_LIFE, names), now)
 
 
+def issue_replica(signer: KeyPair, now: datetime) -> KeyPair:
+    """Make what a server proves itself with to another, for `SERVER_LIFE`; it cannot be shown to those who connect.
+
+    Raises:
+        AuthorityError: the signer's key or certificate cannot be read.
+    """
+    return _issue(signer, _Leaf(SERVER_URI, ExtendedKeyUsageOID.CLIENT_AUTH, SERVER_LIFE), now)
+
+
 def issue_client(signer: KeyPair, fleet: str, life: timedelta, now: datetime) -> KeyPair:
     """Make the certificate that the Envoys of a fleet prove themselves with.
 

@@ -14,6 +14,7 @@ from xdsserver.cli.running import DEFAULT_XDS, AuthorityDir, LogFormat, StateKey
 from xdsserver.files.state import StateError
 from xdsserver.server import ServerError
 from xdsserver.settings import ServeSettings, SettingsError, secure_xds
+from xdsserver.settings import replica as replica_settings
 
 
 def serve(
@@ -37,6 +38,13 @@ def serve(
     ] = None,
     xds_tls: XdsTls = None,
     authority_dir: AuthorityDir = None,
+    replica: Annotated[str | None, typer.Option(hidden=True, help="The name of this server among --replicas.")] = None,
+    replicas: Annotated[
+        str, typer.Option(hidden=True, help="All servers, NAME=HOST:PORT,...: where they take each other's reports.")
+    ] = "",
+    leader: Annotated[
+        str | None, typer.Option(hidden=True, help="The name of the server that decides for all Envoys.")
+    ] = None,
     log_format: Annotated[LogFormat, typer.Option(help="How to write what happens.")] = LogFormat.TEXT,
 ) -> None:
     """Serve Envoys from a saved state.
@@ -51,9 +59,10 @@ def serve(
         raise typer.BadParameter(message)
     try:
         secured = secure_xds(tuple(xds_tls or ()), authority_dir)
+        part = replica_settings(replica, replicas, leader, authority_dir)
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error
-    settings = ServeSettings(from_, state_key_file, tuple(xds or (DEFAULT_XDS,)), secured)
+    settings = ServeSettings(from_, state_key_file, tuple(xds or (DEFAULT_XDS,)), secured, part)
     try:
         asyncio.run(_serve(ServeSaved(settings, reporting(log_format))))
     except (AuthorityError, ServerError, StateError) as error:

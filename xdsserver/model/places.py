@@ -100,8 +100,9 @@ class Delivery:
 class Awaited(NamedTuple):
     """What must be acknowledged before a listener is served: resources, by fleet, type URL and name.
 
-    It is asked for once for each `generation` of the object with the listener.
+    It is asked for once for each `generation` of the object with the listener; `uid` is that of the object.
     """
 
     generation: int
     resources: tuple[tuple[str, str, str], ...]
+    uid: str = ""

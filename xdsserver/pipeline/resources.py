@@ -41,7 +41,7 @@ def to_awaited(tables: Pipeline, read: Read, key: ListenerKey, serving: Serving)
     found = [(fleet, LISTENER, listener_name(serving.bind))]
     if serving.protocol in HTTP_PROTOCOLS:
         found.append((fleet, ROUTE, route_configuration_name(serving.chain)))
-    return {key: Awaited(parent.metadata.generation, tuple(found))}
+    return {key: Awaited(parent.metadata.generation, tuple(found), parent.metadata.uid)}
 
 
 def to_cluster_resources(_read: Read, key: FleetCluster, cluster_: Cluster) -> Mapping[ResourceKey, Resource]:

@@ -27,7 +27,7 @@ from xdsserver.objects.grpcroute import GRPCRoute
 from xdsserver.objects.httproute import HTTPRoute
 from xdsserver.objects.l4route import TCPRoute, TLSRoute, UDPRoute
 from xdsserver.objects.listenerset import ListenerSet
-from xdsserver.objects.meta import ObjectKey
+from xdsserver.objects.meta import Name, ObjectKey
 from xdsserver.objects.referencegrant import ReferenceGrant
 from xdsserver.objects.secret import Secret
 from xdsserver.objects.serviceimport import ServiceImport
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from xdsserver.gatewayapi.last_good import Remembered
     from xdsserver.gatewayapi.statuses import ObjectStatus
     from xdsserver.model.places import Awaited, Binding, Delivery, ListenerKey, PortKey
-    from xdsserver.objects.meta import KubeObject, Name
+    from xdsserver.objects.meta import KubeObject
     from xdsserver.tables import Delta, Read, Source, Table
     from xdsserver.xds.case import Blame, Rejection
 
@@ -518,6 +518,11 @@ class Pipeline:
         return {
             ObjectKey(kind, *name): row for kind, source in self._sources.items() for name, row in source.rows.items()
         }
+
+    def object(self, key: ObjectKey) -> KubeObject | None:
+        """Give one object that was taken in."""
+        source = self._sources.get(key.kind)
+        return None if source is None else source.rows.get(Name(key.namespace, key.name))
 
     def apply(self, changes: Iterable[Change]) -> Delta:
         """Bring all tables up to date."""

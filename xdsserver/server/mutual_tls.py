@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Final
 import grpc
 from cryptography import x509
 
-from xdsserver.authority import AuthorityError, issue_server, standing
+from xdsserver.authority import AuthorityError, issue_replica, issue_server, standing
 from xdsserver.authority.certificates import SERVER_LIFE, utc_now
 from xdsserver.server.doors import Door, Permit, ip_of
+from xdsserver.server.meeting import GRPC_OPTIONS
+from xdsserver.server.reports import ReportsDoor
 from xdsserver.server.stream import Ending
-from xdsserver.xds.identity import Peer, admit, fleet_of_uri
+from xdsserver.xds.identity import SERVER_URI, Peer, admit, fleet_of_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 SERVER_NAMES: Final = ("xdsserver", "localhost")
 """DNS names of a server's certificate. Envoys check the identity instead; other clients override the name."""
+
+_EXPIRED: Final = Ending(grpc.StatusCode.UNAUTHENTICATED, "the client's certificate has expired: issue a new one")
 
 
 def ignore(_words: str) -> None:
@@ -109,12 +113,11 @@ def certificate_door(
     """Let in whoever shows a certificate of a fleet, for that fleet alone and until the certificate ends."""
 
     async def authenticate(context: Context) -> Permit | Ending:
-        # The handshake has verified the chain; what is read here is what a certificate says, not whether it is good.
-        certificate = x509.load_pem_x509_certificate(next(iter(context.auth_context()["x509_pem_cert"])))
+        certificate = _shown_by(context)
         # A resumed session was verified when it began, so its certificate may have ended since.
         expires_in_s = (certificate.not_valid_after_utc - clock()).total_seconds()
         if expires_in_s <= 0:
-            return Ending(grpc.StatusCode.UNAUTHENTICATED, "the client's certificate has expired: issue a new one")
+            return _EXPIRED
         uri, fleet = _identity(certificate)
         if fleet is None:
             words = f"the client's certificate is of no fleet ({uri or 'it has not exactly one URI'})"
@@ -123,6 +126,45 @@ def certificate_door(
         return Permit(lambda node: admit(peer, node, pods), expires_in_s)
 
     return Door(addresses, authenticate, certificates.credentials(of_clients=True))
+
+
+def replica_door(
+    address: str, certificates: ServerCertificates, clock: Callable[[], datetime] = utc_now
+) -> ReportsDoor:
+    """Let in whoever shows a certificate of a server, until it ends."""
+
+    async def prove(context: Context) -> Ending | float:
+        certificate = _shown_by(context)
+        expires_in_s = (certificate.not_valid_after_utc - clock()).total_seconds()
+        if expires_in_s <= 0:
+            return _EXPIRED
+        uri, _ = _identity(certificate)
+        if uri != SERVER_URI:
+            words = f"only a server may report; this certificate is of {uri or 'nobody: it has not exactly one URI'}"
+            return Ending(grpc.StatusCode.PERMISSION_DENIED, words)
+        return expires_in_s
+
+    return ReportsDoor(address, prove, certificates.credentials(of_clients=True))
+
+
+def replica_channel(store: AuthorityStore, address: str, clock: Callable[[], datetime] = utc_now) -> grpc.aio.Channel:
+    """Connect to another server, each end proving to be one, as of now.
+
+    Raises:
+        AuthorityError: there is nothing to show.
+    """
+    now = clock()
+    found = standing(store.read(), now)
+    mine = issue_replica(found.signer, now)
+    credentials = grpc.ssl_channel_credentials(found.bundle, mine.key, mine.certificate)
+    # Only certificates of servers carry this name, and only our authority vouches for it.
+    options = (*GRPC_OPTIONS, ("grpc.ssl_target_name_override", SERVER_NAMES[0]))
+    return grpc.aio.secure_channel(address, credentials, options=options)
+
+
+def _shown_by(context: Context) -> x509.Certificate:
+    """Read what a client showed at the handshake, which has verified the chain, and not what it says."""
+    return x509.load_pem_x509_certificate(next(iter(context.auth_context()["x509_pem_cert"])))
 
 
 def _identity(certificate: x509.Certificate) -> tuple[str, str | None]:

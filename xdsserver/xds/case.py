@@ -32,10 +32,14 @@ class Blame(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """What Envoys said of it: the words of the last one, and the ids of all nodes that rejected it."""
+    """What Envoys said of it: the words of the last one, and the ids of all nodes that rejected it.
+
+    `kept`: it is served nevertheless, to those that take it.
+    """
 
     words: str
     nodes: tuple[str, ...]
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ class Case:
     def rejections(self) -> Iterator[tuple[Owner, Rejection]]:
         """Give who is blamed, and for what."""
         for owner, verdict in self._convicted.items():
-            yield owner, Rejection(verdict.words, tuple(sorted(verdict.nodes)))
+            yield owner, Rejection(verdict.words, tuple(sorted(verdict.nodes)), verdict.kept)
 
     def want(self, wanted: Resource) -> None:
         """Take in what is wanted from now on."""

@@ -7,12 +7,12 @@ current when the question was asked, so that constant change does not put off th
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
 from xdsserver.xds.ledger import Acked, Answer, Joined, Left
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from xdsserver.xds.cache import Cache, ResourceKey
     from xdsserver.xds.ledger import Event, Ledger
@@ -57,13 +57,46 @@ class Late:
     nodes: tuple[str, ...]
 
 
-class Receipts(Generic[S]):
-    """Keeps books of what is awaited only; what has arrived is forgotten, so that nothing takes it back."""
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far those who shall have something are with it.
 
-    def __init__(self, cache: Cache, ledger: Ledger, quarantine: Quarantine) -> None:
+    Attributes:
+        nodes: the ids of those nodes.
+        waiting: of these, who has not acknowledged all of it.
+        withheld: it is not served in the way that is wanted, so that nobody can have it.
+    """
+
+    nodes: frozenset[str]
+    waiting: frozenset[str] = frozenset()
+    withheld: bool = False
+
+
+Whole: TypeAlias = "Callable[[S, Lag, float], Lag]"
+"""Makes of the lag of the Envoys that are connected here that of the whole fleet, as of a time."""
+
+
+def _alone(_subject: object, lag: Lag, _now_s: float) -> Lag:
+    return lag
+
+
+class Receipts(Generic[S]):
+    """Keeps books of what is awaited only; what has arrived is forgotten, so that nothing takes it back.
+
+    Where other servers have Envoys of the same fleets, `whole` adds those.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        ledger: Ledger,
+        quarantine: Quarantine,
+        whole: Whole[S] = _alone,
+    ) -> None:
         self._cache = cache
         self._ledger = ledger
         self._quarantine = quarantine
+        self._whole = whole
         self._parcels: dict[ResourceKey, _Parcel] = {}
         self._awaited: dict[S, _Awaited] = {}
         self._fleets: dict[str, str] = {}
@@ -118,18 +151,26 @@ class Receipts(Generic[S]):
     def settle(self, now_s: float) -> Iterator[tuple[S, Arrived | Late]]:
         """Give what has arrived, and what is late and was not known to be, or not of these nodes."""
         for subject, awaited in tuple(self._awaited.items()):
-            lagging = self._lagging(awaited)
-            if lagging is not None and not lagging:
+            lag = self._whole(subject, self._lag(awaited), now_s)
+            waiting = tuple(sorted(lag.waiting))
+            if lag.withheld:
+                continue
+            if lag.nodes and not waiting:
                 self.forget(subject)
                 yield subject, Arrived()
-            elif lagging and now_s >= awaited.since_s + SLOW_S and awaited.named != lagging:
-                awaited.named = lagging
-                yield subject, Late(lagging)
+            elif waiting and now_s >= awaited.since_s + SLOW_S and awaited.named != waiting:
+                awaited.named = waiting
+                yield subject, Late(waiting)
 
-    def next_tick(self) -> float | None:
+    def lags(self) -> Iterator[tuple[S, Lag]]:
+        """Give how far the Envoys that are connected here are with all that is awaited."""
+        return ((subject, self._lag(awaited)) for subject, awaited in self._awaited.items())
+
+    def next_tick(self, now_s: float) -> float | None:
         """Return when something becomes late that is awaited now; None for never."""
         times = (one.since_s + SLOW_S for one in self._awaited.values() if not one.named)
-        return min(times, default=None)
+        # What is overdue while nobody is there waits for somebody, and not for a time.
+        return min((time_s for time_s in times if time_s > now_s), default=None)
 
     def _acked(self, stream: str, place: tuple[str, str], versions: Sequence[tuple[str, str]]) -> bool:
         touched = False
@@ -164,17 +205,14 @@ class Receipts(Generic[S]):
     def _present(self, key: ResourceKey) -> bool:
         return key[2] in self._cache.resources(key[0], key[1]) and self._quarantine.stands_for_wanted(key)
 
-    def _lagging(self, awaited: _Awaited) -> tuple[str, ...] | None:
-        """Name the nodes that have not acknowledged all of it; None where nobody can or should have."""
-        if not all(self._present(key) for key, _ in awaited.needs):
-            return None
+    def _lag(self, awaited: _Awaited) -> Lag:
         speakers = tuple(self._ledger.speakers(awaited.needs[0][0][0]))
-        if not speakers:
-            return None
-        return tuple(
-            sorted(
+        return Lag(
+            frozenset(record.node.id for record in speakers),
+            frozenset(
                 record.node.id
                 for record in speakers
                 if any(self._parcels[key].reached.get(record.stream, 0) < number for key, number in awaited.needs)
-            )
+            ),
+            withheld=not all(self._present(key) for key, _ in awaited.needs),
         )
