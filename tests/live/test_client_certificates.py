@@ -17,7 +17,7 @@ from tests.live.backends import backend
 from tests.live.envoy import free_port
 from tests.live.http1 import Ask, ask, connected
 from tests.live.product import admin, answers, home, standalone
-from tests.live.tls_clients import Tls, failure
+from tests.live.tls_clients import Tls, failure, resume
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -232,3 +232,16 @@ async def test_other_authorities_let_others_in_and_touch_no_connection(served: S
     served.holds("partners", PARTNERS)
     assert await served.refuses("default", signed(STRANGERS)) == STRANGER
     assert await served.admin.stats(updates) == before
+
+
+async def test_a_session_from_before_gets_nobody_past_other_authorities(served: Served) -> None:
+    """Who was let in once may take up the session again without a certificate: not after the authorities changed."""
+    port, tls = served.ports["default"], Tls(HOST, shows=signed(PARTNERS), at_most=ssl.TLSVersion.TLSv1_2)
+    session, _ = await asyncio.to_thread(resume, port, tls)
+    assert await asyncio.to_thread(resume, port, tls, session) == (session, True)
+    served.holds("partners", STRANGERS)
+    await served.comes_in("default", signed(STRANGERS))
+    with pytest.raises(ssl.SSLError, match=STRANGER):
+        await asyncio.to_thread(resume, port, tls, session)
+    served.holds("partners", PARTNERS)
+    await served.comes_in("default", signed(PARTNERS))

@@ -127,7 +127,11 @@ async def test_a_rotated_secret_among_500_is_all_that_is_sent(on: Stage) -> None
 
 
 async def test_fifty_updates_a_second_of_500_listeners_are_batched_and_memory_stays(on: Stage) -> None:
-    """What changes while an update is under way goes with the next one; what drained is given back."""
+    """What changes while an update is under way goes with the next one, and what drained is given back.
+
+    Two things see to the first: a version that is not acknowledged holds back later ones, and while Envoy does not read
+    nothing more is written.
+    """
     await on.drained()
     loop = asyncio.get_running_loop()
     memory = await on.envoy.stat("server.memory_allocated")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import tempfile
 import warnings
@@ -71,6 +72,19 @@ async def handshake(port: int, tls: Tls, *, within_s: float = 5.0) -> Handshake:
     found = Handshake(x509.load_der_x509_certificate(shown), agreed.selected_alpn_protocol(), agreed.version())
     writer.transport.abort()
     return found
+
+
+def resume(port: int, tls: Tls, session: ssl.SSLSession | None = None) -> tuple[ssl.SSLSession | None, bool]:
+    """Connect, with a session of before where it is given; give the session, and whether it was taken up again.
+
+    Raises:
+        ssl.SSLError: the handshake failed.
+    """
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
+        tls.context.wrap_socket(plain, server_hostname=tls.sni, session=session) as secure,
+    ):
+        return secure.session, bool(secure.session_reused)
 
 
 async def failure(port: int, tls: Tls, *, within_s: float = 5.0) -> str:
