@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from tests.properties import backends_of_worlds as backends
 from tests.properties import secrets_of_worlds as secrets
+from tests.properties import streams_of_worlds as streams
 from tests.properties.filters_of_worlds import any_filter, external_auth
 from xdsserver.infrastructure.allocation import Pool
 from xdsserver.model.places import Delivery, ListenerKey
@@ -204,13 +205,13 @@ def _listener(dice: Dice, name: str, hostname: str | None) -> gw.GatewayListener
         (),
         (),
         (http,),
-        (gw.RouteGroupKind(kind="TCPRoute"),),
+        (gw.RouteGroupKind(kind="TCPRoute"), gw.RouteGroupKind(kind="UDPRoute")),
         (http, gw.RouteGroupKind(kind="HTTPRoute", group="example.com")),
     )
     return gw.GatewayListener(
         name=name,
         port=dice.pick(80, 80, 8080),
-        protocol=dice.pick("HTTP", "HTTP", "HTTP", "HTTP", "HTTPS", "HTTPS", "TCP", "example.com/own"),
+        protocol=dice.pick("HTTP", "HTTP", "HTTP", "HTTP", "HTTPS", "HTTPS", "TLS", "TCP", "UDP", "example.com/own"),
         tls=dice.pick(None, secrets.tls(dice), secrets.tls(dice)),
         hostname=dice.pick(hostname, hostname, None, "", *HOSTNAMES),
         allowed_routes=gw.AllowedRoutes(namespaces=namespaces, kinds=kinds),
@@ -413,7 +414,7 @@ def reference_grant(dice: Dice, name: Name) -> rg.ReferenceGrant:
     def from_() -> rg.ReferenceGrantFrom:
         return rg.ReferenceGrantFrom(
             group=dice.pick(GATEWAY_GROUP, GATEWAY_GROUP, ""),
-            kind=dice.pick("HTTPRoute", "HTTPRoute", "GRPCRoute", "Gateway"),
+            kind=dice.pick("HTTPRoute", "HTTPRoute", "GRPCRoute", "Gateway", "TCPRoute", "UDPRoute"),
             namespace=dice.any("shop", "pay"),
         )
 
@@ -482,6 +483,8 @@ def endpoint_slice(dice: Dice, name: Name) -> core.EndpointSlice:
             (core.EndpointPort(name="http", port=8000), core.EndpointPort(name="alt", port=8001, protocol=None)),
             (core.EndpointPort(name=dice.pick("", None), port=8002),),
             (core.EndpointPort(name="http", port=None),),
+            (core.EndpointPort(name="dns", port=8003, protocol="UDP"), core.EndpointPort(name="http", port=8000)),
+            (core.EndpointPort(name="quic", port=8004, protocol="UDP"),),
         ),
     )
 
@@ -505,6 +508,9 @@ _MAKERS: dict[str, tuple[Callable[[Dice, Name], KubeObject], tuple[Name, ...]]] 
         (Name("shop", "r1"), Name("shop", "r2"), Name("shop", "r3"), Name("pay", "r1"), Name("pay", "r2")),
     ),
     "GRPCRoute": (grpc_route, (Name("shop", "r1"), Name("shop", "calls"), Name("pay", "calls"))),
+    "TLSRoute": (streams.tls_route(_parent), streams.TLS_ROUTES),
+    "TCPRoute": (streams.tcp_route(_parent), streams.TCP_ROUTES),
+    "UDPRoute": (streams.udp_route(_parent), streams.UDP_ROUTES),
     "ReferenceGrant": (reference_grant, (Name("pay", "g1"), Name("pay", "g2"), Name("shop", "g1"))),
     "Namespace": (namespace, (Name("", "shop"), Name("", "pay"))),
     "Service": (service, (Name("shop", "web"), Name("shop", "api"), Name("pay", "web"))),
@@ -527,7 +533,8 @@ POOLS: dict[Slot, tuple[KubeObject | None, ...]] = {
 SLOTS = tuple(POOLS)
 
 _TABLES = tuple(
-    (POOL.fleet, type_url, f"tcp/{address}:{port}")
+    (POOL.fleet, type_url, f"{transport}/{address}:{port}")
+    for transport in ("udp", "tcp")
     for type_url in (LISTENER, ROUTE)
     for address in POOL.addresses[:2]
     for port in (80, 8080)
@@ -543,7 +550,7 @@ ANSWERED: tuple[ListenerKey | Blame, ...] = (
     *(
         Blame(*_TABLES[-1], ObjectKey(slot.kind, *slot.name))
         for slot in SLOTS
-        if slot.kind in {"Gateway", "HTTPRoute", "GRPCRoute"}
+        if slot.kind in {"Gateway", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"}
     ),
 )
 """What Envoys may have acknowledged or rejected, be it there or not."""

@@ -64,7 +64,7 @@ def tls(dice: Dice) -> gw.ListenerTLS:
         )
 
     return gw.ListenerTLS(
-        mode=dice.pick("Terminate", "Terminate", None),
+        mode=dice.pick("Terminate", "Terminate", "Passthrough", None),
         certificate_refs=dice.pick((reference(),), (reference(),), (reference(), reference()), ()),
     )
 

@@ -16,6 +16,7 @@ from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
     HttpConnectionManager,
 )
+from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -23,6 +24,7 @@ from google.protobuf.descriptor_pool import Default
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from xdsserver.translation.chains import NOWHERE
 from xdsserver.xds.resource import CLUSTER, ENDPOINTS, LISTENER, ROUTE, SECRET
 
 if TYPE_CHECKING:
@@ -56,6 +58,8 @@ def assert_fits_together(resources: Mapping[ResourceKey, Resource]) -> None:
             assert listener.name == name
             assert route_tables(listener) <= names[fleet, ROUTE]
             assert certificates(listener) <= names[fleet, SECRET]
+            passed_on = named_clusters(listener) - {NOWHERE}
+            assert passed_on == set().union(*resource.clusters) <= names[fleet, CLUSTER]
         elif type_url == SECRET:
             assert Secret.FromString(resource.body).name == name
         elif type_url == CLUSTER:
@@ -78,7 +82,7 @@ def named_clusters(message: Message) -> set[str]:
 
 def _named(message: Message) -> Iterator[str]:
     """Look into every part, those of filters too, which are packed."""
-    if isinstance(message, WeightedCluster.ClusterWeight):
+    if isinstance(message, WeightedCluster.ClusterWeight | TcpProxy.WeightedCluster.ClusterWeight):
         yield message.name
     for field, value in message.ListFields():
         if field.name in ("cluster", "cluster_name"):

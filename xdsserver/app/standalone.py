@@ -50,7 +50,9 @@ def can_open(address: str, port: int, transport: str) -> str | None:
     kind = socket.SOCK_DGRAM if transport == "UDP" else socket.SOCK_STREAM
     try:
         with socket.socket(family, kind) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if kind == socket.SOCK_STREAM:
+                # Connections that have just ended are in nobody's way. For datagrams it would mean to share the port.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((address, port))
     except OSError as error:
         match error.errno:

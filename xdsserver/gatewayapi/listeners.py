@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from xdsserver.gatewayapi.conditions import ACCEPTED, CONFLICTED, RESOLVED_REFS, Problem
-from xdsserver.gatewayapi.hostnames import normal
+from xdsserver.gatewayapi.hostnames import ANY, normal
 from xdsserver.model.places import ListenerKey
 from xdsserver.objects.meta import GATEWAY_GROUP, ObjectKey
 
@@ -35,6 +35,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
     "HTTPS": Protocol(("HTTPRoute", "GRPCRoute"), "TCP", "TLS"),
     "TLS": Protocol(("TLSRoute",), "TCP", "TLS"),
     "TCP": Protocol(("TCPRoute",), "TCP", "TCP"),
+    "UDP": Protocol(("UDPRoute",), "UDP", "UDP"),
 }
 """The protocols that are supported."""
 
@@ -44,6 +45,7 @@ class Listener:
     """A listener as routes and sockets see it; what else its parent holds (labels, generation) is not in here.
 
     `gateway`: the Gateway on whose addresses it is, which is its parent or that of the ListenerSet that is its parent;
+    `hostname`: any where the connections of a port name no host, whatever was written (Listener.hostname);
     `kinds`: names of the route kinds that may attach (all of the Gateway API's group); `problems`: what spoils it.
     """
 
@@ -151,7 +153,7 @@ def _listener(parent: ListenerParent, spec: GatewayListener) -> Listener:
         gateway=parent.gateway,
         port=spec.port,
         protocol=spec.protocol,
-        hostname=normal(spec.hostname),
+        hostname=ANY if spec.protocol in ("TCP", "UDP") else normal(spec.hostname),
         kinds=kinds,
         namespaces=spec.allowed_routes.namespaces,
         tls=spec.tls,

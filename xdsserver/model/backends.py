@@ -78,6 +78,15 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class ShareOfEndpoints:
+    """What a backend has of the datagrams of a route: `weight` is above zero, and without members nobody takes it."""
+
+    name: str
+    weight: int
+    members: tuple[Endpoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoints:
     """All endpoints of one port of one backend, sorted."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from xdsserver.gatewayapi.backends.endpoints import endpoints
 from xdsserver.gatewayapi.backendtlspolicies import in_force
-from xdsserver.model.backends import Cluster, FromDns, FromSlices, Nowhere
+from xdsserver.gatewayapi.streams import L4_KINDS, shares
+from xdsserver.model.backends import Cluster, FromDns, FromSlices, Nowhere, ShareOfEndpoints
 from xdsserver.model.routing import EndpointsKey
 from xdsserver.objects.meta import ObjectKey
 from xdsserver.pipeline.rows import (
@@ -14,20 +16,22 @@ from xdsserver.pipeline.rows import (
 )
 from xdsserver.pipeline.rules import rules_of
 from xdsserver.translation.clusters import load_assignment
+from xdsserver.translation.datagrams import weighted_load_assignment
 from xdsserver.translation.prerouting import filter_clusters
 from xdsserver.translation.routes import used_clusters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from xdsserver.gatewayapi.backends.kinds import Kind
     from xdsserver.gatewayapi.listenerfilters import ResolvedListenerFilters
-    from xdsserver.model.backends import Discovery
+    from xdsserver.model.backends import Discovery, Endpoints
     from xdsserver.model.places import ListenerKey
     from xdsserver.model.routing import ClusterKey, Hosts
     from xdsserver.objects.core import EndpointSlice
     from xdsserver.objects.meta import Name
     from xdsserver.pipeline.rows import (
+        ClusterUse,
         FleetCluster,
         ResourceKey,
     )
@@ -38,10 +42,10 @@ if TYPE_CHECKING:
 
 def to_route_cluster_uses(
     tables: Pipeline, read: Read, key: tuple[ListenerKey, ObjectKey], _hosts: tuple[Hosts, ...]
-) -> Mapping[tuple[str, ClusterKey, ListenerKey, ObjectKey], bool]:
+) -> Mapping[ClusterUse, bool]:
     listener, route = key
     serving = read(tables.binds, listener)
-    if serving is None:
+    if serving is None or route.kind in L4_KINDS:
         return {}
     rules = (resolved.rule for resolved in rules_of(tables, read, route))
     used = {cluster_ for rule in rules if rule is not None for cluster_ in used_clusters(rule)}
@@ -50,7 +54,7 @@ def to_route_cluster_uses(
 
 def to_listener_cluster_uses(
     tables: Pipeline, read: Read, key: ListenerKey, found: ResolvedListenerFilters
-) -> Mapping[tuple[str, ClusterKey, ListenerKey, ObjectKey], bool]:
+) -> Mapping[ClusterUse, bool]:
     serving = read(tables.binds, key)
     if serving is None:
         return {}
@@ -91,6 +95,27 @@ def to_endpoint_resources(
     tables: Pipeline, read: Read, key: tuple[str, EndpointsKey], _count: int
 ) -> Mapping[ResourceKey, Resource]:
     fleet, wanted = key
+    if wanted.kind == "UDPRoute":
+        resource = weighted_load_assignment(wanted, _shares(tables, read, ObjectKey(*wanted[:3])))
+    else:
+        resource = load_assignment(_endpoints(tables, read, wanted))
+    return {(fleet, resource.type_url, resource.name): resource}
+
+
+def _shares(tables: Pipeline, read: Read, route: ObjectKey) -> Iterator[ShareOfEndpoints]:
+    """Give the backends of a route for datagrams, each once; what cannot be had has no name and no endpoints."""
+    weights: Counter[ClusterKey | None] = Counter()
+    for share in shares(rules_of(tables, read, route)):
+        weights[share.cluster] += share.weight
+    for backend, weight in weights.items():
+        if backend is None:
+            yield ShareOfEndpoints("", weight, ())
+        else:
+            found = _endpoints(tables, read, EndpointsKey(*backend[:4], "UDP"))
+            yield ShareOfEndpoints(str(backend), weight, found.members)
+
+
+def _endpoints(tables: Pipeline, read: Read, wanted: EndpointsKey) -> Endpoints:
     target = ObjectKey(*wanted[:3])
     backend = read(tables.backends, target)
     port = read(tables.ports, (target, (wanted.port, wanted.transport)))
@@ -98,8 +123,7 @@ def to_endpoint_resources(
     owned = (one for owner in members or (target,) for one in read(tables.slices_of, owner) or ())
     slices = (read(tables.endpoint_slices, one) for one in owned)
     found = (one for one in slices if one is not None and port is not None)
-    resource = load_assignment(endpoints(wanted, port or NO_PORT, found))
-    return {(fleet, resource.type_url, resource.name): resource}
+    return endpoints(wanted, port or NO_PORT, found)
 
 
 def owner_by_label(kind: Kind) -> Callable[[Name, EndpointSlice], ObjectKey | None]:

@@ -44,6 +44,9 @@ HTTP_PROTOCOLS = frozenset({"HTTP", "HTTPS"})
 TLS_PROTOCOLS = frozenset({"HTTPS", "TLS"})
 """Protocols of listeners that are told apart by the name in a TLS handshake."""
 
+STREAM_PROTOCOLS = frozenset({"TLS", "TCP", "UDP"})
+"""Protocols of listeners that pass on whole connections, or all datagrams of a client."""
+
 NOBODY = ObjectKey("", "", "")
 """Stands for the route where a listener asks for its own hostname."""
 

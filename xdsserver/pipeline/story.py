@@ -353,6 +353,7 @@ class Pipeline:
             "cluster_uses",
             graph.derive("route_cluster_uses", self.attached, on(clusters.to_route_cluster_uses)),
             graph.derive("listener_cluster_uses", self.listener_filters, on(clusters.to_listener_cluster_uses)),
+            graph.derive("stream_cluster_uses", self.first_streams, on(streams.to_stream_cluster_uses)),
         )
         self.cluster_counts = graph.count("cluster_counts", self.cluster_uses, lambda key, _true: (key[0], key[1]))
         self.clusters = graph.derive("clusters", self.cluster_counts, on(clusters.to_clusters))

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from xdsserver.gatewayapi.streams import L4_KINDS, stream
 from xdsserver.model.places import ChainKey
 from xdsserver.pipeline.routes import owns
+from xdsserver.pipeline.rows import STREAM_PROTOCOLS
 from xdsserver.pipeline.rules import rules_of
 from xdsserver.translation.chains import closing_chain, stream_chain
+from xdsserver.translation.datagrams import datagram_chain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from xdsserver.model.places import ListenerKey
     from xdsserver.model.routing import Hosts
     from xdsserver.objects.meta import ObjectKey
-    from xdsserver.pipeline.rows import Serving
+    from xdsserver.pipeline.rows import ClusterUse, Serving
     from xdsserver.pipeline.story import Pipeline
     from xdsserver.tables import Read
     from xdsserver.translation.chains import Chain
@@ -36,7 +38,7 @@ def to_streams(
 
 def to_own_names(_read: Read, key: ListenerKey, serving: Serving) -> Mapping[tuple[ListenerKey, str, None], bool]:
     """A listener answers for its own name also where it has no route for it: by closing."""
-    return {(key, serving.hostname, None): True} if serving.protocol in ("TLS", "TCP") else {}
+    return {(key, serving.hostname, None): True} if serving.protocol in STREAM_PROTOCOLS else {}
 
 
 def to_asked_names(
@@ -50,13 +52,25 @@ def to_stream_chains(
 ) -> Mapping[ChainKey, Chain]:
     listener, hostname = key
     serving = read(tables.binds, listener)
-    if serving is None or serving.protocol not in ("TLS", "TCP"):
+    if serving is None or serving.protocol not in STREAM_PROTOCOLS:
         return {}
     if not owns(tables, read, listener, serving.bind, hostname):
         return {}
     chain = ChainKey(serving.bind, hostname if serving.protocol == "TLS" else "")
     found = read(tables.first_streams, key)
+    clusters = found.clusters if found is not None else frozenset()
+    if serving.protocol == "UDP":
+        return {chain: datagram_chain(chain, next(iter(clusters), None))}
     tls = read(tables.terminations, listener)
-    if found is None or not any(share.cluster for share in found.shares) or (tls is not None and not tls.termination):
+    if found is None or not clusters or (tls is not None and not tls.termination):
         return {chain: closing_chain(chain)}
     return {chain: stream_chain(chain, found.shares, tls.termination if tls is not None else None)}
+
+
+def to_stream_cluster_uses(
+    tables: Pipeline, read: Read, key: tuple[ListenerKey, str], found: Stream
+) -> Mapping[ClusterUse, bool]:
+    """Only the route that gets the connections has clusters; those that stand behind it have none."""
+    listener, hostname = key
+    serving = read(tables.binds, listener)
+    return {} if serving is None else {(serving.bind.fleet, one, listener, hostname): True for one in found.clusters}

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from envoy.config.listener.v3.listener_components_pb2 import FilterChain
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 
-from xdsserver.gatewayapi.hostnames import ANY
+from xdsserver.gatewayapi import hostnames
 from xdsserver.translation.connection_manager import connection_manager
 from xdsserver.translation.downstream_tls import transport_socket
-from xdsserver.translation.edge import HANDSHAKE_TIMEOUT, STREAM_IDLE, with_defaults
+from xdsserver.translation.edge import CONNECT_ATTEMPTS, HANDSHAKE_TIMEOUT, STREAM_IDLE, with_defaults
 from xdsserver.translation.layout import route_configuration_name
 from xdsserver.xds.protobuf import length_prefix
 
@@ -25,13 +25,16 @@ if TYPE_CHECKING:
 _FILTER_CHAINS = 3
 """Field number of Listener.filter_chains."""
 
-_NOWHERE = "xdsserver.nowhere"
-"""A cluster that never exists: a connection that is sent there is reset."""
+NOWHERE = "xdsserver.nowhere"
+"""A cluster that never exists: a connection that is sent there is reset, and a datagram is dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A serialised filter chain, and the clusters that it names itself (those of its routes are not among them)."""
+    """A piece of a serialised Listener, and the clusters that it names itself (those of its routes are not among them).
+
+    It is a filter chain, or for datagrams, which have none, the listener filter that passes them on.
+    """
 
     wire: bytes
     clusters: frozenset[str] = frozenset()
@@ -57,8 +60,9 @@ def http_chain(key: ChainKey, listener_filters: int, termination: Termination | 
 def stream_chain(key: ChainKey, shares: Iterable[Share], termination: Termination | None) -> Chain:
     """Pass connections on as they are, or what is inside of their TLS where that ends here; by weight."""
     out = _chain(key)
-    proxy = with_defaults(TcpProxy(stat_prefix=f"{'tls' if key.hostname else 'tcp'}_{key.bind.port}"), (STREAM_IDLE,))
-    weighted = [(str(share.cluster) if share.cluster else _NOWHERE, share.weight) for share in shares]
+    proxy = TcpProxy(stat_prefix=f"{'tls' if key.hostname else 'tcp'}_{key.bind.port}")
+    with_defaults(proxy, (STREAM_IDLE, CONNECT_ATTEMPTS))
+    weighted = [(str(share.cluster) if share.cluster else NOWHERE, share.weight) for share in shares]
     if len(weighted) == 1:
         proxy.cluster = weighted[0][0]
     else:
@@ -68,21 +72,27 @@ def stream_chain(key: ChainKey, shares: Iterable[Share], termination: Terminatio
     if termination is not None:
         out.transport_socket.CopyFrom(transport_socket(termination, ()))
         with_defaults(out, (HANDSHAKE_TIMEOUT,))
-    return _wire(out, frozenset(name for name, _ in weighted if name != _NOWHERE))
+    return _wire(out, frozenset(name for name, _ in weighted if name != NOWHERE))
 
 
 def closing_chain(key: ChainKey) -> Chain:
     """Reset connections: what asks for a listener that cannot be served must not get to a less specific one."""
     out = _chain(key)
-    proxy = TcpProxy(stat_prefix="closed", cluster=_NOWHERE)
+    proxy = TcpProxy(stat_prefix="closed", cluster=NOWHERE)
     out.filters.add(name="envoy.filters.network.tcp_proxy").typed_config.Pack(proxy, deterministic=True)
     return _wire(out)
 
 
 def _chain(key: ChainKey) -> FilterChain:
     out = FilterChain(name=str(key))
-    if key.hostname not in ("", ANY):
-        out.filter_chain_match.server_names.append(key.hostname)
+    match key.hostname:
+        case "":
+            pass
+        case hostnames.ANY:
+            # Without this, what is no TLS at all would be passed on to the backends of a TLS listener.
+            out.filter_chain_match.transport_protocol = "tls"
+        case name:
+            out.filter_chain_match.server_names.append(name)
     return out
 
 

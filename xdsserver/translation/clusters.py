@@ -11,12 +11,16 @@ from envoy.extensions.network.dns_resolver.cares.v3.cares_dns_resolver_pb2 impor
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
 
 from xdsserver.model.backends import FromDns, FromSlices, Nowhere
-from xdsserver.translation.edge import BUFFER, CONNECT_TIMEOUT, with_defaults
+from xdsserver.translation.edge import BUFFER, CONNECT_TIMEOUT, CONNECTIONS_AT_ONCE, SESSIONS_AT_ONCE, with_defaults
 from xdsserver.translation.sources import ads
 from xdsserver.translation.upstream_tls import transport_socket
 from xdsserver.xds.resource import Resource
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from envoy.config.endpoint.v3.endpoint_components_pb2 import LocalityLbEndpoints
+
     from xdsserver.model.backends import Cluster, Endpoints
     from xdsserver.model.routing import BackendProtocol
 
@@ -26,8 +30,26 @@ _RETRIES_AT_ONCE = 1024
 Envoy's own 3 would answer with the failure what a rule wants tried again, as soon as there is some traffic.
 """
 
-_DEFAULTS = with_defaults(EnvoyCluster(), (CONNECT_TIMEOUT, BUFFER))
-"""Made once, as there are many clusters."""
+
+def _http() -> EnvoyCluster:
+    out = with_defaults(EnvoyCluster(), (CONNECT_TIMEOUT, BUFFER))
+    out.circuit_breakers.thresholds.add().max_retries.value = _RETRIES_AT_ONCE
+    return out
+
+
+def _datagrams() -> EnvoyCluster:
+    out = with_defaults(EnvoyCluster(), (SESSIONS_AT_ONCE,))
+    # The backends of a route are its localities (`datagrams.py`), weighted as its backendRefs are.
+    out.common_lb_config.locality_weighted_lb_config.SetInParent()
+    return out
+
+
+_HTTP = _http()
+_PASSED_ON: Mapping[str, EnvoyCluster] = {
+    "tcp": with_defaults(EnvoyCluster(), (CONNECT_TIMEOUT, BUFFER, CONNECTIONS_AT_ONCE)),
+    "udp": _datagrams(),
+}
+"""What clusters have in common, by what is spoken; made once, as there are many clusters."""
 
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 """The key under which a cluster says how it speaks HTTP."""
@@ -37,9 +59,8 @@ def cluster(cluster_: Cluster) -> Resource:
     """Translate a cluster; its endpoints are a resource of their own, so that they can change without it."""
     name = str(cluster_.key)
     out = EnvoyCluster()
-    out.CopyFrom(_DEFAULTS)
+    out.CopyFrom(_PASSED_ON.get(cluster_.key.protocol, _HTTP))
     out.name = name
-    out.circuit_breakers.thresholds.add().max_retries.value = _RETRIES_AT_ONCE
     _speak(out, cluster_.key.protocol)
     if cluster_.tls is not None:
         out.transport_socket.CopyFrom(transport_socket(cluster_.tls, cluster_.key.protocol))
@@ -102,7 +123,11 @@ def load_assignment(endpoints: Endpoints) -> Resource:
 
 
 def _add(assignment: ClusterLoadAssignment, address: str, port: int) -> None:
-    locality = assignment.endpoints[0] if assignment.endpoints else assignment.endpoints.add()
+    add_endpoint(assignment.endpoints[0] if assignment.endpoints else assignment.endpoints.add(), address, port)
+
+
+def add_endpoint(locality: LocalityLbEndpoints, address: str, port: int) -> None:
+    """Add an endpoint to a locality."""
     added = locality.lb_endpoints.add()
     added.endpoint.address.socket_address.address = address
     added.endpoint.address.socket_address.port_value = port

@@ -153,6 +153,22 @@ CONNECT_TIMEOUT = Default(
 """A field of Cluster."""
 
 
+CONNECTIONS_AT_ONCE = Default(
+    field="circuit_breakers.thresholds",
+    value=[{"max_connections": 50_000, "max_pending_requests": 50_000}],
+    means="a backend gets as many connections by TCPRoutes and TLSRoutes as an Envoy takes of clients",
+    why="each client has one of its own there; Envoy's own 1,024 would close what comes after them",
+)
+"""A field of Cluster, for connections that are passed on."""
+
+SESSIONS_AT_ONCE = Default(
+    field="circuit_breakers.thresholds",
+    value=[{"max_connections": 16_384}],
+    means="a UDPRoute serves 16,384 ports of clients at a time; datagrams of more are dropped",
+    why="each is a socket of the Envoy, and where datagrams come from can be forged",
+)
+"""A field of Cluster, for datagrams."""
+
 DOWNSTREAM_TLS: tuple[Default, ...] = (
     Default(
         field="common_tls_context.tls_params.tls_minimum_protocol_version",
@@ -162,6 +178,38 @@ DOWNSTREAM_TLS: tuple[Default, ...] = (
     ),
 )
 """Fields of DownstreamTlsContext."""
+
+SESSION_IDLE = Default(
+    field="idle_timeout",
+    value="60s",
+    means="what comes from one port of a client by UDP goes to one endpoint until nothing has moved for 60 s",
+    why="datagrams have no end; a client that is silent for longer may get another endpoint",
+)
+"""A field of UdpProxyConfig."""
+
+CLIENT_DATAGRAM = Default(
+    field="udp_listener_config.downstream_socket_config.max_rx_datagram_size",
+    value=65_535,
+    means="datagrams of clients may have any size",
+    why="Envoy's own 1,500 bytes would cut what IP has put together again, as long answers of DNS are",
+)
+"""A field of Listener."""
+
+BACKEND_DATAGRAM = Default(
+    field="upstream_socket_config.max_rx_datagram_size",
+    value=65_535,
+    means="and so may datagrams of backends",
+    why="likewise",
+)
+"""A field of UdpProxyConfig."""
+
+CONNECT_ATTEMPTS = Default(
+    field="max_connect_attempts",
+    value=3,
+    means="a connection that is passed on tries up to 3 endpoints until one takes it",
+    why="an endpoint that has just ended refuses, and nothing of the client has been sent yet",
+)
+"""A field of TcpProxy."""
 
 STREAM_IDLE = Default(
     field="idle_timeout",

@@ -1,4 +1,4 @@
-"""Envoy listeners: one for each bind, joined from its filter chains."""
+"""Envoy listeners: one for each bind, joined from its filter chains, or with the one filter that datagrams meet."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from envoy.config.core.v3.address_pb2 import SocketAddress
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.extensions.filters.listener.tls_inspector.v3.tls_inspector_pb2 import TlsInspector
 
-from xdsserver.translation.edge import BUFFER, with_defaults
+from xdsserver.translation.edge import BUFFER, CLIENT_DATAGRAM, with_defaults
 from xdsserver.xds.resource import LISTENER, Resource
 
 if TYPE_CHECKING:
@@ -24,9 +24,10 @@ def listener_name(bind: Bind) -> str:
 
 
 def listener(bind: Bind, members: Sequence[tuple[ChainKey, Chain]]) -> Resource:
-    """Join the Listener of a bind over TCP from its filter chains, so that a change of one costs the others nothing."""
-    out = with_defaults(Listener(name=listener_name(bind)), (BUFFER,))
-    out.address.socket_address.protocol = SocketAddress.TCP
+    """Join the Listener of a bind from its filter chains, so that a change of one costs the others nothing."""
+    udp = bind.transport == "UDP"
+    out = with_defaults(Listener(name=listener_name(bind)), (CLIENT_DATAGRAM if udp else BUFFER,))
+    out.address.socket_address.protocol = SocketAddress.UDP if udp else SocketAddress.TCP
     out.address.socket_address.address = bind.ip
     out.address.socket_address.port_value = bind.port
     if any(key.hostname for key, _ in members):

@@ -14,7 +14,7 @@ from xdsserver.model.routing import ClusterKey
 from xdsserver.objects.meta import ObjectKey
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from xdsserver.gatewayapi.backends.kinds import Backend, Kind, PortPlace
     from xdsserver.gatewayapi.backendtlspolicies import Target
@@ -81,19 +81,27 @@ def resolve(read: Read, tables: BackendTables, referrer: Referrer, use: BackendU
         return problem("BackendNotFound", f"{target}: {number}")
     passed_on = _PASSED_ON.get(referrer.kind)
     transport = "UDP" if passed_on == "udp" else "TCP"
+    if transport == "UDP" and backend.hostname:
+        words = f"{target} is reached by a name, and {referrer.kind}s need endpoints; use a Service with EndpointSlices"
+        return problem("UnsupportedProtocol", words)
     port = read(tables.ports, (target, (number, transport)))
     if port is None and not backend.hostname:
         others = [one for one in _TRANSPORTS if read(tables.ports, (target, (number, one))) is not None]
-        if not others:
-            return problem("BackendNotFound", f"{target} has no port {number}")
-        words = f"{target} port {number} is of protocol {others[0]}, and {referrer.kind}s need {transport}"
-        return problem("UnsupportedProtocol", words)
+        return problem(*_no_port(target, number, others, f"{referrer.kind}s need {transport}"))
     port = port or Port()
     tls = port.secure and in_force(read, tables.policies, target, port.name) is not None
     protocol = passed_on or _http_version(port, http2=use.http2 or referrer.kind == "GRPCRoute", tls=tls)
     if isinstance(protocol, _Refused):
         return problem("UnsupportedProtocol", f"{target} port {number}{protocol.words}")
     return Found(ClusterKey(*target, number, protocol), backend.host, backend.filters)
+
+
+def _no_port(target: ObjectKey, number: int, others: Sequence[str], need: str) -> tuple[str, str]:
+    """Give reason and words for a port that is not there, or is there for other transports only."""
+    port = f"port {number}" if number else "port"
+    if others:
+        return "UnsupportedProtocol", f"{target} {port} is of protocol {others[0]}, and {need}"
+    return "BackendNotFound", f"{target} has no {port}"
 
 
 @dataclass(frozen=True, slots=True)
