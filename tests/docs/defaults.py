@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING
 from tests.docs.reference import DOCS, MADE
 from xdsserver.proxy.bootstrap import MAX_CONNECTIONS, RUNTIME
 from xdsserver.translation.edge import (
+    BACKEND_DATAGRAM,
     BUFFER,
+    CLIENT_DATAGRAM,
+    CONNECT_ATTEMPTS,
     CONNECT_TIMEOUT,
     CONNECTION_MANAGER,
+    CONNECTIONS_AT_ONCE,
     DOWNSTREAM_TLS,
     HANDSHAKE_TIMEOUT,
+    SESSION_IDLE,
+    SESSIONS_AT_ONCE,
     STREAM_IDLE,
 )
 
@@ -26,7 +32,7 @@ PAGE = DOCS / "reference" / "defaults.md"
 INTRODUCTION = f"""\
 {MADE}# Defaults of the edge
 
-What clients meet at every HTTP listener, and why. None of it can be set. What a route can say for itself is in
+What clients meet at every listener, and why. None of it can be set. What a route can say for itself is in
 [timeouts, retries and sessions](timeouts-retries-sessions.md); a request has no time limit unless its rule sets one.
 
 What it means for odd and hostile requests is shown in [the edge](rules.md#the-edge). Worth knowing:
@@ -46,7 +52,12 @@ def page() -> str:
         (
             INTRODUCTION,
             *_table("Requests and connections of clients", (*CONNECTION_MANAGER, BUFFER)),
-            *_table("TLS, and connections that are passed on whole", (*DOWNSTREAM_TLS, HANDSHAKE_TIMEOUT, STREAM_IDLE)),
+            *_table("TLS", (*DOWNSTREAM_TLS, HANDSHAKE_TIMEOUT)),
+            *_table("Connections that are passed on (TCP, TLS)", (STREAM_IDLE, CONNECT_ATTEMPTS, CONNECTIONS_AT_ONCE)),
+            *_table(
+                "Datagrams that are passed on (UDP)",
+                (SESSION_IDLE, SESSIONS_AT_ONCE, CLIENT_DATAGRAM, BACKEND_DATAGRAM),
+            ),
             *_table("Connections to backends", (CONNECT_TIMEOUT, BUFFER)),
             *_table("An Envoy as a whole", (MAX_CONNECTIONS, *RUNTIME)),
         )

@@ -96,6 +96,17 @@ def grpc_route(name: str, *rules: Document, hostnames: Iterable[str] = (), **par
     return {**http_route(name, *rules, hostnames=hostnames, **parent), "kind": "GRPCRoute"}
 
 
+def stream_route(
+    kind: str, name: str, *backends: Document, hostnames: Iterable[str] = (), year: int = 2026, **parent: object
+) -> Document:
+    """Give a TLSRoute, TCPRoute or UDPRoute of this age to these backends."""
+    spec: Document = {"parentRefs": [{"name": "edge", **parent}], "rules": [{"backendRefs": list(backends)}]}
+    if hosts := list(hostnames):
+        spec["hostnames"] = hosts
+    metadata = {"name": name, "creationTimestamp": f"{year}-01-01T00:00:00Z"}
+    return {"apiVersion": _GATEWAY, "kind": kind, "metadata": metadata, "spec": spec}
+
+
 def rule(*backends: Document, matches: Iterable[Document] = (), filters: Iterable[Document] = ()) -> Document:
     found: Document = {"backendRefs": list(backends)}
     if asked := list(matches):

@@ -125,11 +125,14 @@ def gateway(dice: Dice, name: Name) -> gw.Gateway:
         metadata=dice.metadata(name),
         spec=gw.GatewaySpec(
             gateway_class_name=dice.pick("ours", "ours", "ours", "theirs"),
-            listeners=tuple(
-                _listener(dice, f"l{number}", hostname)
-                for number, hostname in zip(
-                    range(dice.pick(1, 2, 3)), (None, "*.example.com", "a.example.com"), strict=False
-                )
+            listeners=(
+                *(
+                    _listener(dice, f"l{number}", hostname)
+                    for number, hostname in zip(
+                        range(dice.pick(1, 2, 3)), (None, "*.example.com", "a.example.com"), strict=False
+                    )
+                ),
+                *dice.any((), (), streams.listeners(dice)),
             ),
             addresses=dice.pick((), (), (), dice.sample(_ADDRESSES, least=1, most=2)),
             infrastructure=dice.pick(None, None, None, infrastructure),
@@ -441,13 +444,14 @@ def service(dice: Dice, name: Name) -> core.Service:
         core.ServicePort(port=53, name="dns", protocol="UDP"),
         core.ServicePort(port=80, name="quic", protocol="UDP"),
     )
+    dns = dice.any((), more[1:2])
     type_ = dice.pick("ClusterIP", "ClusterIP", "ClusterIP", "ExternalName")
     return core.Service(
         metadata=dice.metadata(name),
         spec=core.ServiceSpec(
             type=type_,
             selector=dice.pick(*backends.SELECTORS),
-            ports=dice.pick((http,), (http, *dice.sample(more, least=1, most=3)), (http, *more), ()),
+            ports=dice.pick((http, *dns), (http, *dice.sample(more, least=1, most=3)), (http, *more), ()),
             cluster_ip=dice.pick("10.0.0.1", "None"),
             external_name="backend.example.com" if type_ == "ExternalName" else dice.pick("", "left.over.example.com"),
         ),
@@ -479,11 +483,11 @@ def endpoint_slice(dice: Dice, name: Name) -> core.EndpointSlice:
         address_type=dice.pick(family, family, family, "FQDN"),
         endpoints=dice.some(endpoint, least=1, most=3) if dice.pick(1, 1, 1, 0) else (),
         ports=dice.pick(
+            (core.EndpointPort(name="http", port=8000), core.EndpointPort(name="dns", port=8003, protocol="UDP")),
             (core.EndpointPort(name="http", port=8000),),
             (core.EndpointPort(name="http", port=8000), core.EndpointPort(name="alt", port=8001, protocol=None)),
             (core.EndpointPort(name=dice.pick("", None), port=8002),),
             (core.EndpointPort(name="http", port=None),),
-            (core.EndpointPort(name="dns", port=8003, protocol="UDP"), core.EndpointPort(name="http", port=8000)),
             (core.EndpointPort(name="quic", port=8004, protocol="UDP"),),
         ),
     )

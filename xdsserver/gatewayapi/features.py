@@ -24,4 +24,9 @@ FEATURES: tuple[str, ...] = (
     "HTTPRouteQueryParamMatching",
     "ListenerSet",
     "ReferenceGrant",
+    "TCPRoute",
+    "TLSRoute",
+    "TLSRouteModeMixed",
+    "TLSRouteModeTerminate",
+    "UDPRoute",
 )
