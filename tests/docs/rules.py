@@ -36,6 +36,7 @@ AREAS = (
     "sessions",
     "grpc",
     "https",
+    "streams",
     "edge",
 )
 """The files of rows, in the order of the page."""
@@ -72,15 +73,19 @@ COUNTS: Mapping[str, int] = {
     "HTTPS listeners": 11,
     "Certificates": 5,
     "Certificates of clients": 6,
+    "TLSRoute": 16,
+    "TCPRoute": 11,
+    "UDPRoute": 8,
     "The edge": 24,
 }
 """How many rules there are of each topic: a row that is lost is missed, one that is added is counted here."""
 
 INTRODUCTION = f"""\
-{MADE}# Rules of HTTPRoute, GRPCRoute, HTTP and HTTPS listeners
+{MADE}# Rules of routes and listeners
 
-Each rule has a golden case (what users write, what Envoy gets, what statuses say) and a live test (a request through a
-real Envoy, and what the backend received). A rule that lacks one of them is a hole; holes are counted in the last line.
+Each rule has a golden case (what users write, what Envoy gets, what statuses say) and a live test (a request,
+connection or datagram through a real Envoy, and what the backend received). A rule that lacks one of them is a hole;
+holes are counted in the last line.
 """
 
 OneOrMore: TypeAlias = str | tuple[str, ...]

@@ -98,6 +98,7 @@ class Line:
 
     port: int
     sni: str = ""
+    ip: str = "127.0.0.1"
 
     async def answered(self) -> str | None:
         """Give the name of the backend that answers, None where the connection is closed or reset."""
@@ -125,13 +126,13 @@ class Line:
 
     async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if not self.sni:
-            return await asyncio.open_connection("127.0.0.1", self.port)
+            return await asyncio.open_connection(self.ip, self.port)
         # A name that is an address is not sent (RFC 6066, section 3).
         name = "127.0.0.1" if self.sni == "-" else self.sni
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        return await asyncio.open_connection("127.0.0.1", self.port, ssl=context, server_hostname=name)
+        return await asyncio.open_connection(self.ip, self.port, ssl=context, server_hostname=name)
 
 
 class Caller(asyncio.DatagramProtocol):
@@ -165,17 +166,17 @@ class Caller(asyncio.DatagramProtocol):
 
 
 @asynccontextmanager
-async def caller(port: int) -> AsyncIterator[Caller]:
+async def caller(port: int, ip: str = "127.0.0.1") -> AsyncIterator[Caller]:
     """Open a socket to a port of this machine."""
     loop = asyncio.get_running_loop()
-    transport, made = await loop.create_datagram_endpoint(Caller, remote_addr=("127.0.0.1", port))
+    transport, made = await loop.create_datagram_endpoint(Caller, remote_addr=(ip, port))
     try:
         yield made
     finally:
         transport.close()
 
 
-async def called(port: int, within_s: float = 5.0) -> str | None:
+async def called(port: int, within_s: float = 5.0, ip: str = "127.0.0.1") -> str | None:
     """Send one datagram from a socket of its own; give the name of the backend that answers."""
-    async with caller(port) as one:
+    async with caller(port, ip) as one:
         return await one.answered(within_s)

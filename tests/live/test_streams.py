@@ -52,8 +52,12 @@ TCP = (
     "retried",
     "alone",
     "same",
+    "guest",
+    "kinds",
 )
-UDP = ("one", "shared", "old", "nobody", "missing", "zero", "granted", "same", "large")
+UDP = ("one", "shared", "old", "nobody", "missing", "zero", "granted", "same", "large", "streams", "kinds")
+DEFAULT = "127.0.0.2"
+"""The address of a Gateway that is one by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ class Served:
     tcp: dict[str, int]
     udp: dict[str, int]
     tls: int
+    more_port: int
     backends: dict[str, Stream]
 
 
@@ -88,6 +93,10 @@ def tls_listeners(port: int) -> list[Document]:
         one("whole", "*.whole.test", passthrough),
         one("abc", "abc.exact.test", passthrough),
         one("wild", "*.x.wild.test", passthrough),
+        {
+            **one("kinds", "kinds.test", passthrough),
+            "allowedRoutes": {"kinds": [{"kind": "TCPRoute"}, {"kind": "TLSRoute"}]},
+        },
         one("isolated", "one.any.test", passthrough),
         one("inside", "*.inside.test", inside),
         one("bad", "*.bad.test", {"certificateRefs": [{"name": "missing"}]}),
@@ -117,7 +126,36 @@ def tcp_routes(served: Served) -> list[Document]:
         m.stream_route("TCPRoute", "by-port", m.to("b"), year=2020, port=served.tcp["alone"]),
         m.stream_route("TCPRoute", "by-http", m.to("a"), year=2020, sectionName="http"),
         on("same", "same", m.to("a")),
+        *far([_of_default_namespace(on("guest", "guest", m.to("a")))]),
+        {**on("kinds", "other-kind", m.to("x")), "kind": "UDPRoute"},
     ]
+
+
+def _of_default_namespace(route: Document) -> Document:
+    (parent,) = route["spec"]["parentRefs"]
+    return {**route, "spec": {**route["spec"], "parentRefs": [{**parent, "namespace": "default"}]}}
+
+
+def elsewhere(served: Served) -> list[Document]:
+    """Give a Gateway that is one by default, a ListenerSet of the other, and routes on both."""
+    tcp = {"name": "tcp", "port": served.more_port, "protocol": "TCP"}
+    udp_ = {**tcp, "name": "udp", "protocol": "UDP"}
+    default = m.gateway(tcp, udp_, name="default")
+    default["spec"] |= {"defaultScope": "All", "addresses": [{"value": DEFAULT}]}
+    set_ = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "ListenerSet",
+        "metadata": {"name": "more"},
+        "spec": {"parentRef": {"name": "edge"}, "listeners": [tcp, udp_]},
+    }
+    routes = []
+    for kind, name in (("TCPRoute", "b"), ("UDPRoute", "y")):
+        lost = m.stream_route(kind, f"lost-{name}", m.to(name))
+        lost["spec"] |= {"parentRefs": [], "useDefaultGateways": "All"}
+        in_set = m.stream_route(kind, f"in-set-{name}", m.to(name))
+        in_set["spec"]["parentRefs"] = [{"kind": "ListenerSet", "name": "more"}]
+        routes += [lost, in_set]
+    return [default, set_, *routes]
 
 
 def udp_routes() -> list[Document]:
@@ -135,6 +173,8 @@ def udp_routes() -> list[Document]:
         on("granted", "granted", m.to("x", namespace="far")),
         on("same", "same", m.to("y")),
         on("large", "large", m.to("x")),
+        on("streams", "streams", m.to("a"), m.to("outside")),
+        {**on("kinds", "kinds", m.to("x")), "kind": "TCPRoute"},
     ]
 
 
@@ -156,6 +196,8 @@ def tls_routes() -> list[Document]:
         on("inside", ["plain.inside.test"], m.to("a")),
         on("bad", ["a.bad.test"], m.to("a")),
         on("any", ["one.any.test", "two.any.test", "a.whole.test"], m.to("tls-a"), sectionName="any"),
+        on("elsewhere", ["elsewhere.test"], m.to("tls-a"), sectionName="whole"),
+        on("kinds", ["kinds.test"], m.to("tls-a")),
         on("granted", ["granted.whole.test"], m.to("tls-a", namespace="far")),
         on("ungranted", ["ungranted.whole.test"], m.to("tls-a", namespace="further")),
     ]
@@ -191,6 +233,7 @@ def services(found: dict[str, Stream], http: int) -> list[Document]:
         closed,
         *m.service("http", http),
         *m.service("empty", None),
+        m.external_name("outside", "localhost"),
         *udp(m.service("no-answers", None)),
         *others,
     ]
@@ -227,18 +270,20 @@ async def served() -> AsyncIterator[Served]:
             found[name] = await stack.enter_async_context(datagram_backend(name))
         tcp, datagrams = {name: free_port() for name in TCP}, {name: free_port() for name in UDP}
         datagrams["same"] = tcp["same"]
-        options = ("--concurrency", "1")
+        options = ("--concurrency", "1", "--addresses", f"127.0.0.1,{DEFAULT}")
         m.write(where.folder / "services.yaml", [m.gateway_class(), secret(), *services(found, http.port)])
         m.write(
             where.folder / "grants.yaml",
             [*grants("TCPRoute", "UDPRoute", "TLSRoute"), *grants("HTTPRoute", namespace="further")],
         )
         product = await stack.enter_async_context(standalone(where, *options))
-        made = Served(where, product, tcp, datagrams, free_port(), found)
+        made = Served(where, product, tcp, datagrams, free_port(), free_port(), found)
         m.write(where.folder / "routes.yaml", [*tcp_routes(made), *udp_routes(), *tls_routes()])
-        m.write(where.folder / "gateway.yaml", [m.gateway(*listeners(made))])
+        edge = m.gateway(*listeners(made))
+        edge["spec"] |= {"addresses": [{"value": "127.0.0.1"}], "allowedListeners": {"namespaces": {"from": "Same"}}}
+        m.write(where.folder / "gateway.yaml", [edge, *elsewhere(made)])
         for name in (*[f"tcp-{one}" for one in TCP], *[f"udp-{one}" for one in UDP], "any", "inside"):
-            await product.notice(f"listener {name} is served at")
+            await product.notice("Gateway default/edge", f"listener {name} is served at")
         # Envoy has acknowledged a listener a moment before its workers have opened it.
         await eventually(Line(made.tcp["db"]).answered, "a")
         await eventually(Line(made.tls, "abc.exact.test").answered, "tls-a")
@@ -274,6 +319,8 @@ async def everyone_of(port: int) -> str | None:
         ("ungranted", None),
         ("everyone", "c"),
         ("alone", "b"),
+        ("guest", "c"),
+        ("kinds", "c"),
     ],
 )
 async def test_a_connection_of_tcp(served: Served, listener: str, expected: str | None) -> None:
@@ -315,6 +362,23 @@ async def test_a_grant_that_goes_stops_new_connections_and_one_that_comes_lets_t
         await eventually(ask, answers[kind])
 
 
+async def test_listeners_of_a_set_take_connections_and_datagrams(served: Served) -> None:
+    await eventually(Line(served.more_port).answered, "b")
+    await eventually(lambda: called(served.more_port, SILENCE_S), "y")
+
+
+async def test_a_default_gateway_takes_connections_and_datagrams(served: Served) -> None:
+    await eventually(Line(served.more_port, ip=DEFAULT).answered, "b")
+    await eventually(lambda: called(served.more_port, SILENCE_S, DEFAULT), "y")
+
+
+async def test_a_run_says_where_connections_and_datagrams_are_taken(served: Served) -> None:
+    for name, scheme, port in (("tcp-db", "tcp", served.tcp["db"]), ("udp-one", "udp", served.udp["one"])):
+        notice = await served.product.notice(f"listener {name} is served at {scheme}://127.0.0.1:{port}")
+        assert notice["url"] == f"{scheme}://127.0.0.1:{port}"
+    await served.product.notice(f"listener inside is served at tls://127.0.0.1:{served.tls}")
+
+
 # UDPRoute.
 
 
@@ -323,7 +387,7 @@ async def test_a_datagram(served: Served, listener: str, expected: str) -> None:
     assert await called(served.udp[listener]) == expected
 
 
-@pytest.mark.parametrize("listener", ["nobody", "missing", "zero"])
+@pytest.mark.parametrize("listener", ["nobody", "missing", "zero", "streams", "kinds"])
 async def test_a_datagram_for_nobody_is_dropped(served: Served, listener: str) -> None:
     assert await called(served.udp[listener], SILENCE_S) is None
 
@@ -398,6 +462,8 @@ async def test_a_datagram_of_any_size_goes_there_and_back(served: Served) -> Non
         ("granted.whole.test", "tls-a"),
         ("ungranted.whole.test", None),
         ("-", None),
+        ("elsewhere.test", None),
+        ("kinds.test", "tls-a"),
     ],
 )
 async def test_a_name(served: Served, sni: str, expected: str | None) -> None:
@@ -423,7 +489,7 @@ async def test_who_ends_the_tls_shows_the_certificate(served: Served) -> None:
 
 
 async def test_what_is_no_tls_reaches_nobody(served: Served) -> None:
-    """A listener for any name takes TLS only: a backend that speaks first, or in plain text, is not to be had."""
+    """It has no name, and a TLSRoute asks for names only: not even a listener for any of them passes it on."""
     before = {name: one.taken for name, one in served.backends.items()}
     assert await Line(served.tls).answered() is None
     assert {name: one.taken for name, one in served.backends.items()} == before

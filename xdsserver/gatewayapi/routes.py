@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from xdsserver.gatewayapi import streams
 from xdsserver.gatewayapi.conditions import (
     ACCEPTED,
     PARTIALLY_INVALID,
@@ -26,12 +27,14 @@ if TYPE_CHECKING:
     from xdsserver.gatewayapi.rejections import RejectedAt
     from xdsserver.gatewayapi.rules import ResolvedRule
     from xdsserver.gatewayapi.shadows import Shadow
+    from xdsserver.gatewayapi.streams import Behind
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
     """What is known of a route: its rules, the listeners that refuse it, and its matches that are never reached.
 
+    It stands `behind` others where it asks for whole connections that they get.
     Of what is `rejected` only Envoys know why.
     """
 
@@ -39,6 +42,7 @@ class Findings:
     refused: tuple[Refused, ...] = ()
     shadows: tuple[Shadow, ...] = ()
     rejected: tuple[RejectedAt, ...] = ()
+    behind: tuple[Behind, ...] = ()
 
 
 def route_status(parents: Iterable[Parent], findings: Findings, *, controller: str, generation: int) -> RouteStatus:
@@ -77,6 +81,7 @@ def route_status(parents: Iterable[Parent], findings: Findings, *, controller: s
         doubtful = (
             *(one.problem.message for one in refused if not nowhere),
             *doubts(one for one in findings.shadows if one.listener in here),
+            *streams.doubts(one for one in findings.behind if one.listener in here),
         )
         served = clip("; ".join(("the route is served", *doubtful)))
         accepted = condition(ACCEPTED, "Accepted", served, problems, generation)

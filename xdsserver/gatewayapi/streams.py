@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from xdsserver.gatewayapi.hostnames import specificity
+from xdsserver.gatewayapi.hostnames import ANY, specificity
 from xdsserver.model.routing import ClusterKey, Forward
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from xdsserver.gatewayapi.rules import ResolvedRule
+    from xdsserver.model.places import ListenerKey
     from xdsserver.model.routing import Hosts, Share
     from xdsserver.objects.meta import ObjectKey
 
@@ -38,6 +40,29 @@ class Stream:
         if found and self.owner.kind == "UDPRoute":
             return frozenset((ClusterKey(*self.owner, 0, "udp"),))
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A name, or a port, of which a route gets no connections, and the route that gets them all."""
+
+    listener: ListenerKey
+    hostname: str
+    instead: ObjectKey
+
+
+def doubts(behind: Iterable[Behind]) -> tuple[str, ...]:
+    """Say of each route that stands in front what it gets; once, however many names it is about."""
+    found: dict[tuple[ListenerKey, ObjectKey], list[str]] = defaultdict(list)
+    for one in behind:
+        found[one.listener, one.instead].append(one.hostname)
+    return tuple(_words(*key, *names) for key, names in found.items())
+
+
+def _words(listener: ListenerKey, instead: ObjectKey, hostname: str, *more: str) -> str:
+    name = "" if hostname == ANY else f" for {hostname}"
+    further = f" and {len(more)} more" if more else ""
+    return f"it gets nothing{name}{further} on listener {listener.name}: {instead} comes first"
 
 
 def stream(owner: ObjectKey, host: Hosts, rules: Sequence[ResolvedRule]) -> Stream | None:

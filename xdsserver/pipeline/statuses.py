@@ -156,11 +156,13 @@ def to_route_statuses(
         if not parents:
             return {}
         shadows = (read(tables.shadows, one) for one in read(tables.shadows_of, owner) or ())
+        behind = (read(tables.behind, one) for one in read(tables.behind_of, owner) or ())
         findings = Findings(
             rules=tuple(rules_of(tables, read, owner)),
             refused=tuple(refusals_of(tables, read, owner)),
             shadows=tuple(one for one in shadows if one is not None),
             rejected=tuple(_rejected_at(tables, read, owner, parents)),
+            behind=tuple(one for one in behind if one is not None),
         )
         generation = route.metadata.generation
         return {owner: route_status(parents, findings, controller=tables.options.controller, generation=generation)}

@@ -338,6 +338,8 @@ class Pipeline:
             order=lambda _key, stream: stream.order,
             fold=first,
         )
+        self.behind = graph.derive("behind", self.streams, on(streams.to_behind))
+        self.behind_of = graph.index("behind_of", self.behind, lambda key, _behind: key[2])
         self.stream_names = graph.count(
             "stream_names",
             graph.union(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xdsserver.gatewayapi.streams import L4_KINDS, stream
+from xdsserver.gatewayapi.streams import L4_KINDS, Behind, stream
 from xdsserver.model.places import ChainKey
 from xdsserver.pipeline.routes import owns
 from xdsserver.pipeline.rows import STREAM_PROTOCOLS
@@ -34,6 +34,14 @@ def to_streams(
     rules = rules_of(tables, read, route)
     found = ((host.effective, stream(route, host, rules)) for host in hosts)
     return {(listener, hostname, route): one for hostname, one in found if one is not None}
+
+
+def to_behind(
+    tables: Pipeline, read: Read, key: tuple[ListenerKey, str, ObjectKey], _stream: Stream
+) -> Mapping[tuple[ListenerKey, str, ObjectKey], Behind]:
+    listener, hostname, route = key
+    found = read(tables.first_streams, (listener, hostname))
+    return {} if found is None or found.owner == route else {key: Behind(listener, hostname, found.owner)}
 
 
 def to_own_names(_read: Read, key: ListenerKey, serving: Serving) -> Mapping[tuple[ListenerKey, str, None], bool]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from envoy.config.listener.v3.listener_components_pb2 import FilterChain
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 
-from xdsserver.gatewayapi import hostnames
+from xdsserver.gatewayapi.hostnames import ANY
 from xdsserver.translation.connection_manager import connection_manager
 from xdsserver.translation.downstream_tls import transport_socket
 from xdsserver.translation.edge import CONNECT_ATTEMPTS, HANDSHAKE_TIMEOUT, STREAM_IDLE, with_defaults
@@ -85,14 +85,8 @@ def closing_chain(key: ChainKey) -> Chain:
 
 def _chain(key: ChainKey) -> FilterChain:
     out = FilterChain(name=str(key))
-    match key.hostname:
-        case "":
-            pass
-        case hostnames.ANY:
-            # Without this, what is no TLS at all would be passed on to the backends of a TLS listener.
-            out.filter_chain_match.transport_protocol = "tls"
-        case name:
-            out.filter_chain_match.server_names.append(name)
+    if key.hostname not in ("", ANY):
+        out.filter_chain_match.server_names.append(key.hostname)
     return out
 
 

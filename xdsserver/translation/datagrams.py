@@ -1,7 +1,7 @@
 """Datagrams: the listener filter that passes them on, and the endpoints of a route, backend by backend.
 
 Envoy's UDP proxy knows one cluster and no weights, so a UDPRoute has a cluster of its own in which each backend is a
-locality with the weight of its backendRef (`docs/adr/0007-a-udproute-is-a-cluster.md`).
+locality with the weight of its backendRef (`docs/adr/0013-a-udproute-is-a-cluster.md`).
 """
 
 from __future__ import annotations
