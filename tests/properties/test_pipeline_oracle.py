@@ -134,7 +134,7 @@ def test_the_worlds_use_every_slice_and_every_kind_of_backend() -> None:
     assert on_rules | on_shares == {one.type for one in registry.SLICES}
     assert on_shares >= {one.type for one in registry.FILTERS}
     kinds = {key.kind for pipeline in pipelines for _fleet, key in pipeline.clusters.rows}
-    assert kinds == {"Service", "ServiceImport", "XBackend"}
+    assert kinds == {"Service", "ServiceImport", "XBackend", "UDPRoute"}
     assert any(key.turn for pipeline in pipelines for key in pipeline.routes.rows), "no rule is split"
     assert any(pipeline.certificate_counts.rows for pipeline in pipelines), "no listener shows a certificate"
     assert any(pipeline.shadows.rows for pipeline in pipelines), "no match is in the way of another"
