@@ -73,7 +73,7 @@ COUNTS: Mapping[str, int] = {
     "HTTPS listeners": 11,
     "Certificates": 5,
     "Certificates of clients": 6,
-    "TLSRoute": 16,
+    "TLSRoute": 17,
     "TCPRoute": 11,
     "UDPRoute": 8,
     "The edge": 24,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from tests.certificates import Certificate, curve_key
+from tests.certificates import Certificate, authority, curve_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -77,9 +77,12 @@ async def datagram_backend(name: str) -> AsyncIterator[Stream]:
         transport.close()
 
 
+AUTHORITY = authority()
+
+
 def certificate(hostname: str) -> Certificate:
-    """Give a certificate of a host, issued by itself."""
-    return Certificate(curve_key(), hostnames=(hostname,), name=hostname)
+    """Give a certificate of a host, issued by the authority of these tests."""
+    return Certificate(curve_key(), hostnames=(hostname,), name=hostname, issuer=AUTHORITY)
 
 
 def server_context(hostname: str) -> ssl.SSLContext:

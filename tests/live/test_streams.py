@@ -16,6 +16,7 @@ from tests.live.backends import backend
 from tests.live.envoy import free_port
 from tests.live.product import home, standalone
 from tests.live.streams import (
+    AUTHORITY,
     LONGEST,
     Line,
     called,
@@ -196,6 +197,7 @@ def tls_routes() -> list[Document]:
         on("inside", ["plain.inside.test"], m.to("a")),
         on("bad", ["a.bad.test"], m.to("a")),
         on("any", ["one.any.test", "two.any.test", "a.whole.test"], m.to("tls-a"), sectionName="any"),
+        on("secured", ["secured.whole.test", "secured.inside.test"], m.to("secured")),
         on("elsewhere", ["elsewhere.test"], m.to("tls-a"), sectionName="whole"),
         on("kinds", ["kinds.test"], m.to("tls-a")),
         on("granted", ["granted.whole.test"], m.to("tls-a", namespace="far")),
@@ -232,10 +234,28 @@ def services(found: dict[str, Stream], http: int) -> list[Document]:
         *half,
         closed,
         *m.service("http", http),
+        *m.service("secured", found["tls-a"].port),
+        *policy("secured", "tls-a.test"),
         *m.service("empty", None),
         m.external_name("outside", "localhost"),
         *udp(m.service("no-answers", None)),
         *others,
+    ]
+
+
+def policy(service: str, hostname: str) -> list[Document]:
+    """Give a BackendTLSPolicy for a Service, and the authority that it names."""
+    validation = {"hostname": hostname, "caCertificateRefs": [{"group": "", "kind": "ConfigMap", "name": "authority"}]}
+    spec = {"targetRefs": [{"group": "", "kind": "Service", "name": service}], "validation": validation}
+    version = "gateway.networking.k8s.io/v1"
+    return [
+        {"apiVersion": version, "kind": "BackendTLSPolicy", "metadata": {"name": service}, "spec": spec},
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "authority"},
+            "data": {"ca.crt": AUTHORITY.pem.decode()},
+        },
     ]
 
 
@@ -464,6 +484,8 @@ async def test_a_datagram_of_any_size_goes_there_and_back(served: Served) -> Non
         ("-", None),
         ("elsewhere.test", None),
         ("kinds.test", "tls-a"),
+        ("secured.whole.test", "tls-a"),
+        ("secured.inside.test", "tls-a"),
     ],
 )
 async def test_a_name(served: Served, sni: str, expected: str | None) -> None:

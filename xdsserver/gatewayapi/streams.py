@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from xdsserver.gatewayapi.hostnames import ANY, specificity
@@ -65,14 +65,22 @@ def _words(listener: ListenerKey, instead: ObjectKey, hostname: str, *more: str)
     return f"it gets nothing{name}{further} on listener {listener.name}: {instead} comes first"
 
 
-def stream(owner: ObjectKey, host: Hosts, rules: Sequence[ResolvedRule]) -> Stream | None:
-    """Say where a route sends the connections that it gets under a hostname; it has one rule."""
+def stream(owner: ObjectKey, host: Hosts, rules: Sequence[ResolvedRule], *, whole: bool) -> Stream | None:
+    """Say where a route sends the connections that it gets under a hostname; it has one rule.
+
+    TLS that does not end at the listener goes on `whole`: a BackendTLSPolicy would put it into another one.
+    """
     for resolved in rules:
         if resolved.rule is not None:
             characters, dots = specificity(host.original)
             order = (-characters, -dots, resolved.created, f"{owner.namespace}/{owner.name}")
-            return Stream(order, owner, shares(rules))
+            found = shares(rules)
+            return Stream(order, owner, tuple(map(_whole, found)) if whole else found)
     return None
+
+
+def _whole(share: Share) -> Share:
+    return share if share.cluster is None else replace(share, cluster=share.cluster._replace(protocol="tls"))
 
 
 def shares(rules: Sequence[ResolvedRule]) -> tuple[Share, ...]:

@@ -49,7 +49,7 @@ class ResolvedTermination:
 
 def terminate(read: Read, tables: CertificateTables, listener: Listener) -> ResolvedTermination | None:
     """Find the certificates of a listener; None for one that ends no TLS."""
-    if listener.protocol != "HTTPS" and not (listener.protocol == "TLS" and _ends_tls(listener)):
+    if not ends_tls(listener):
         return None
     references = listener.tls.certificate_refs if listener.tls is not None else ()
     if not references:
@@ -75,8 +75,10 @@ def _of_listener(listener: Listener, problem: Problem) -> Problem:
     return replace(problem, message=f"listener {listener.key.name}: Gateway {listener.gateway} {problem.message}")
 
 
-def _ends_tls(listener: Listener) -> bool:
-    return listener.tls is None or listener.tls.mode != "Passthrough"
+def ends_tls(listener: Listener) -> bool:
+    """Tell whether TLS ends at a listener; at others it is passed on whole, or there is none."""
+    passes_on = listener.tls is not None and listener.tls.mode == "Passthrough"
+    return listener.protocol == "HTTPS" or (listener.protocol == "TLS" and not passes_on)
 
 
 def _find(

@@ -25,8 +25,11 @@ MILLION = 1_000_000
 HttpVersion = Literal["http1", "http2", "auto"]
 """What is spoken to a backend: over TLS `auto` lets it choose; without TLS HTTP/2 is by prior knowledge."""
 
-BackendProtocol = Literal[HttpVersion, "tcp", "udp"]
-"""What is spoken to a backend; where connections or datagrams are passed on as they are, nobody knows what."""
+BackendProtocol = Literal[HttpVersion, "tcp", "tls", "udp"]
+"""What is spoken to a backend; where connections or datagrams are passed on as they are, nobody knows what.
+
+`tls` is that of the client itself, passed on whole: there is none of ours around it.
+"""
 
 
 class PathKind(Enum):

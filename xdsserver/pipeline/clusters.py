@@ -71,7 +71,9 @@ def to_clusters(tables: Pipeline, read: Read, key: FleetCluster, _count: int) ->
     discovery: Discovery = FromSlices(EndpointsKey(*cluster_[:4], transport))
     if backend is not None and backend.hostname:
         discovery = FromDns(backend.hostname, port.target or cluster_.port)
-    policy = in_force(read, tables.policies, target, port.name) if transport == "TCP" else None
+    if cluster_.protocol in ("tls", "udp"):
+        return {key: Cluster(cluster_, discovery)}
+    policy = in_force(read, tables.policies, target, port.name)
     if policy is None:
         return {key: Cluster(cluster_, discovery, backend.tls if backend is not None else None)}
     verified = read(tables.verifications, policy)

@@ -43,7 +43,7 @@ def to_verifications(tables: Pipeline, read: Read, key: Name, policy: BackendTLS
 
 def reach_of(key: ClusterUse, _true: bool) -> Reach | None:  # noqa: FBT001 # a row
     _fleet, cluster, listener, _user = key
-    if cluster.kind != "Service" or cluster.protocol == "udp":
+    if cluster.kind != "Service" or cluster.protocol in ("tls", "udp"):
         return None
     return ObjectKey(*cluster[:3]), ObjectKey(*listener[:3])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xdsserver.gatewayapi.streams import L4_KINDS, Behind, stream
+from xdsserver.gatewayapi.termination import ends_tls
 from xdsserver.model.places import ChainKey
 from xdsserver.pipeline.routes import owns
 from xdsserver.pipeline.rows import STREAM_PROTOCOLS
@@ -32,7 +33,9 @@ def to_streams(
     if route.kind not in L4_KINDS:
         return {}
     rules = rules_of(tables, read, route)
-    found = ((host.effective, stream(route, host, rules)) for host in hosts)
+    found_at = read(tables.listeners, listener)
+    whole = route.kind == "TLSRoute" and found_at is not None and not ends_tls(found_at)
+    found = ((host.effective, stream(route, host, rules, whole=whole)) for host in hosts)
     return {(listener, hostname, route): one for hostname, one in found if one is not None}
 
 

@@ -45,10 +45,8 @@ def _datagrams() -> EnvoyCluster:
 
 
 _HTTP = _http()
-_PASSED_ON: Mapping[str, EnvoyCluster] = {
-    "tcp": with_defaults(EnvoyCluster(), (CONNECT_TIMEOUT, BUFFER, CONNECTIONS_AT_ONCE)),
-    "udp": _datagrams(),
-}
+_CONNECTIONS = with_defaults(EnvoyCluster(), (CONNECT_TIMEOUT, BUFFER, CONNECTIONS_AT_ONCE))
+_PASSED_ON: Mapping[str, EnvoyCluster] = {"tcp": _CONNECTIONS, "tls": _CONNECTIONS, "udp": _datagrams()}
 """What clusters have in common, by what is spoken; made once, as there are many clusters."""
 
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -92,7 +90,7 @@ def cluster(cluster_: Cluster) -> Resource:
 def _speak(out: EnvoyCluster, protocol: BackendProtocol) -> None:
     options = HttpProtocolOptions()
     match protocol:
-        case "http1" | "tcp" | "udp":
+        case "http1" | "tcp" | "tls" | "udp":
             return
         case "http2":
             options.explicit_http_config.http2_protocol_options.SetInParent()

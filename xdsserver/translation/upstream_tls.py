@@ -22,6 +22,7 @@ _ALPN: Mapping[BackendProtocol, tuple[str, ...]] = {
     "http2": ("h2",),
     "auto": ("h2", "http/1.1"),
     "tcp": (),
+    "tls": (),
     "udp": (),
 }
 
