@@ -61,7 +61,7 @@ def standalone(
     ] = None,
     drain_s: Annotated[
         float, typer.Option(metavar="SECONDS", min=0, help="How long requests may take to finish at the end.")
-    ] = 5.0,
+    ] = 4.0,
     keep_envoy: Annotated[
         bool, typer.Option("--keep-envoy", help="Leave Envoy running at the end; the next start takes it over.")
     ] = False,
