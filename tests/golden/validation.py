@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from envoy.config.bootstrap.v3.bootstrap_pb2 import Bootstrap
+    from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import CommonTlsContext
 
     from xdsserver.xds.resource import Resource
 
@@ -74,6 +75,7 @@ def _add(out: Bootstrap, case: str, resources: tuple[Resource, ...]) -> None:
             cluster = Cluster.FromString(one.body)
             cluster.name = name
             _give_authorities(cluster)
+            _find_shown(case, cluster)
             out.static_resources.clusters.append(cluster)
         elif one.type_url == ENDPOINTS:
             holder = out.static_resources.clusters.add(name=f"{name} endpoints", type=Cluster.STATIC)
@@ -96,10 +98,22 @@ def _find_secrets(case: str, listener: Listener) -> None:
     for chain in listener.filter_chains:
         context = DownstreamTlsContext()
         if chain.transport_socket.typed_config.Unpack(context):
-            for secret in context.common_tls_context.tls_certificate_sds_secret_configs:
-                secret.name = f"{case}: {secret.name}"
-                secret.ClearField("sds_config")
+            _rename_secrets(case, context.common_tls_context)
             chain.transport_socket.typed_config.Pack(context)
+
+
+def _find_shown(case: str, cluster: Cluster) -> None:
+    """Likewise for what backends are shown."""
+    context = UpstreamTlsContext()
+    if cluster.transport_socket.typed_config.Unpack(context):
+        _rename_secrets(case, context.common_tls_context)
+        cluster.transport_socket.typed_config.Pack(context)
+
+
+def _rename_secrets(case: str, context: CommonTlsContext) -> None:
+    for secret in context.tls_certificate_sds_secret_configs:
+        secret.name = f"{case}: {secret.name}"
+        secret.ClearField("sds_config")
 
 
 def _give_authorities(cluster: Cluster) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.golden.cases import HERE
+from tests.properties import secrets_of_worlds as secrets
 from xdsserver.objects import backendtlspolicy as bp
 from xdsserver.objects import core
 from xdsserver.objects import httproute as hr
@@ -86,8 +87,12 @@ def _hostname(dice: Dice) -> xb.ExternalHostname | None:
 
 def _tls(dice: Dice) -> xb.BackendTLS:
     validation = _validation(dice)
-    mode = dice.pick("ServerOnly", "ServerOnly", "None", "ClientAndServer")
-    return xb.BackendTLS(mode=mode, validation=dice.pick(validation, validation, None))
+    mode = dice.pick("ServerOnly", "ClientAndServer", "None")
+    return xb.BackendTLS(
+        mode=mode,
+        client_certificate_ref=secrets.reference(dice) if mode == "ClientAndServer" else None,
+        validation=dice.pick(validation, validation, None),
+    )
 
 
 def _validation(dice: Dice) -> bp.BackendTLSValidation:

@@ -138,7 +138,7 @@ def gateway(dice: Dice, name: Name) -> gw.Gateway:
             infrastructure=dice.pick(None, None, None, infrastructure),
             allowed_listeners=dice.pick(*_ALLOWED_LISTENERS),
             default_scope=dice.pick(None, None, "All", "None"),
-            tls=dice.pick(None, None, secrets.frontend(dice)),
+            tls=dice.pick(None, None, secrets.gateway_tls(dice)),
         ),
     )
 

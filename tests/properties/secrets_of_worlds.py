@@ -56,21 +56,31 @@ def cluster_trust_bundle(dice: Dice, name: Name) -> ClusterTrustBundle:
 
 
 def tls(dice: Dice) -> gw.ListenerTLS:
-    def reference() -> SecretObjectReference:
-        return SecretObjectReference(
-            name=dice.pick("cert", "cert", "other", "missing"),
-            namespace=dice.pick(None, None, None, "pay", "shop"),
-            kind=dice.pick("Secret", "Secret", "Secret", "Secret", "ConfigMap"),
-        )
-
+    one, more = reference(dice), reference(dice)
     return gw.ListenerTLS(
         mode=dice.pick("Terminate", "Terminate", "Passthrough", None),
-        certificate_refs=dice.pick((reference(),), (reference(),), (reference(), reference()), ()),
+        certificate_refs=dice.pick((one,), (one,), (one, more), ()),
     )
 
 
-def frontend(dice: Dice) -> gw.GatewayTLS:
-    """Ask clients for certificates, of authorities that are there, missing, forbidden or none."""
+def reference(dice: Dice) -> SecretObjectReference:
+    return SecretObjectReference(
+        name=dice.pick("cert", "cert", "other", "missing"),
+        namespace=dice.pick(None, None, None, "pay", "shop"),
+        kind=dice.pick("Secret", "Secret", "Secret", "Secret", "ConfigMap"),
+    )
+
+
+def gateway_tls(dice: Dice) -> gw.GatewayTLS:
+    """Ask clients for certificates, show one to backends, or both."""
+    return gw.GatewayTLS(
+        frontend=dice.any(_frontend(dice), _frontend(dice), None),
+        backend=dice.any(None, gw.BackendTLS(client_certificate_ref=reference(dice)), gw.BackendTLS()),
+    )
+
+
+def _frontend(dice: Dice) -> gw.FrontendTLS:
+    """Name authorities that are there, missing, forbidden or none."""
 
     def validation() -> gw.FrontendTLSConfig:
         kind = dice.any("ConfigMap", "Secret", "Secret", "ClusterTrustBundle", "Service")
@@ -86,11 +96,8 @@ def frontend(dice: Dice) -> gw.GatewayTLS:
         return gw.FrontendTLSConfig(validation=dice.pick(found, found, None))
 
     per_port = dice.sample((80, 8080), most=2)
-    return gw.GatewayTLS(
-        frontend=gw.FrontendTLS(
-            default=validation(),
-            per_port=tuple(gw.FrontendTLSPort(port=port, tls=validation()) for port in per_port),
-        )
+    return gw.FrontendTLS(
+        default=validation(), per_port=tuple(gw.FrontendTLSPort(port=port, tls=validation()) for port in per_port)
     )
 
 

@@ -18,7 +18,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
 )
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
-from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext
+from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext, UpstreamTlsContext
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.descriptor_pool import Default
 from google.protobuf.message import Message
@@ -70,6 +70,7 @@ def assert_fits_together(resources: Mapping[ResourceKey, Resource]) -> None:
                 assert resource.endpoints in names[fleet, ENDPOINTS]
             else:
                 assert resource.endpoints is None
+            assert shown_certificates(cluster) <= names[fleet, SECRET]
         else:
             assert type_url == ENDPOINTS
             assert ClusterLoadAssignment.FromString(resource.body).cluster_name == name
@@ -126,3 +127,11 @@ def certificates(listener: Listener) -> set[str]:
         if chain.transport_socket.typed_config.Unpack(context):
             found.update(one.name for one in context.common_tls_context.tls_certificate_sds_secret_configs)
     return found
+
+
+def shown_certificates(cluster: Cluster) -> set[str]:
+    """Give the certificates that a cluster shows to its backends."""
+    context = UpstreamTlsContext()
+    if not cluster.transport_socket.typed_config.Unpack(context):
+        return set()
+    return {one.name for one in context.common_tls_context.tls_certificate_sds_secret_configs}

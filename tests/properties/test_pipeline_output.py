@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.golden.validation import refused
-from tests.properties.gateway_worlds import settled, world
+from tests.properties.gateway_worlds import POOL, settled, world
 from xdsserver.objects.httproute import HTTPBackendRef, HTTPRoute, HTTPRouteRule, HTTPRouteSpec, ParentReference
 from xdsserver.objects.meta import Name, ObjectKey, ObjectMeta
 from xdsserver.translation.layout import HostKey, route_configuration_name
-from xdsserver.xds.resource import ROUTE
+from xdsserver.xds.resource import CLUSTER, ROUTE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +53,7 @@ def test_a_route_with_a_hostname_of_its_own_changes_its_route_configurations_onl
         ),
     )
     key = ObjectKey("HTTPRoute", "shop", "unrelated")
-    hosts_before = dict(pipeline.hosts.rows)
+    hosts_before, clusters_before = dict(pipeline.hosts.rows), set(pipeline.clusters.rows)
 
     outcome = running.objects([("HTTPRoute", Name("shop", "unrelated"), route)])
 
@@ -62,8 +62,12 @@ def test_a_route_with_a_hostname_of_its_own_changes_its_route_configurations_onl
     # On a bind where a listener that does not let the route attach is the more specific one, it is not served.
     changed = {host for host, row in pipeline.hosts.rows.items() if hosts_before.get(host) != row}
     assert changed <= {HostKey(chain, "unrelated.example.com") for chain in chains}
+    # Gateways that show backends a certificate have clusters of their own for them.
+    added = {key for _fleet, key in pipeline.clusters.rows} - {key for _fleet, key in clusters_before}
+    assert {one._replace(gateway="") for one in added} <= {one._replace(gateway="") for one in used}
     assert set(outcome.resources) == {
-        (one.chain.bind.fleet, ROUTE, route_configuration_name(one.chain)) for one in changed
+        *((one.chain.bind.fleet, ROUTE, route_configuration_name(one.chain)) for one in changed),
+        *((POOL.fleet, CLUSTER, str(one)) for one in added),
     }
     gateways = {Name(listener.namespace, listener.parent) for listener in listeners}
     # A policy of TLS tells of the Gateways through which its backends are reached.

@@ -21,7 +21,7 @@ from cryptography.x509.oid import PublicKeyAlgorithmOID
 from xdsserver.gatewayapi.conditions import RESOLVED_REFS, Problem
 from xdsserver.gatewayapi.pem import Broken, blocks, to_pem
 from xdsserver.model.certificates import ServerCertificate, TrustBundle
-from xdsserver.objects.clustertrustbundle import ClusterTrustBundle
+from xdsserver.objects.clustertrustbundle import CERTIFICATES_GROUP, ClusterTrustBundle
 from xdsserver.objects.core import ConfigMap
 from xdsserver.objects.secret import Secret, SecretBytes
 
@@ -36,6 +36,9 @@ E = TypeVar("E", bound=x509.ExtensionType)
 
 CHAIN, KEY, AUTHORITIES = "tls.crt", "tls.key", "ca.crt"
 """Keys of the data of Secrets and ConfigMaps (https://kubernetes.io/docs/concepts/configuration/secret/#tls-secrets)."""
+
+AUTHORITY_HOLDERS = frozenset({("", "ConfigMap"), ("", "Secret"), (CERTIFICATES_GROUP, "ClusterTrustBundle")})
+"""What may hold authorities, by group and kind."""
 
 _CERTIFICATES = frozenset({"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"})
 _PRIVATE_KEYS: dict[str, type[PrivateKeyTypes] | None] = {

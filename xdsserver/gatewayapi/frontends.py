@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from xdsserver.gatewayapi.certificates import joined
+from xdsserver.gatewayapi.certificates import AUTHORITY_HOLDERS, joined
 from xdsserver.gatewayapi.conditions import ACCEPTED, RESOLVED_REFS, Condition, Problem, Status
 from xdsserver.gatewayapi.grants import Referrer, permitted
 from xdsserver.model.certificates import TrustBundle
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from xdsserver.tables import Read, Table
 
 _INSECURE = "AllowInsecureFallback"
-_KINDS = frozenset({("", "ConfigMap"), ("", "Secret"), ("certificates.k8s.io", "ClusterTrustBundle")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +112,7 @@ def _find(
 ) -> TrustBundle | Problem:
     field = f"{_field(frontend)}.caCertificateRefs[{number}]"
     group, kind = reference.group, reference.kind
-    if (group, kind) not in _KINDS:
+    if (group, kind) not in AUTHORITY_HOLDERS:
         return _wrong_kind(f"{field}: {group or 'core'}/{kind} holds no authorities; name a ConfigMap or a Secret")
     if group and not read(tables.kinds, kind):
         return _wrong_kind(f"{field}: there are no objects of kind {kind} here; name a ConfigMap or a Secret")

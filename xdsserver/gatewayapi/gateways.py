@@ -26,6 +26,7 @@ from xdsserver.model.places import Bind, PortClaim, Refusal
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from xdsserver.gatewayapi.clientcertificates import ClientCertificate
     from xdsserver.gatewayapi.listeners import Listener
     from xdsserver.gatewayapi.overlaps import Overlap
     from xdsserver.gatewayapi.termination import ResolvedTermination
@@ -133,12 +134,14 @@ class ListenerState:
 class Attachments:
     """What a Gateway's status says besides its own listeners.
 
-    That is how many ListenerSets are accepted, the addresses of all listeners, and what Envoys reject of its settings.
+    That is how many ListenerSets are accepted, the addresses of all listeners, what Envoys reject of its settings, and
+    the certificate that backends are shown (None where none is asked for).
     """
 
     listener_sets: int
     addresses: tuple[str, ...]
     rejected: str = ""
+    certificate: ClientCertificate | None = None
 
 
 def gateway_status(gateway: Gateway, states: Iterable[ListenerState], added: Attachments) -> GatewayStatus:
@@ -152,6 +155,7 @@ def gateway_status(gateway: Gateway, states: Iterable[ListenerState], added: Att
         conditions=(
             accepted,
             _programmed(accepted, states, generation),
+            *_resolved(added, generation),
             *default_condition(gateway),
             *rejected_condition([added.rejected] if added.rejected else [], generation),
             *insecure_condition(gateway),
@@ -172,6 +176,14 @@ def _accepted(gateway: Gateway, states: tuple[ListenerState, ...], added: Attach
     # Its listeners are those of its ListenerSets too (ListenerSetSpec.listeners), and an accepted set has a good one.
     status = Status.FALSE if len(bad) == len(states) and not added.listener_sets else Status.TRUE
     return Condition(ACCEPTED, status, "ListenersNotValid", words, generation)
+
+
+def _resolved(added: Attachments, generation: int) -> tuple[Condition, ...]:
+    """A certificate for backends that cannot be had has no say in whether the Gateway is accepted."""
+    if added.certificate is None:
+        return ()
+    problems = added.certificate.problems
+    return (condition(RESOLVED_REFS, "ResolvedRefs", "all references are resolved", problems, generation),)
 
 
 def _programmed(accepted: Condition, states: tuple[ListenerState, ...], generation: int) -> Condition:

@@ -55,7 +55,13 @@ def terminate(read: Read, tables: CertificateTables, listener: Listener) -> Reso
     if not references:
         message = f"listener {listener.key.name}: tls.certificateRefs is missing; name the Secret of a certificate"
         return ResolvedTermination(None, (Problem(RESOLVED_REFS, "InvalidCertificateRef", message),))
-    found = [one for number, each in enumerate(references) for one in _find(read, tables, listener, number, each)]
+    referrer = Referrer(GATEWAY_GROUP, listener.key.kind, listener.key.namespace)
+    field = f"listener {listener.key.name}: tls.certificateRefs"
+    found = [
+        one
+        for number, each in enumerate(references)
+        for one in find_certificate(read, tables, referrer, f"{field}[{number}]", each)
+    ]
     good = tuple(dict.fromkeys(one for one in found if isinstance(one, Name)))
     problems = tuple(one for one in found if isinstance(one, Problem))
     asked = _asked(read, tables, listener)
@@ -81,16 +87,14 @@ def ends_tls(listener: Listener) -> bool:
     return listener.protocol == "HTTPS" or (listener.protocol == "TLS" and not passes_on)
 
 
-def _find(
-    read: Read, tables: CertificateTables, listener: Listener, number: int, reference: SecretObjectReference
+def find_certificate(
+    read: Read, tables: CertificateTables, referrer: Referrer, field: str, reference: SecretObjectReference
 ) -> tuple[Name | Problem, ...]:
-    """Give the Secret, or what is wrong, or both where what was good before serves on."""
-    field = f"listener {listener.key.name}: tls.certificateRefs[{number}]"
+    """Give the Secret that a field names, or what is wrong, or both where what was good before serves on."""
     group, kind = reference.group or "", reference.kind or "Secret"
     if (group, kind) != ("", "Secret"):
         return (_invalid(f"{field}: {group or 'core'}/{kind} is no kind of certificate; name a Secret"),)
-    name = Name(reference.namespace or listener.key.namespace, reference.name)
-    referrer = Referrer(GATEWAY_GROUP, listener.key.kind, listener.key.namespace)
+    name = Name(reference.namespace or referrer.namespace, reference.name)
     if not permitted(read, tables.grants, referrer, "", ObjectKey("Secret", *name)):
         message = (
             f"{field}: Secret {name} is in another namespace, and no ReferenceGrant there lets a {referrer.kind} of "

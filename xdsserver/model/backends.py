@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from xdsserver.model.routing import ClusterKey, EndpointsKey
+    from xdsserver.objects.meta import Name
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,14 @@ class AuthoritiesFile:
 class UpstreamTls:
     """TLS towards a backend, which must show a certificate with one of the names.
 
-    `authorities` are certificates in PEM, or where they are.
+    `authorities` are certificates in PEM, or where they are. `certificate` is the Secret of the one that is shown to
+    the backend, None for none.
     """
 
     sni: str
     names: tuple[SubjectName, ...]
     authorities: str | AuthoritiesFile
+    certificate: Name | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,8 @@ def _sorted(values: tuple[ValueMatch, ...]) -> tuple[ValueMatch, ...]:
 class ClusterKey(NamedTuple):
     """One backend as a fleet reaches it: which one it is, never what is in it and never who names it.
 
-    `port` is 0 for a kind of backend that has one port only, so that a change of it renames nothing.
+    `port` is 0 for a kind of backend that has one port only, so that a change of it renames nothing. `gateway`
+    (`namespace/name`) is the one whose requests it is for, where that shows a certificate of its own to backends.
     """
 
     kind: str
@@ -113,9 +114,15 @@ class ClusterKey(NamedTuple):
     name: str
     port: int
     protocol: BackendProtocol
+    gateway: str = ""
 
     def __str__(self) -> str:
-        return "/".join((self.kind, self.namespace, self.name, str(self.port), self.protocol))
+        name = "/".join((self.kind, self.namespace, self.name, str(self.port), self.protocol))
+        return f"{name}/Gateway/{self.gateway}" if self.gateway else name
+
+    def of(self, gateway: str) -> ClusterKey:
+        """Give the one that the same backend is for requests of this Gateway."""
+        return self._replace(gateway=gateway)
 
 
 class EndpointsKey(NamedTuple):
@@ -158,6 +165,12 @@ class Filter:
     clusters: tuple[ClusterKey | None, ...] = ()
     matches: tuple[RequestMatch, ...] = ()
 
+    def of(self, gateway: str) -> Filter:
+        """Give the same filter for requests of a Gateway that has clusters of its own."""
+        return (
+            replace(self, clusters=tuple(one and one.of(gateway) for one in self.clusters)) if self.clusters else self
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class PreRouting:
@@ -169,6 +182,10 @@ class PreRouting:
 
     filters: tuple[Filter, ...]
     whole: bool
+
+    def of(self, gateway: str) -> PreRouting:
+        """Give the same for requests of a Gateway that has clusters of its own."""
+        return replace(self, filters=tuple(one.of(gateway) for one in self.filters))
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +199,14 @@ class Share:
     weight: int
     filters: tuple[Filter, ...] = ()
     host: str = ""
+
+    def of(self, gateway: str) -> Share:
+        """Give the same share for requests of a Gateway that has clusters of its own."""
+        return replace(
+            self,
+            cluster=self.cluster and self.cluster.of(gateway),
+            filters=tuple(one.of(gateway) for one in self.filters),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +249,13 @@ class Rule:
     action: Action
     name: str = ""
     added: int = 0
+
+    def of(self, gateway: str) -> Rule:
+        """Give the same rule for requests of a Gateway that has clusters of its own."""
+        action = self.action
+        if isinstance(action, Forward):
+            action = Forward(tuple(share.of(gateway) for share in action.shares))
+        return replace(self, filters=tuple(one.of(gateway) for one in self.filters), action=action)
 
 
 @dataclass(frozen=True, slots=True)

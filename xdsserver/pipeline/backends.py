@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from xdsserver.filters import registry
 from xdsserver.gatewayapi.backends.xbackends import Surroundings, xbackend
-from xdsserver.gatewayapi.grants import permissions
+from xdsserver.gatewayapi.clientcertificates import client_certificate
+from xdsserver.gatewayapi.grants import Referrer, permissions
 from xdsserver.objects.core import Service
 from xdsserver.objects.httproute import HTTPBackendRef, HTTPRouteRule
 from xdsserver.objects.meta import ObjectKey
 from xdsserver.objects.serviceimport import ServiceImport
-from xdsserver.objects.xbackend import XBackend
+from xdsserver.objects.xbackend import XGATEWAY_GROUP, XBackend
 from xdsserver.pipeline.policies import authorities
 
 if TYPE_CHECKING:
@@ -49,9 +50,13 @@ def to_ports(
 
 def to_x_backends(tables: Pipeline, read: Read, key: Name, row: XBackend) -> Mapping[ObjectKey, Backend]:
     owner = ObjectKey("XBackend", *key)
+    referrer = Referrer(XGATEWAY_GROUP, "XBackend", key.namespace)
     around = Surroundings(
         namespace=key.namespace,
         authorities=authorities(tables, read),
+        certificate=lambda reference: client_certificate(
+            read, tables.certificate_tables, referrer, "tls.clientCertificateRef", reference
+        ),
         services=lambda labels: read(tables.selecting, (key.namespace, frozenset(labels.items()))) or (),
         session=lambda spec: session_of(owner, spec),
     )

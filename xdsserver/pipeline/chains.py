@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from xdsserver.gatewayapi.listeners import Listener
     from xdsserver.gatewayapi.termination import ResolvedTermination
     from xdsserver.model.places import ChainKey, ListenerKey
-    from xdsserver.objects.meta import Name
-    from xdsserver.pipeline.rows import Serving
+    from xdsserver.pipeline.rows import CertificateUse, Serving
     from xdsserver.pipeline.story import Pipeline
     from xdsserver.tables import Read
     from xdsserver.translation.chains import Chain
@@ -30,7 +29,7 @@ def to_terminations(
 
 def to_certificate_uses(
     tables: Pipeline, read: Read, key: ListenerKey, found: ResolvedTermination
-) -> Mapping[tuple[str, Name, ListenerKey], bool]:
+) -> Mapping[CertificateUse, bool]:
     """Only what is shown somewhere is sent, so that a permission that is taken away takes the key away too."""
     serving = read(tables.binds, key)
     if serving is None or found.termination is None:

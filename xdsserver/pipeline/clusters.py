@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xdsserver.gatewayapi.backends.endpoints import endpoints
@@ -10,11 +11,11 @@ from xdsserver.gatewayapi.backendtlspolicies import in_force
 from xdsserver.gatewayapi.streams import L4_KINDS, shares
 from xdsserver.model.backends import Cluster, FromDns, FromSlices, Nowhere, ShareOfEndpoints
 from xdsserver.model.routing import EndpointsKey
-from xdsserver.objects.meta import ObjectKey
+from xdsserver.objects.meta import Name, ObjectKey
 from xdsserver.pipeline.rows import (
     NO_PORT,
 )
-from xdsserver.pipeline.rules import rules_of
+from xdsserver.pipeline.rules import rules_at, rules_of
 from xdsserver.translation.clusters import load_assignment
 from xdsserver.translation.datagrams import weighted_load_assignment
 from xdsserver.translation.prerouting import filter_clusters
@@ -23,13 +24,12 @@ from xdsserver.translation.routes import used_clusters
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from xdsserver.gatewayapi.backends.kinds import Kind
+    from xdsserver.gatewayapi.backends.kinds import Backend, Kind, Port
     from xdsserver.gatewayapi.listenerfilters import ResolvedListenerFilters
-    from xdsserver.model.backends import Discovery, Endpoints
+    from xdsserver.model.backends import Discovery, Endpoints, UpstreamTls
     from xdsserver.model.places import ListenerKey
     from xdsserver.model.routing import ClusterKey, Hosts
     from xdsserver.objects.core import EndpointSlice
-    from xdsserver.objects.meta import Name
     from xdsserver.pipeline.rows import (
         ClusterUse,
         FleetCluster,
@@ -47,7 +47,7 @@ def to_route_cluster_uses(
     serving = read(tables.binds, listener)
     if serving is None or route.kind in L4_KINDS:
         return {}
-    rules = (resolved.rule for resolved in rules_of(tables, read, route))
+    rules = (resolved.rule for resolved in rules_at(tables, read, listener, route))
     used = {cluster_ for rule in rules if rule is not None for cluster_ in used_clusters(rule)}
     return {(serving.bind.fleet, cluster_, listener, route): True for cluster_ in used}
 
@@ -71,16 +71,27 @@ def to_clusters(tables: Pipeline, read: Read, key: FleetCluster, _count: int) ->
     discovery: Discovery = FromSlices(EndpointsKey(*cluster_[:4], transport))
     if backend is not None and backend.hostname:
         discovery = FromDns(backend.hostname, port.target or cluster_.port)
+    tls = _tls(tables, read, cluster_, backend, port)
+    return {key: Cluster(cluster_, Nowhere()) if isinstance(tls, Nowhere) else Cluster(cluster_, discovery, tls)}
+
+
+def _tls(
+    tables: Pipeline, read: Read, cluster_: ClusterKey, backend: Backend | None, port: Port
+) -> UpstreamTls | Nowhere | None:
+    """Give the TLS towards a backend; whoever asks for one that cannot be had does not want plain text instead."""
     if cluster_.protocol in ("tls", "udp"):
-        return {key: Cluster(cluster_, discovery)}
-    policy = in_force(read, tables.policies, target, port.name)
-    if policy is None:
-        return {key: Cluster(cluster_, discovery, backend.tls if backend is not None else None)}
-    verified = read(tables.verifications, policy)
-    if verified is None or verified.tls is None:
-        # Whoever asks for TLS that cannot be had does not want plain text instead.
-        return {key: Cluster(cluster_, Nowhere())}
-    return {key: Cluster(cluster_, discovery, verified.tls)}
+        return None
+    tls = backend.tls if backend is not None else None
+    policy = in_force(read, tables.policies, ObjectKey(*cluster_[:3]), port.name)
+    if policy is not None:
+        verified = read(tables.verifications, policy)
+        tls = verified.tls if verified is not None else None
+        if tls is None:
+            return Nowhere()
+    if tls is None or tls.certificate is not None or not cluster_.gateway:
+        return tls
+    shown = read(tables.client_certificates, Name(*cluster_.gateway.split("/")))
+    return Nowhere() if shown is None or shown.secret is None else replace(tls, certificate=shown.secret)
 
 
 def to_endpoint_uses(

@@ -25,7 +25,11 @@ Reach = tuple[ObjectKey, ObjectKey]
 
 
 def authorities(tables: Pipeline, read: Read) -> Authorities:
-    return Authorities(tables.options.system_authorities, lambda holder: read(tables.authorities, holder))
+    return Authorities(
+        tables.options.system_authorities,
+        held=lambda holder: read(tables.authorities, holder),
+        served=lambda kind: read(tables.authority_tables.kinds, kind) is not None,
+    )
 
 
 def to_policy_targets(_read: Read, key: Name, policy: BackendTLSPolicy) -> Mapping[tuple[Target, Name], str]:

@@ -13,7 +13,7 @@ from xdsserver.pipeline.rows import (
     TLS_PROTOCOLS,
     SameMatch,
 )
-from xdsserver.pipeline.rules import rules_of
+from xdsserver.pipeline.rules import rules_at
 from xdsserver.translation.layout import HostKey, HostOwner, host, misdirected
 from xdsserver.translation.routes import envoy_routes
 
@@ -37,7 +37,7 @@ def to_routes(
     if found is None:
         return {}
     facts = ListenerFacts(found.port, "https" if found.protocol == "HTTPS" else "http")
-    rules = rules_of(tables, read, route)
+    rules = rules_at(tables, read, listener, route)
     return dict(one for host_ in hosts for rule in rules for one in envoy_routes(listener, facts, host_, rule))
 
 

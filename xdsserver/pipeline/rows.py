@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xdsserver.gatewayapi.backends.kinds import Port
 from xdsserver.model.places import ChainKey, ListenerKey, PortKey
 from xdsserver.model.routing import ClusterKey
-from xdsserver.objects.meta import ObjectKey
+from xdsserver.objects.meta import Name, ObjectKey
 
 if TYPE_CHECKING:
     from xdsserver.model.places import Bind
@@ -25,6 +25,9 @@ FleetCluster = tuple[str, ClusterKey]
 
 ClusterUse = tuple[str, ClusterKey, ListenerKey, ObjectKey | str]
 """A cluster in a fleet, and who uses it there: a route, a parent of a listener, or connections that ask for a name."""
+
+CertificateUse = tuple[str, Name, ListenerKey | ClusterKey]
+"""A certificate in a fleet, and who shows it there: a listener to clients, or a cluster to backends."""
 
 HostDemand = tuple[ListenerKey, str, ObjectKey]
 """A hostname of a listener that a route asks for."""

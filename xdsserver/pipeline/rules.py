@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from xdsserver.filters import registry
@@ -55,6 +56,12 @@ def rules_of(tables: Pipeline, read: Read, route: ObjectKey) -> list[ResolvedRul
     return [rule for rule in rules if rule is not None]
 
 
+def rules_at(tables: Pipeline, read: Read, listener: ListenerKey, route: ObjectKey) -> list[ResolvedRule]:
+    """Give the rules of a route with the clusters that it has for those who come by a listener."""
+    rules, gateway = rules_of(tables, read, route), read(tables.showing, listener)
+    return rules if gateway is None else [replace(one, rule=one.rule and one.rule.of(gateway)) for one in rules]
+
+
 def to_gateway_listener_filters(_read: Read, key: Name, gateway: Gateway) -> Mapping[ListenerKey, tuple[Step, ...]]:
     return parse_listener_filters(ObjectKey("Gateway", *key), gateway.spec.listeners, registry.BEFORE_ROUTING)
 
@@ -71,7 +78,8 @@ def to_set_listener_filters(
 def to_listener_filters(
     tables: Pipeline, read: Read, key: ListenerKey, steps: tuple[Step, ...]
 ) -> Mapping[ListenerKey, ResolvedListenerFilters]:
-    return {key: resolve_listener_filters(read, tables.backend_tables, key, steps)}
+    found, gateway = resolve_listener_filters(read, tables.backend_tables, key, steps), read(tables.showing, key)
+    return {key: found if gateway is None else replace(found, pre_routing=found.pre_routing.of(gateway))}
 
 
 def to_filter_positions(

@@ -116,6 +116,7 @@ def to_gateway_statuses(tables: Pipeline, read: Read, key: Name, gateway: Gatewa
         listener_sets=read(tables.accepted_set_counts, key) or 0,
         addresses=tuple(address for _, address in read(tables.addresses_of, key) or ()),
         rejected=_words_against(tables, read, owner),
+        certificate=read(tables.client_certificates, key),
     )
     return {owner: gateway_status(gateway, _states(tables, read, owner, gateway.spec.listeners), added)}
 

@@ -37,6 +37,7 @@ from xdsserver.pipeline import (
     backends,
     certificates,
     chains,
+    clients,
     clusters,
     expansion,
     gateways,
@@ -211,6 +212,20 @@ class Pipeline:
             ),
         )
 
+        # Who may refer to what across namespaces; and what Gateways ask of clients.
+        self.permissions = graph.derive("permissions", self.reference_grants, backends.to_permissions)
+        self.grants = graph.count("grants", self.permissions, lambda _key, permission: permission)
+        self.trust_bundle_kinds = graph.count(
+            "trust_bundle_kinds", self.cluster_trust_bundles, lambda _key, _row: "ClusterTrustBundle"
+        )
+        self.authority_tables = AuthorityTables(self.grants, self.authorities, self.trust_bundle_kinds)
+        self.frontends = graph.derive("frontends", self.our_gateways, certificates.to_frontends)
+        self.client_validations = graph.derive(
+            "client_validations", self.frontends, on(certificates.to_client_validations)
+        )
+        self.asked = graph.derive("asked", self.frontends, on(certificates.to_asked))
+        self.certificate_tables = CertificateTables(self.grants, self.certificates, self.asked)
+
         # Backends of all kinds in one form: how they are found and reached, and apart from that their ports.
         self.selecting = graph.index("selecting", self.services, backends.selector_of)
         self.backends = graph.union(
@@ -240,9 +255,16 @@ class Pipeline:
         )
         self.verifications = graph.derive("verifications", self.backend_tls_policies, on(policies.to_verifications))
 
+        # The certificate that a Gateway shows to them: requests of its listeners go to clusters of its own then.
+        self.client_certificate_refs = graph.derive(
+            "client_certificate_refs", self.our_gateways, clients.to_client_certificate_refs
+        )
+        self.client_certificates = graph.derive(
+            "client_certificates", self.client_certificate_refs, on(clients.to_client_certificates)
+        )
+        self.showing = graph.derive("showing", self.listeners, on(clients.to_showing))
+
         # Rules, understood once each, then joined with the backends that they name.
-        self.permissions = graph.derive("permissions", self.reference_grants, backends.to_permissions)
-        self.grants = graph.count("grants", self.permissions, lambda _key, permission: permission)
         self.backend_tables = BackendTables(self.grants, self.backends, self.ports, self.policies)
         self.parsed_rules = graph.union(
             "parsed_rules",
@@ -372,18 +394,12 @@ class Pipeline:
 
         # Filter chains, by the names in TLS handshakes; certificates are in a fleet while a chain shows them, and
         # authorities while one asks clients for theirs.
-        self.trust_bundle_kinds = graph.count(
-            "trust_bundle_kinds", self.cluster_trust_bundles, lambda _key, _row: "ClusterTrustBundle"
-        )
-        self.authority_tables = AuthorityTables(self.grants, self.authorities, self.trust_bundle_kinds)
-        self.frontends = graph.derive("frontends", self.our_gateways, certificates.to_frontends)
-        self.client_validations = graph.derive(
-            "client_validations", self.frontends, on(certificates.to_client_validations)
-        )
-        self.asked = graph.derive("asked", self.frontends, on(certificates.to_asked))
-        self.certificate_tables = CertificateTables(self.grants, self.certificates, self.asked)
         self.terminations = graph.derive("terminations", self.listeners, on(chains.to_terminations))
-        self.certificate_uses = graph.derive("certificate_uses", self.terminations, on(chains.to_certificate_uses))
+        self.certificate_uses = graph.union(
+            "certificate_uses",
+            graph.derive("listener_certificate_uses", self.terminations, on(chains.to_certificate_uses)),
+            graph.derive("cluster_certificate_uses", self.clusters, clients.to_certificate_uses),
+        )
         self.certificate_counts = graph.count("certificate_counts", self.certificate_uses, lambda key, _true: key[:2])
         self.authority_uses = graph.derive("authority_uses", self.terminations, on(certificates.to_authority_uses))
         self.authority_counts = graph.count("authority_counts", self.authority_uses, lambda key, _true: key[:2])

@@ -9,7 +9,7 @@ from xdsserver.gatewayapi.termination import ends_tls
 from xdsserver.model.places import ChainKey
 from xdsserver.pipeline.routes import owns
 from xdsserver.pipeline.rows import STREAM_PROTOCOLS
-from xdsserver.pipeline.rules import rules_of
+from xdsserver.pipeline.rules import rules_at
 from xdsserver.translation.chains import closing_chain, stream_chain
 from xdsserver.translation.datagrams import datagram_chain
 
@@ -32,7 +32,7 @@ def to_streams(
     listener, route = key
     if route.kind not in L4_KINDS:
         return {}
-    rules = rules_of(tables, read, route)
+    rules = rules_at(tables, read, listener, route)
     found_at = read(tables.listeners, listener)
     whole = route.kind == "TLSRoute" and found_at is not None and not ends_tls(found_at)
     found = ((host.effective, stream(route, host, rules, whole=whole)) for host in hosts)

@@ -10,6 +10,8 @@ from envoy.extensions.transport_sockets.tls.v3.common_pb2 import SubjectAltNameM
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
 
 from xdsserver.model.backends import AuthoritiesFile
+from xdsserver.translation.downstream_tls import certificate_name
+from xdsserver.translation.sources import ads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,16 +32,20 @@ _TYPES = {"DNS": SubjectAltNameMatcher.DNS, "URI": SubjectAltNameMatcher.URI}
 
 
 def transport_socket(tls: UpstreamTls, protocol: BackendProtocol) -> TransportSocket:
-    """Speak TLS to a backend and verify its certificate: who signed it, and whose it is."""
+    """Speak TLS to a backend and verify its certificate: who signed it, and whose it is; show one where it is asked."""
     context = UpstreamTlsContext(sni=tls.sni)
-    context.common_tls_context.alpn_protocols.extend(_ALPN[protocol])
-    validation = context.common_tls_context.validation_context
+    common = context.common_tls_context
+    common.alpn_protocols.extend(_ALPN[protocol])
+    validation = common.validation_context
     match tls.authorities:
         case AuthoritiesFile(path):
             validation.trusted_ca.filename = path
         case pem:
             validation.trusted_ca.inline_string = pem
     validation.match_typed_subject_alt_names.extend(_matcher(name) for name in tls.names)
+    if tls.certificate is not None:
+        # A resource of its own, so that a new certificate touches no connection.
+        common.tls_certificate_sds_secret_configs.add(name=certificate_name(tls.certificate), sds_config=ads())
     out = TransportSocket(name="envoy.transport_sockets.tls")
     out.typed_config.Pack(context, deterministic=True)
     return out

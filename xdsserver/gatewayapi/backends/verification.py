@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from xdsserver.gatewayapi.certificates import joined
+from xdsserver.gatewayapi.certificates import AUTHORITY_HOLDERS, joined
 from xdsserver.gatewayapi.conditions import ACCEPTED, RESOLVED_REFS, Problem
 from xdsserver.model.backends import AuthoritiesFile, SubjectName, UpstreamTls
 from xdsserver.objects.clustertrustbundle import CERTIFICATES_GROUP
@@ -21,20 +21,19 @@ if TYPE_CHECKING:
     from xdsserver.objects.backendtlspolicy import BackendTLSValidation, SubjectAltName
     from xdsserver.objects.meta import LocalObjectReference
 
-_KINDS = frozenset({("", "ConfigMap"), ("", "Secret"), (CERTIFICATES_GROUP, "ClusterTrustBundle")})
-"""What may hold authorities, by group and kind."""
-
 
 @dataclass(frozen=True, slots=True)
 class Authorities:
     """Where authorities are found.
 
     `system` is the file of those that the machine of the Envoy trusts, None where it has none. `held` gives those that
-    an object holds, None where there is no such object.
+    an object holds, None where there is no such object. `served` tells whether there are objects of a kind at all, of
+    those that a cluster may serve or not.
     """
 
     system: str | None
     held: Callable[[ObjectKey], TrustBundle | Problem | None]
+    served: Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,8 @@ def verification(validation: BackendTLSValidation, around: Authorities, *, field
 
 
 def _held(around: Authorities, field: str, reference: LocalObjectReference, namespace: str) -> TrustBundle | Problem:
-    if (reference.group, reference.kind) not in _KINDS:
+    known = (reference.group, reference.kind) in AUTHORITY_HOLDERS
+    if not known or (reference.group and not around.served(reference.kind)):
         kind = f"{reference.group or 'core'}/{reference.kind}"
         words = f"{field}: {kind} holds no authorities; use a ConfigMap, a Secret or a ClusterTrustBundle"
         return Problem(RESOLVED_REFS, "InvalidKind", words)

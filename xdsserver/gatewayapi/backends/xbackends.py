@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from xdsserver.gatewayapi.backends.kinds import Backend, Kind, Port
@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
     from xdsserver.gatewayapi.backends.kinds import PortPlace
     from xdsserver.gatewayapi.backends.verification import Authorities
+    from xdsserver.gatewayapi.clientcertificates import ClientCertificate
     from xdsserver.model.backends import UpstreamTls
     from xdsserver.model.routing import Filter, HttpVersion
     from xdsserver.objects.backendtlspolicy import BackendTLSValidation
     from xdsserver.objects.httproute import SessionPersistence
-    from xdsserver.objects.meta import Name
+    from xdsserver.objects.meta import Name, SecretObjectReference
     from xdsserver.objects.xbackend import BackendTLS, XBackend, XBackendSpec
 
 XBACKEND = Kind(XGATEWAY_GROUP, "XBackend", own_port=True, granted=False)
@@ -41,12 +42,13 @@ _SPOKEN: Mapping[str, HttpVersion] = {
 class Surroundings:
     """What an XBackend leans on; objects are of its own namespace.
 
-    `services` gives those that select exactly these labels. `session` understands a session persistence, or says what
-    is wrong with it.
+    `services` gives those that select exactly these labels. `certificate` finds one to show to the backend. `session`
+    understands a session persistence, or says what is wrong with it.
     """
 
     namespace: str
     authorities: Authorities
+    certificate: Callable[[SecretObjectReference], ClientCertificate]
     services: Callable[[Mapping[str, str]], tuple[Name, ...]]
     session: Callable[[SessionPersistence], Filter | str]
 
@@ -121,19 +123,33 @@ def _tls(tls: BackendTLS, around: Surroundings) -> UpstreamTls | Problem | None:
     match tls.mode:
         case "None":
             return None
-        case "ServerOnly" if tls.validation is not None:
-            return _server_only(tls.validation, around)
-        case "ServerOnly":
+        case "ServerOnly" | "ClientAndServer" if tls.validation is not None:
+            server = _server(tls.validation, around)
+            if isinstance(server, Problem) or tls.mode == "ServerOnly":
+                return server
+            return _with_client(server, tls, around)
+        case "ServerOnly" | "ClientAndServer":
             return _unsupported("tls.validation is missing; say how the certificate of the backend is verified")
         case other:
-            return _unsupported(f"tls.mode: {other} is not supported; use ServerOnly or None")
+            return _unsupported(f"tls.mode: {other} is not supported; use ServerOnly, ClientAndServer or None")
 
 
-def _server_only(validation: BackendTLSValidation, around: Surroundings) -> UpstreamTls | Problem:
+def _server(validation: BackendTLSValidation, around: Surroundings) -> UpstreamTls | Problem:
     found = verification(validation, around.authorities, field="tls.validation", namespace=around.namespace)
     if found.tls is not None:
         return found.tls
     return next(one for one in found.problems if one.condition == ACCEPTED)
+
+
+def _with_client(server: UpstreamTls, tls: BackendTLS, around: Surroundings) -> UpstreamTls | Problem:
+    """Add the certificate that the backend is shown."""
+    if tls.client_certificate_ref is None:
+        return _unsupported("tls.clientCertificateRef is missing; name the Secret of a certificate")
+    found = around.certificate(tls.client_certificate_ref)
+    if found.secret is None:
+        first = found.problems[0]
+        return Problem(ACCEPTED, first.reason, first.message)
+    return replace(server, certificate=found.secret)
 
 
 def _unsupported(words: str) -> Problem:
