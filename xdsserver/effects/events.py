@@ -129,7 +129,7 @@ class Recorder:
             elif told.news and now_s - told.written_s >= self.limits.series_s:
                 yield EventWrite(namespace, told.name, _series(told), create=False)
             elif now_s - told.seen_s > self.limits.forget_s:
-                del self._told[happening]
+                self._told.pop(happening, None)
                 continue
             else:
                 continue

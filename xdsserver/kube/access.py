@@ -145,7 +145,7 @@ class Kubeconfig:
         """
         # Takes a second and 77 MB: only where it is needed.
         from kubernetes_asyncio.client import Configuration  # noqa: PLC0415
-        from kubernetes_asyncio.config import ConfigException, load_kube_config  # noqa: PLC0415
+        from kubernetes_asyncio.config import ConfigException, kube_config, load_kube_config  # noqa: PLC0415
 
         found = Configuration()
         with tempfile.TemporaryDirectory() as private:
@@ -166,6 +166,10 @@ class Kubeconfig:
             except (ConfigException, OSError, ValueError, KeyError, TypeError) as error:
                 message = f"kubeconfig {self._files}: {error}"
                 raise AccessError(message) from error
+            finally:
+                # It remembers by content which files it made, for as long as the process runs; these are gone now, and
+                # whoever reads the same certificate again would be sent to them.
+                kube_config._temp_files.clear()  # noqa: SLF001
 
 
 def _content(path: str | None) -> bytes | None:

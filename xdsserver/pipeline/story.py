@@ -532,6 +532,11 @@ class Pipeline:
         source = self._sources.get(kind)
         return () if source is None else (Change(source, name, row),)
 
+    def row(self, key: ObjectKey) -> KubeObject | None:
+        """Give an object as it was taken in, which is what its status was decided on."""
+        source = self._sources.get(key.kind)
+        return None if source is None else source.rows.get(Name(key.namespace, key.name))
+
     def objects(self) -> dict[ObjectKey, KubeObject]:
         """Give all objects that were taken in: with what was allocated, all that a start elsewhere needs."""
         return {
