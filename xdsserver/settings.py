@@ -8,13 +8,36 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+MAX_PORT = 65535
 MAX_POOL = 65536
 """Addresses of a pool: enough for any fleet, few enough to be held as a list."""
 
 
 class SettingsError(Exception):
     """A setting that cannot be used; the message names it and the remedy."""
+
+
+class HostPort(NamedTuple):
+    """Where something listens; port 0 is any that is free."""
+
+    host: str
+    port: int
+
+
+def host_port(option: str, text: str) -> HostPort:
+    """Parse `HOST:PORT`, the host a name or an address, IPv6 in brackets.
+
+    Raises:
+        SettingsError: it is neither.
+    """
+    host, _, port = text.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    if not bare or (":" in bare and bare == host) or not (port.isascii() and port.isdecimal()) or int(port) > MAX_PORT:
+        message = f"{option}: {text!r} is not HOST:PORT, such as 127.0.0.1:8080"
+        raise SettingsError(message)
+    return HostPort(bare, int(port))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +124,7 @@ class StandaloneSettings:
         save_state: the file into which what is served is saved; None for none.
         state_key_file: the key that seals secrets in there; None to leave them out.
         secure_xds: where Envoys of other machines may connect; None for nowhere.
+        health: where probes and scrapes are answered; None for nowhere.
     """
 
     folder: Path
@@ -116,6 +140,7 @@ class StandaloneSettings:
     save_state: Path | None = None
     state_key_file: Path | None = None
     secure_xds: SecureXds | None = None
+    health: HostPort | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +152,7 @@ class ServeSettings:
         state_key_file: the key that its secrets are sealed with; None to do without them.
         xds: addresses for xDS, each `HOST:PORT` on loopback or `unix:PATH`.
         secure_xds: where Envoys of other machines may connect; None for nowhere.
+        health: where probes and scrapes are answered; None for nowhere.
         replica: which of several servers this is; None for the only one.
     """
 
@@ -134,6 +160,7 @@ class ServeSettings:
     state_key_file: Path | None
     xds: tuple[str, ...]
     secure_xds: SecureXds | None = None
+    health: HostPort | None = None
     replica: Replica | None = None
 
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import aiohttp
 import pytest
 
 from tests.cli.folders import GATEWAY, ROUTE, SHOP, folder
@@ -18,7 +19,7 @@ from xdsserver.files.sealing import read_key
 from xdsserver.objects.meta import ObjectKey
 from xdsserver.objects.secret import Secret, SecretBytes
 from xdsserver.observe.notices import Level
-from xdsserver.settings import ServeSettings
+from xdsserver.settings import HostPort, ServeSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -111,7 +112,8 @@ class Running:
 @asynccontextmanager
 async def serving(site: Site, key: Path | None = None) -> AsyncIterator[Running]:
     told, stop, reload = Told(), asyncio.Event(), asyncio.Event()
-    run = ServeSaved(ServeSettings(site.file, key, (f"unix:{site.file.with_name('xds.sock')}",)), told)
+    xds = (f"unix:{site.file.with_name('xds.sock')}",)
+    run = ServeSaved(ServeSettings(site.file, key, xds, health=HostPort("127.0.0.1", 0)), told)
     running = asyncio.create_task(run.run(stop, reload))
     try:
         await told.of("objects, saved")
@@ -214,3 +216,16 @@ async def test_a_hangup_reads_the_file_again_with_the_key_as_it_is_now(site: Sit
         running.reload.set()
         changed = await running.told.of("changed", since=start)
     assert changed.text == "Secret default/cert, Secret default/unused"
+
+
+async def test_readiness_stays_though_the_source_is_away(site: Site) -> None:
+    site.save()
+    async with serving(site) as running:
+        where = (await running.told.of("/readyz")).text.rpartition(" ")[2]
+        await running.told.of("changed")
+        start = len(running.told.notices)
+        site.file.unlink()
+        running.reload.set()
+        await running.told.of("No such file", since=start)
+        async with aiohttp.ClientSession() as session, session.get(f"{where}/readyz") as answer:
+            assert answer.status == 200

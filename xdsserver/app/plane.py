@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xdsserver.app.answers import Answers, Heard, Told
 from xdsserver.app.expiry import Expiry
 from xdsserver.narrator import Socket, Whereabouts
+from xdsserver.observe.condition import Condition
 from xdsserver.server import XdsServer
 from xdsserver.xds.cache import Cache
 from xdsserver.xds.ledger import Ledger
@@ -17,6 +19,7 @@ from xdsserver.xds.ledger import Ledger
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
+    from xdsserver.app.measures import Measures
     from xdsserver.infrastructure.allocation import Written
     from xdsserver.model.places import Delivery, ListenerKey
     from xdsserver.narrator import Narrator
@@ -50,10 +53,14 @@ def _uncollected() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """What a way to run adds: `keep` writes down what was allocated, `place` says where an object is defined."""
+    """What a way to run adds.
+
+    `keep` writes down what was allocated, `place` says where an object is defined, `measures` is told what to measure.
+    """
 
     keep: Callable[[Mapping[Name, Written]], None]
     place: Callable[[ObjectKey], tuple[str, int] | None]
+    measures: Measures | None = None
 
 
 class ControlPlane:
@@ -95,13 +102,20 @@ class ControlPlane:
 
     def objects(self, changes: Sequence[ObjectChange]) -> None:
         """Take changes of objects."""
+        read_s = time.monotonic()
         with _uncollected() if len(changes) >= _MANY else contextlib.nullcontext():
-            self._take(self.reconciler.objects(changes))
+            self._take(self.reconciler.objects(changes), read_s)
 
-    def _take(self, outcome: Outcome) -> None:
+    def condition(self) -> Condition:
+        """Say how it is, for probes."""
+        return Condition(self.server.serving, {"streams": sum(1 for _ in self._ledger.streams())})
+
+    def _take(self, outcome: Outcome, read_s: float) -> None:
         """Serve what changed, keep what was allocated, tell what people should know."""
         # Written down before it is served: what a crash in between leaves behind is an address that nobody uses yet.
         self._hooks.keep(self.reconciler.written)
+        if self._hooks.measures is not None:
+            self._hooks.measures.published(outcome.resources, read_s)
         self.server.publish(outcome.resources)
         self._narrator.outcome(outcome, self._whereabouts)
         self.answers.published(outcome)
@@ -111,7 +125,7 @@ class ControlPlane:
         self, deliveries: Mapping[ListenerKey, Delivery | None], rejections: Mapping[Blame, Rejection | None]
     ) -> None:
         self._narrator.rejections(rejections)
-        self._take(self.reconciler.answers(deliveries, rejections))
+        self._take(self.reconciler.answers(deliveries, rejections), time.monotonic())
 
     def _socket_of(self, key: ListenerKey) -> Socket | None:
         pipeline = self.reconciler.pipeline
@@ -125,4 +139,6 @@ class ControlPlane:
     def on_event(self, event: Event) -> None:
         """Take what an Envoy was sent or said."""
         self._ledger.fold(event)
+        if self._hooks.measures is not None:
+            self._hooks.measures.hear(event)
         self.answers.hear(event)

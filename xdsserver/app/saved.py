@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from xdsserver.app.doors import secure_doors
+from xdsserver.app.measures import observation
 from xdsserver.app.plane import ControlPlane, Hooks
 from xdsserver.app.replicas import Replicated
 from xdsserver.files import Change, Scan
@@ -61,7 +62,9 @@ class ServeSaved:
         )
         rules = Rules(fleet_of=lambda _node: FLEET)
         # What was allocated is in the file, and what is not stays without: nobody decides it here.
-        hooks = Hooks(keep=lambda _written: None, place=lambda _key: None)
+        self._observation = observation(settings.health, report)
+        measures = None if self._observation is None else self._observation.measures
+        hooks = Hooks(keep=lambda _written: None, place=lambda _key: None, measures=measures)
         options = XdsOptions(settings.xds, rules, secure_doors(settings.secure_xds, report))
         replica = settings.replica
         name = "" if replica is None else replica.name
@@ -72,10 +75,13 @@ class ServeSaved:
         """Serve until `stop`; read the file again when it is another one, and on `reload`.
 
         Raises:
+            EndpointError: the address for probes cannot be had.
             ServerError: an xDS address cannot be had.
         """
-        among_others = contextlib.nullcontext() if self._replicated is None else self._replicated.taking_part()
-        async with self._plane.serving(), among_others:
+        nothing = contextlib.nullcontext()
+        observed = nothing if self._observation is None else self._observation.serving(self._plane.condition)
+        among_others = nothing if self._replicated is None else self._replicated.taking_part()
+        async with observed, self._plane.serving(), among_others:
             for address in self._plane.server.addresses:
                 self._report(Notice(Level.INFO, "xDS", f"listening on {address}"))
             self._take(self._first)

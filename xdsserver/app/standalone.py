@@ -13,6 +13,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from xdsserver.app.doors import secure_doors
+from xdsserver.app.measures import observation
 from xdsserver.app.plane import ControlPlane, Hooks
 from xdsserver.files import Folder, scans
 from xdsserver.files.saved import write_saved
@@ -90,7 +91,9 @@ class Standalone:
         addresses = (*((socket_address,) if settings.run_envoy else ()), *settings.xds)
         # There is one fleet: whoever may connect (this machine only) gets it.
         rules = Rules(fleet_of=lambda _node: FLEET)
-        hooks = Hooks(self._write_state, self._folder.place)
+        self._observation = observation(settings.health, report)
+        measures = None if self._observation is None else self._observation.measures
+        hooks = Hooks(self._write_state, self._folder.place, measures)
         options = XdsOptions(addresses, rules, secure_doors(settings.secure_xds, report))
         self._plane = ControlPlane(reconciler, options, self._narrator, hooks)
         self._saver = self._saves(settings.save_state, settings.state_key_file) if settings.save_state else None
@@ -99,6 +102,7 @@ class Standalone:
         """Serve until `stop`; then drain Envoy, or keep it, and end.
 
         Raises:
+            EndpointError: the address for probes cannot be had.
             EnvoyNotFoundError: there is no Envoy to run.
             HomeBusyError: the folder is served by another process.
             ServerError: an xDS address cannot be had.
@@ -107,6 +111,8 @@ class Standalone:
             if self._settings.run_envoy:
                 # First, since it owns the folder of the sockets; Envoy tries again until our server is there.
                 await stack.enter_async_context(self._supervisor())
+            if self._observation is not None:
+                await stack.enter_async_context(self._observation.serving(self._plane.condition))
             await stack.enter_async_context(self._plane.serving())
             if self._saver is not None:
                 await stack.enter_async_context(self._saver.running())

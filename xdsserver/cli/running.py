@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from xdsserver.observe.notices import Notice, to_json, to_terminal
+from xdsserver.settings import HostPort, host_port
 
 DEFAULT_XDS = "127.0.0.1:18000"
 """Where xDS is served when no address is given: the port that `bootstrap` assumes."""
@@ -41,6 +42,15 @@ AuthorityDir = Annotated[
     ),
 ]
 
+Health = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="Answer /healthz, /readyz and /metrics here, to whoever can reach it.",
+        envvar="XDSSERVER_HEALTH",
+    ),
+]
+
 
 class LogFormat(Enum):
     """How notices are written."""
@@ -52,6 +62,15 @@ class LogFormat(Enum):
 def reporting(log_format: LogFormat) -> Callable[[Notice], None]:
     """Give what writes notices."""
     return to_json() if log_format is LogFormat.JSON else to_terminal()
+
+
+def health_address(text: str | None) -> HostPort | None:
+    """Parse where probes are answered.
+
+    Raises:
+        SettingsError: it is no address.
+    """
+    return host_port("--health", text) if text else None
 
 
 async def until_signal(run: Callable[[asyncio.Event], Awaitable[None]]) -> None:

@@ -10,8 +10,19 @@ import typer
 
 from xdsserver.app import ServeSaved
 from xdsserver.authority import AuthorityError
-from xdsserver.cli.running import DEFAULT_XDS, AuthorityDir, LogFormat, StateKeyFile, XdsTls, reporting, until_signal
+from xdsserver.cli.running import (
+    DEFAULT_XDS,
+    AuthorityDir,
+    Health,
+    LogFormat,
+    StateKeyFile,
+    XdsTls,
+    health_address,
+    reporting,
+    until_signal,
+)
 from xdsserver.files.state import StateError
+from xdsserver.observe.condition import EndpointError
 from xdsserver.server import ServerError
 from xdsserver.settings import ServeSettings, SettingsError, secure_xds
 from xdsserver.settings import replica as replica_settings
@@ -45,6 +56,7 @@ def serve(
     leader: Annotated[
         str | None, typer.Option(hidden=True, help="The name of the server that decides for all Envoys.")
     ] = None,
+    health: Health = None,
     log_format: Annotated[LogFormat, typer.Option(help="How to write what happens.")] = LogFormat.TEXT,
 ) -> None:
     """Serve Envoys from a saved state.
@@ -59,13 +71,14 @@ def serve(
         raise typer.BadParameter(message)
     try:
         secured = secure_xds(tuple(xds_tls or ()), authority_dir)
+        observed = health_address(health)
         part = replica_settings(replica, replicas, leader, authority_dir)
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error
-    settings = ServeSettings(from_, state_key_file, tuple(xds or (DEFAULT_XDS,)), secured, part)
+    settings = ServeSettings(from_, state_key_file, tuple(xds or (DEFAULT_XDS,)), secured, observed, part)
     try:
         asyncio.run(_serve(ServeSaved(settings, reporting(log_format))))
-    except (AuthorityError, ServerError, StateError) as error:
+    except (AuthorityError, EndpointError, ServerError, StateError) as error:
         print(f"xdsserver: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
 

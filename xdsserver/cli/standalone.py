@@ -9,8 +9,19 @@ import typer
 
 from xdsserver.app import Standalone
 from xdsserver.authority import AuthorityError
-from xdsserver.cli.running import DEFAULT_XDS, AuthorityDir, LogFormat, StateKeyFile, XdsTls, reporting, until_signal
+from xdsserver.cli.running import (
+    DEFAULT_XDS,
+    AuthorityDir,
+    Health,
+    LogFormat,
+    StateKeyFile,
+    XdsTls,
+    health_address,
+    reporting,
+    until_signal,
+)
 from xdsserver.files.state import StateError
+from xdsserver.observe.condition import EndpointError
 from xdsserver.proxy.envoy import EnvoyError
 from xdsserver.proxy.home import HomeBusyError
 from xdsserver.reconciler import LOOPBACK
@@ -90,6 +101,7 @@ def standalone(
         ),
     ] = None,
     state_key_file: StateKeyFile = None,
+    health: Health = None,
     log_format: Annotated[LogFormat, typer.Option(help="How to write what happens.")] = LogFormat.TEXT,
 ) -> None:
     """Serve a folder through a local Envoy.
@@ -115,6 +127,7 @@ def standalone(
             save_state=save_state,
             state_key_file=state_key_file,
             secure_xds=secure_xds(tuple(xds_tls or ()), authority_dir),
+            health=health_address(health),
         )
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error
@@ -123,6 +136,6 @@ def standalone(
     except HomeBusyError as error:
         print(f"xdsserver: another process serves {folder}: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
-    except (AuthorityError, EnvoyError, ServerError, StateError, ValueError) as error:
+    except (AuthorityError, EndpointError, EnvoyError, ServerError, StateError, ValueError) as error:
         print(f"xdsserver: {error}", file=sys.stderr)
         raise typer.Exit(1) from error

@@ -125,6 +125,11 @@ class XdsServer:
         if self._cache.ready:
             self._health.set_serving()
 
+    @property
+    def serving(self) -> bool:
+        """Whether Envoys are answered: from when all sources have listed until the stop."""
+        return self._health.serving
+
     def publish(self, changes: Mapping[ResourceKey, Resource | None]) -> None:
         """Make this the configuration from now on (None: removed), but for what Envoys reject of it.
 

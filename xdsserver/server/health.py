@@ -31,6 +31,11 @@ class Health:
         self._stopping = False
         self._changed = asyncio.Event()
 
+    @property
+    def serving(self) -> bool:
+        """Whether Envoys are answered."""
+        return self._serving
+
     def set_serving(self) -> None:
         """Say from now on that Envoys are answered."""
         self._serving = True

@@ -1,0 +1,66 @@
+"""The metrics are those of the table: names, labels, values."""
+
+from __future__ import annotations
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter
+
+from xdsserver.observe.metrics import FAMILIES, KUBE_FAMILIES, KubeMetrics, Metrics, WriteResult
+
+
+def test_a_name_says_its_unit_and_a_counter_that_it_counts() -> None:
+    for family in (*FAMILIES, *KUBE_FAMILIES):
+        assert family.name.startswith("xdsserver_")
+        assert family.name.endswith("_total") is (family.type is Counter)
+
+
+def test_what_is_registered_is_what_is_listed() -> None:
+    registry = CollectorRegistry()
+    Metrics(registry)
+    KubeMetrics(registry)
+    listed = {family.name.removesuffix("_total") for family in (*FAMILIES, *KUBE_FAMILIES)}
+    assert {one.name for one in registry.collect()} == listed
+
+
+def test_values_are_read_back_under_their_labels() -> None:
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    metrics.acknowledged("Cluster", 0.02)
+    metrics.rejected("Listener", "infra/fleet")
+    metrics.joined("infra/fleet")
+    metrics.joined("infra/fleet")
+    metrics.left("infra/fleet")
+    metrics.round()
+    metrics.lagged(-0.001)
+
+    value = registry.get_sample_value
+    assert value("xdsserver_object_to_ack_seconds_bucket", {"type": "Cluster", "le": "0.025"}) == 1
+    assert value("xdsserver_object_to_ack_seconds_bucket", {"type": "Cluster", "le": "0.01"}) == 0
+    assert value("xdsserver_xds_rejections_total", {"type": "Listener", "fleet": "infra/fleet"}) == 1
+    assert value("xdsserver_xds_streams", {"fleet": "infra/fleet"}) == 1
+    assert value("xdsserver_rounds_total") == 1
+    assert value("xdsserver_event_loop_lag_seconds_sum") == 0
+
+
+def test_the_age_of_a_watch_grows_while_nothing_is_said() -> None:
+    now_s = 100.0
+    registry = CollectorRegistry()
+    metrics = KubeMetrics(registry, lambda: now_s)
+    metrics.heard("HTTPRoute")
+    now_s = 130.0
+    assert registry.get_sample_value("xdsserver_watch_age_seconds", {"kind": "HTTPRoute"}) == pytest.approx(30)
+    metrics.heard("HTTPRoute")
+    assert registry.get_sample_value("xdsserver_watch_age_seconds", {"kind": "HTTPRoute"}) == 0
+
+
+def test_what_happens_with_an_api_server_is_counted() -> None:
+    registry = CollectorRegistry()
+    metrics = KubeMetrics(registry)
+    metrics.relisted("Gateway")
+    metrics.wrote_status("Gateway", WriteResult.CONFLICT)
+    metrics.leading(may_write=True)
+
+    assert registry.get_sample_value("xdsserver_relists_total", {"kind": "Gateway"}) == 1
+    written = {"kind": "Gateway", "result": "conflict"}
+    assert registry.get_sample_value("xdsserver_status_writes_total", written) == 1
+    assert registry.get_sample_value("xdsserver_leader") == 1
