@@ -13,6 +13,7 @@ from typing_extensions import override
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
+    from tests.certificates import Certificate
     from tests.live.backends import Backend
 
 Metadata = tuple[tuple[str, str], ...]
@@ -60,11 +61,15 @@ class _Telling(grpc.GenericRpcHandler):  # type: ignore[type-arg] # generic in t
 
 
 @asynccontextmanager
-async def telling(backend: Backend) -> AsyncIterator[Backend]:
-    """Serve gRPC without TLS on a loopback port for the length of a block, and write the port down."""
+async def telling(backend: Backend, shows: Certificate | None = None) -> AsyncIterator[Backend]:
+    """Serve gRPC on a loopback port for the length of a block, over TLS with a certificate; write the port down."""
     server = grpc.aio.server()
     server.add_generic_rpc_handlers((_Telling(backend),))
-    backend.port = server.add_insecure_port("127.0.0.1:0")
+    if shows is None:
+        backend.port = server.add_insecure_port("127.0.0.1:0")
+    else:
+        credentials = grpc.ssl_server_credentials([(shows.key_pem, shows.pem)])
+        backend.port = server.add_secure_port("127.0.0.1:0", credentials)
     await server.start()
     try:
         yield backend

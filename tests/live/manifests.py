@@ -78,6 +78,28 @@ def service(name: str, port: int | None, *, namespace: str = "default") -> list[
     ]
 
 
+def backend_tls_policy(
+    name: str, hostname: str, *refs: Document, target: str = "", port: str | None = None, **more: object
+) -> Document:
+    """Give a policy for a Service of its own name, or another; authorities are those of ConfigMap `ours`."""
+    validation = {"hostname": hostname, "caCertificateRefs": list(refs) or [ca("ours")], **more}
+    if "wellKnownCACertificates" in more:
+        del validation["caCertificateRefs"]
+    reference = {
+        "group": "",
+        "kind": "Service",
+        "name": target or name,
+        **({} if port is None else {"sectionName": port}),
+    }
+    spec = {"targetRefs": [reference], "validation": validation}
+    return {"apiVersion": _GATEWAY, "kind": "BackendTLSPolicy", "metadata": {"name": name}, "spec": spec}
+
+
+def ca(name: str, kind: str = "ConfigMap") -> Document:
+    """Give a reference to whoever holds authorities."""
+    return {"group": "certificates.k8s.io" if kind == "ClusterTrustBundle" else "", "kind": kind, "name": name}
+
+
 def external_name(name: str, target: str) -> Document:
     spec = {"type": "ExternalName", "externalName": target}
     return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec}

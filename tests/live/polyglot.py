@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+import tempfile
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
+from tests.live.sniffing import HANDSHAKE, sniffing
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator
+
+    from tests.certificates import Certificate
 
 TLS = Path(__file__).parent / "tls"
 AUTHORITY = (TLS / "authority.pem").read_text()
@@ -26,7 +31,11 @@ _END_HEADERS = 0x4
 
 @dataclass(slots=True)
 class Polyglot:
-    """One that runs: `hosts` are the Host headers of its HTTP/1.1 requests, `names` what TLS clients asked for."""
+    """One that runs: `hosts` are the Host headers of its HTTP/1.1 requests, `names` what TLS clients asked for.
+
+    It tells its name and the protocol, and over TLS the common name of the client, or null. A request with `x-close`
+    is the last one of its connection.
+    """
 
     name: str
     port: int = 0
@@ -34,13 +43,31 @@ class Polyglot:
     names: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Secured:
+    """How a backend speaks TLS: of the protocols in `alpn` the client chooses one.
+
+    It `shows` a certificate, by default that of the folder `tls`, and lets in those with one that `lets_in` has signed,
+    or everybody. With `plain_too` it answers those as well who speak no TLS.
+    """
+
+    alpn: tuple[str, ...] = ("h2", "http/1.1")
+    shows: Certificate | None = None
+    lets_in: Certificate | None = None
+    plain_too: bool = False
+
+
 @asynccontextmanager
 async def polyglot(
-    name: str, ip: str = "127.0.0.1", port: int = 0, alpn: Iterable[str] | None = None
+    name: str, ip: str = "127.0.0.1", port: int = 0, secured: Secured | None = None
 ) -> AsyncIterator[Polyglot]:
-    """Serve on this address and port, or any port; with `alpn` over TLS, where the client chooses one of these."""
+    """Serve on this address and port, or any port; over TLS where that is asked for."""
     found = Polyglot(name)
-    context = None if alpn is None else _context(found, list(alpn))
+    context = None if secured is None else _context(found, secured)
+    if secured is not None and context is not None and secured.plain_too:
+        async with sniffing(lambda: _Speaking(found), context) as found.port:
+            yield found
+        return
     server = await asyncio.get_running_loop().create_server(lambda: _Speaking(found), ip, port, ssl=context)
     found.port = server.sockets[0].getsockname()[1]
     try:
@@ -49,10 +76,18 @@ async def polyglot(
         server.close()
 
 
-def _context(found: Polyglot, alpn: list[str]) -> ssl.SSLContext:
+def _context(found: Polyglot, secured: Secured) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(TLS / "server.pem", TLS / "server.key")
-    context.set_alpn_protocols(alpn)
+    if secured.shows is None:
+        context.load_cert_chain(TLS / "server.pem", TLS / "server.key")
+    else:
+        with tempfile.NamedTemporaryFile() as file:
+            Path(file.name).write_bytes(secured.shows.pem + secured.shows.key_pem)
+            context.load_cert_chain(file.name)
+    if secured.lets_in is not None:
+        context.load_verify_locations(cadata=secured.lets_in.pem.decode())
+        context.verify_mode = ssl.CERT_REQUIRED
+    context.set_alpn_protocols(list(secured.alpn))
 
     def note(_socket: ssl.SSLObject, name: str, _context: ssl.SSLContext) -> None:
         found.names.append(name)
@@ -85,6 +120,11 @@ class _Speaking(asyncio.Protocol):
             self._frame(_SETTINGS, 0, 0)
         if self._echoes:
             self._write(data)
+        elif self._rest.startswith(HANDSHAKE):
+            # As any server that speaks no TLS: this is no request.
+            self._write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            if self._transport is not None:
+                self._transport.close()
         elif self._http2:
             self._frames()
         else:
@@ -101,7 +141,8 @@ class _Speaking(asyncio.Protocol):
                 self._write(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n")
             else:
                 body = self._body("HTTP/1.1")
-                self._write(f"HTTP/1.1 200 OK\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
+                end = "connection: close\r\n" if "x-close" in headers else ""
+                self._write(f"HTTP/1.1 200 OK\r\n{end}content-length: {len(body)}\r\n\r\n".encode() + body)
 
     def _frames(self) -> None:
         """Answer every request with the same, whatever its headers say: they are compressed, and nobody asks here."""
@@ -120,7 +161,12 @@ class _Speaking(asyncio.Protocol):
                 self._frame(_DATA, _END_STREAM, stream, body)
 
     def _body(self, protocol: str) -> bytes:
-        return json.dumps({"backend": self._found.name, "protocol": protocol}).encode()
+        told: dict[str, Any] = {"backend": self._found.name, "protocol": protocol}
+        if self._transport is not None and (agreed := self._transport.get_extra_info("ssl_object")) is not None:
+            names = (agreed.getpeercert() or {}).get("subject", ())
+            told["tls"] = True
+            told["client"] = next((value for name in names for field, value in name if field == "commonName"), None)
+        return json.dumps(told).encode()
 
     def _frame(self, kind: int, flags: int, stream: int, payload: bytes = b"") -> None:
         self._write(len(payload).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4) + payload)

@@ -15,7 +15,7 @@ import pytest_asyncio
 from tests.live import manifests as m
 from tests.live.envoy import free_port
 from tests.live.http1 import Ask, ask
-from tests.live.polyglot import AUTHORITY, polyglot
+from tests.live.polyglot import AUTHORITY, Secured, polyglot
 from tests.live.product import answers, home, standalone
 
 if TYPE_CHECKING:
@@ -280,8 +280,8 @@ async def served() -> AsyncIterator[Served]:
             await stack.enter_async_context(polyglot("twin", "127.0.0.2", a.port)),
             await stack.enter_async_context(polyglot("b")),
             await stack.enter_async_context(polyglot("six", "::1" if has_ipv6() else "127.0.0.1")),
-            await stack.enter_async_context(polyglot("secure", alpn=("h2", "http/1.1"))),
-            await stack.enter_async_context(polyglot("old", alpn=("http/1.1",))),
+            await stack.enter_async_context(polyglot("secure", secured=Secured())),
+            await stack.enter_async_context(polyglot("old", secured=Secured(("http/1.1",)))),
         )
         port = free_port()
         m.write(where.folder / "base.yaml", [m.gateway_class(), m.gateway(m.listener(port)), *backends(cast)])
