@@ -139,9 +139,6 @@ async def scripted(script: Script, clock: Callable[[], float] = time.monotonic) 
     tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
         server.connections += 1
         try:
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
@@ -154,10 +151,15 @@ async def scripted(script: Script, clock: Callable[[], float] = time.monotonic) 
                         # Cut: whoever reads finds the end where more should be.
                         return
         finally:
-            tasks.discard(task)
             writer.transport.abort()
 
-    listening = await asyncio.start_server(serve, "127.0.0.1", 0, limit=2**24)
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Tasks of our own: those that asyncio makes for a server complain when they are cancelled.
+        task = asyncio.ensure_future(serve(reader, writer))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    listening = await asyncio.start_server(accept, "127.0.0.1", 0, limit=2**24)
     host, port = listening.sockets[0].getsockname()
     server = Scripted(f"{host}:{port}", script, clock)
     try:
@@ -165,9 +167,10 @@ async def scripted(script: Script, clock: Callable[[], float] = time.monotonic) 
     finally:
         ending.set()
         listening.close()
-        for task in [*tasks]:
+        left = [*tasks]
+        for task in left:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 async def _read(reader: asyncio.StreamReader, at_s: float) -> Request:

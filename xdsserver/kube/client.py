@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from yarl import URL
 from xdsserver.kube.errors import AccessError, KubeError, TimedOut, TooLarge, Unauthorized, Unreachable, of_status
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
     from types import TracebackType
 
     from xdsserver.kube.access import Access, Credentials, Trust
@@ -142,9 +143,10 @@ class KubeClient:
                 # Headers have the time of an ordinary request; what follows them comes when it comes.
                 async with asyncio.timeout(self.limits.total_s):
                     response = await stack.enter_async_context(self._answer(request, limit))
-            yield self._lines(response, path)
+            async with contextlib.aclosing(self._lines(response, path)) as lines:
+                yield lines
 
-    async def _lines(self, response: aiohttp.ClientResponse, path: str) -> AsyncIterator[list[bytes]]:
+    async def _lines(self, response: aiohttp.ClientResponse, path: str) -> AsyncGenerator[list[bytes]]:
         begun: list[bytes] = []
         begun_bytes = 0
         while True:
@@ -157,12 +159,18 @@ class KubeClient:
             if lines:
                 lines[0] = b"".join((*begun, lines[0]))
                 begun, begun_bytes = [], 0
-                yield [line for line in lines if line]
+                whole = [line for line in lines if line]
+                fitting = [*itertools.takewhile(lambda line: len(line) <= self.limits.line_bytes, whole)]
+                yield fitting
+                if len(fitting) < len(whole):
+                    raise self._too_long(path)
             begun.append(rest)
             begun_bytes += len(rest)
             if begun_bytes > self.limits.line_bytes:
-                message = f"watch {path}: an event has over {self.limits.line_bytes} bytes"
-                raise TooLarge(message)
+                raise self._too_long(path)
+
+    def _too_long(self, path: str) -> TooLarge:
+        return TooLarge(f"watch {path}: an event has over {self.limits.line_bytes} bytes")
 
     async def _ask(self, request: _Request) -> bytes:
         limit = aiohttp.ClientTimeout(total=self.limits.total_s, sock_connect=self.limits.connect_s)

@@ -117,13 +117,14 @@ class Status(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-def of_status(code: int, body: bytes, retry_after: str | None = None) -> StatusError:
-    """Make the error of a status: its code, what came with it, and the header Retry-After in seconds."""
+def of_status(code: int | None, body: bytes, retry_after: str | None = None) -> StatusError:
+    """Make the error of a status: its code (None: it is in the body), its body, and the header Retry-After."""
     try:
         status = msgspec.json.decode(body, type=Status)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         # Whoever answered is a proxy, or an API server that has no words left.
         status = Status(message=body[:_SHOWN].decode("ascii", "replace").strip())
+    code = status.code if code is None else code
     default = Unavailable if code >= _SERVER_ERROR else StatusError
     message = status.message[:_SHOWN] or "no reason was given"
     return _CLASSES.get(code, default)(code, status.reason, message, _seconds(retry_after))

@@ -1,0 +1,198 @@
+"""A cluster as a source of objects: all kinds followed at once, told together, and nothing before all have listed.
+
+The API server being away is noticed by each kind for itself; that it is back is noticed once, by asking it every few
+seconds whether it is ready, so that nobody sits out a long pause.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from xdsserver.kube.errors import KubeError, Unavailable, Unreachable
+from xdsserver.kube.following import Followed, Following, Standing
+from xdsserver.kube.reflector import Reflector, Shared, Timing
+from xdsserver.objects.kinds import KINDS, Kind
+from xdsserver.objects.meta import KubeObject, ObjectKey
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+    from xdsserver.kube.client import KubeClient
+    from xdsserver.kube.store import Change, News, Reading
+
+PROBE_S = 2.5
+"""How often an API server that does not answer is asked whether it is ready."""
+
+WITH_STATUS = frozenset(
+    {"GatewayClass", "Gateway", "ListenerSet", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"}
+    | {"BackendTLSPolicy", "XBackend", "Service"}
+)
+"""Kinds whose status is ours to write, or (Service) tells an address that we need."""
+
+OPTIONAL = frozenset({"ServiceImport", "XBackend", "ClusterTrustBundle"})
+"""Kinds that a cluster may keep from us: nobody waits for them where they may not be read."""
+
+CRDS = Followed(
+    Kind("CustomResourceDefinition", "apiextensions.k8s.io", ("v1",), KubeObject, namespaced=False),
+    status=True,
+    optional=True,
+    # Their schemas have hundreds of kilobytes; that something happened to one is all that is asked here.
+    accept="application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,"
+    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+)
+
+
+def everything(selectors: Mapping[str, str] | None = None) -> tuple[Followed, ...]:
+    """Give all kinds that we read; `selectors` are label selectors by kind."""
+    selectors = selectors or {}
+    return tuple(
+        Followed(kind, selectors.get(kind.name, ""), kind.name in WITH_STATUS, kind.name in OPTIONAL) for kind in KINDS
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class KindState:
+    """How one kind is."""
+
+    kind: str
+    standing: Standing
+    words: str
+    """What the last failure said, "" where all is well."""
+    age_s: float | None
+    """Since the API server last said something about it; None: never."""
+    lists: int
+    objects: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What changed since the batch before. The first one has everything, and is not given before it has."""
+
+    changes: tuple[Change, ...]
+    readings: tuple[Reading, ...]
+    problems: Mapping[ObjectKey, str]
+    """All objects that cannot be decoded now, and why; what is in force is their last good version."""
+
+
+class ClusterSource:
+    """Objects of a cluster. `tell` is handed each change of how a kind stands, once."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        followed: Sequence[Followed] | None = None,
+        tell: Callable[[KindState], None] = lambda _state: None,
+        timing: Timing | None = None,
+    ) -> None:
+        self._client = client
+        self._timing = timing or Timing()
+        self._shared = Shared(client, self._timing)
+        self._tell = tell
+        self._reflectors = [
+            self._reflector(one, self._hear) for one in (followed if followed is not None else everything())
+        ]
+        self._crds = self._reflector(CRDS, self._hear_of_crds)
+        self._told: dict[str, Standing] = {}
+        self._changes: list[Change] = []
+        self._readings: list[Reading] = []
+        self._ring = asyncio.Event()
+        self._missing = asyncio.Event()
+        self._whole = False
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Follow the cluster until the end of the block. A bug in here ends the block too."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one.run()) for one in (*self._reflectors, self._crds)]
+            tasks.append(group.create_task(self._revive()))
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+
+    async def batch(self) -> Batch:
+        """Wait for the next changes: those of all kinds at first, later whatever came since the last call."""
+        while True:
+            await self._ring.wait()
+            self._ring.clear()
+            if not self._whole:
+                self._whole = all(one.following.answered for one in self._reflectors)
+            if self._whole:
+                batch = Batch(tuple(self._changes), tuple(self._readings), self._all_problems())
+                self._changes, self._readings = [], []
+                return batch
+
+    def states(self) -> tuple[KindState, ...]:
+        """Tell how each kind is now."""
+        return tuple(self._state(one.following) for one in self._reflectors)
+
+    def _reflector(self, followed: Followed, heard: Callable[[Following, News], None]) -> Reflector:
+        following = Following(followed, self._timing.draw)
+        return Reflector(self._shared, following, lambda news: heard(following, news))
+
+    def _hear(self, following: Following, news: News) -> None:
+        self._changes += news.changes
+        self._readings += news.readings
+        name = following.followed.kind.name
+        stands = self._told.get(name) is following.standing
+        if not stands:
+            self._told[name] = following.standing
+            if following.standing is not Standing.WAITING:
+                self._tell(self._state(following))
+        if following.unreachable:
+            self._missing.set()
+        if news.changes or news.readings or not (stands or self._whole):
+            self._ring.set()
+
+    def _hear_of_crds(self, _following: Following, news: News) -> None:
+        for key, _observed in news.readings:
+            # The name of a CRD is the plural of its kind, a dot, and the group.
+            group = key.name.partition(".")[2]
+            for reflector in self._reflectors:
+                if reflector.following.followed.kind.group == group:
+                    reflector.following.look_again(self._timing.clock())
+                    reflector.wake()
+
+    async def _revive(self) -> None:
+        while True:
+            await self._missing.wait()
+            away = False
+            while any(one.following.unreachable for one in self._reflectors):
+                ready = await self._is_ready()
+                if away and ready:
+                    self._wake_all()
+                away = not ready
+                await self._timing.sleep(PROBE_S)
+            self._missing.clear()
+
+    async def _is_ready(self) -> bool:
+        try:
+            await self._client.get("/readyz")
+        except (Unreachable, Unavailable):
+            return False
+        except KubeError:
+            # It answers; that it has no such page for us is another matter.
+            return True
+        return True
+
+    def _wake_all(self) -> None:
+        for reflector in (*self._reflectors, self._crds):
+            reflector.following.wake(self._timing.clock())
+            reflector.wake()
+
+    def _all_problems(self) -> Mapping[ObjectKey, str]:
+        return {
+            ObjectKey(one.following.followed.kind.name, *name): words
+            for one in self._reflectors
+            for name, words in one.following.store.problems.items()
+        }
+
+    def _state(self, following: Following) -> KindState:
+        heard_s = following.heard_s
+        age_s = None if heard_s is None else self._timing.clock() - heard_s
+        kind = following.followed.kind.name
+        return KindState(kind, following.standing, following.words, age_s, following.lists, len(following.store))
