@@ -18,6 +18,19 @@ class Relay:
     target: str
     address: str = ""
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
+    _flowing: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        """Begin with everything coming through."""
+        self._flowing.set()
+
+    def hold(self) -> None:
+        """Let nothing through, and tell neither end, until `flow`."""
+        self._flowing.clear()
+
+    def flow(self) -> None:
+        """Let through what was held, and what comes."""
+        self._flowing.set()
 
     def cut(self) -> None:
         """Break all connections; new ones may be made at once."""
@@ -36,21 +49,21 @@ class Relay:
         self._open |= both
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(_pump(reader, far_writer))
-                group.create_task(_pump(far_reader, writer))
+                group.create_task(self._pump(reader, far_writer))
+                group.create_task(self._pump(far_reader, writer))
         finally:
             self._open -= both
             for one in both:
                 one.close()
 
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    with suppress(OSError, RuntimeError):
-        writer.write_eof()
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                await self._flowing.wait()
+                writer.write(data)
+                await writer.drain()
+        with suppress(OSError, RuntimeError):
+            writer.write_eof()
 
 
 @asynccontextmanager

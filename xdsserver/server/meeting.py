@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from xdsserver.replicas.wire import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from xdsserver.replicas import Matter, Statement, Witness
     from xdsserver.replicas.agenda import Agenda
@@ -124,6 +124,13 @@ class Member(Protocol):
     def told(self, matters: Iterable[Matter]) -> None:
         """Take what the leader says."""
         ...
+
+
+async def ended(tasks: Collection[asyncio.Future[Any]]) -> None:
+    """Cancel tasks and wait for their end; whoever is cancelled while waiting is cancelled."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
 
 
 Call = Any

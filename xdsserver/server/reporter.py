@@ -13,7 +13,7 @@ import grpc
 
 from xdsserver.authority import AuthorityError
 from xdsserver.replicas.wire import MalformedStatementError, read_agenda, write_statement
-from xdsserver.server.meeting import GRPC_OPTIONS, METHOD, SERVICE
+from xdsserver.server.meeting import GRPC_OPTIONS, METHOD, SERVICE, ended
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -70,12 +70,12 @@ class Reporter:
             playing = asyncio.create_task(self._play(membership))
             changed = asyncio.create_task(self._leadership.changed(membership))
             try:
-                await asyncio.wait({playing, changed}, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait({playing, changed}, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                for task in (playing, changed):
-                    task.cancel()
-                    with suppress(asyncio.CancelledError):
-                        await task
+                await ended((playing, changed))
+            for task in done:
+                # A fault of ours is not passed over.
+                task.result()
 
     async def _play(self, membership: Membership) -> None:
         name = self._member.witness.name
@@ -137,10 +137,7 @@ class _Stream:
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 call.cancel()
-                for task in tasks:
-                    task.cancel()
-                    with suppress(asyncio.CancelledError):
-                        await task
+                await ended(tasks)
             return next(iter(done)).result()
 
     async def _write(self, call: Call, news: asyncio.Event) -> str:

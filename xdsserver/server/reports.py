@@ -16,7 +16,7 @@ import grpc
 from xdsserver.replicas.tally import OverfullError, UnknownReplicaError
 from xdsserver.replicas.wire import MalformedStatementError, read_statement, write_agenda
 from xdsserver.server.bind import BindFailedError, require_local
-from xdsserver.server.meeting import GRPC_OPTIONS, METHOD, SERVICE
+from xdsserver.server.meeting import GRPC_OPTIONS, METHOD, SERVICE, ended
 from xdsserver.server.stream import Ending
 
 if TYPE_CHECKING:
@@ -134,11 +134,7 @@ class ReportsServer:
         try:
             done, _ = await asyncio.wait(tasks, timeout=expires_in_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in tasks:
-                task.cancel()
-            for task in tasks:
-                with suppress(asyncio.CancelledError):
-                    await task
+            await ended(tasks)
             if self._streams.get(replica) is end:
                 del self._streams[replica]
             stream.close()
