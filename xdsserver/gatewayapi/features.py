@@ -33,3 +33,6 @@ FEATURES: tuple[str, ...] = (
     "TLSRouteModeTerminate",
     "UDPRoute",
 )
+
+WITH_TRUST_BUNDLES: tuple[str, ...] = ("ClusterTrustBundle",)
+"""Claimed where ClusterTrustBundles are served, and nowhere else (GEP-5075)."""

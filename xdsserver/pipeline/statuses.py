@@ -106,7 +106,8 @@ def to_x_backend_statuses(tables: Pipeline, read: Read, key: Name, row: XBackend
 def to_class_statuses(
     tables: Pipeline, read: Read, key: Name, class_: GatewayClass
 ) -> Mapping[ObjectKey, ObjectStatus]:
-    claimed = features.FEATURES + registry.FEATURES
+    bundles = features.WITH_TRUST_BUNDLES if read(tables.trust_bundle_kinds, "ClusterTrustBundle") else ()
+    claimed = features.FEATURES + bundles + registry.FEATURES
     return {ObjectKey("GatewayClass", *key): class_status(class_, claimed, read(tables.bundles, "version"))}
 
 
