@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import yaml
 
 from tests.golden.cases import CASES
-from xdsserver.effects import Book, Decided, Observed, owed_status
+from xdsserver.effects import Book, Decided, Observed, StatusWrite, owed_status
 from xdsserver.effects.conditions import is_foreign
 from xdsserver.objects.meta import ObjectKey
-
-if TYPE_CHECKING:
-    from xdsserver.effects import StatusWrite
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 LATER = datetime(2026, 11, 21, 12, 5, 0, tzinfo=UTC)
@@ -164,7 +161,7 @@ def test_k13_the_status_of_an_object_is_never_owed_to_its_successor() -> None:
     book = Book()
     book.read(ROUTE, observed({}))
     owed = book.owed(ROUTE, old, NOON)
-    assert owed is not None
+    assert isinstance(owed, StatusWrite)
     book.written(ROUTE, old, after(observed({}), owed))
     book.read(ROUTE, observed({}, uid="u2", version="9"))
     assert book.owed(ROUTE, Decided("u2", old.status), NOON) is not None
@@ -176,7 +173,7 @@ def test_k16_our_own_write_coming_back_owes_nothing() -> None:
     book = Book()
     book.read(ROUTE, observed({}))
     owed = book.owed(ROUTE, decided, NOON)
-    assert owed is not None
+    assert isinstance(owed, StatusWrite)
     pruned = observed({"conditions": owed.fields["conditions"]}, version="8")
     book.written(ROUTE, decided, pruned)
 

@@ -1,4 +1,4 @@
-"""A small API server that holds objects: GET, merge patches of statuses over one version, and faults on demand."""
+"""A small API server that holds objects: GET, merge patches of statuses over one version, a plain apply, and faults."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Fault = Callable[[Request], Awaitable["Refusal | None"]]
     """Answers in place of the server, or None to let it."""
 
-PLURALS = {"httproutes": "HTTPRoute", "gateways": "Gateway", "gatewayclasses": "GatewayClass"}
+PLURALS = {"httproutes": "HTTPRoute", "gateways": "Gateway", "gatewayclasses": "GatewayClass", "services": "Service"}
 
 
 class Refusal(NamedTuple):
@@ -68,8 +68,13 @@ class Held:
     def _answer(self, request: Request) -> dict[str, Any] | Refusal:
         key = key_of(request.path)
         found = self.objects.get(key)
+        if request.headers.get("content-type") == "application/apply-patch+yaml":
+            return self._apply(key, request)
         if found is None:
             return Refusal(404, "NotFound")
+        if request.method == "DELETE":
+            assert request.json()["preconditions"] == {"uid": found["metadata"]["uid"]}
+            return self.objects.pop(key)
         if request.method == "PATCH":
             assert request.headers["content-type"] == "application/merge-patch+json"
             assert request.query == {"fieldManager": "xdsserver"}
@@ -81,6 +86,20 @@ class Held:
             found["status"] = {name: value for name, value in status.items() if value is not None}
             self.bump(found)
             self.writes.append(key)
+        return found
+
+    def _apply(self, key: ObjectKey, request: Request) -> dict[str, Any] | Refusal:
+        """Take what is applied for the whole: how fields are merged is for a real server to show."""
+        assert request.query == {"fieldManager": "xdsserver", "force": "true"}
+        found = self.objects.get(key) or self.create(key)
+        wanted = request.json()
+        versions = {name: wanted["metadata"][name] for name in ("uid", "resourceVersion") if name in wanted["metadata"]}
+        if any(found["metadata"][name] != value for name, value in versions.items()):
+            return Refusal(409, "Conflict")
+        metadata = found["metadata"] | wanted["metadata"]
+        found |= wanted | {"metadata": metadata}
+        self.bump(found)
+        self.writes.append(key)
         return found
 
 

@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tests.kube.held import Held, Refusal, key_of, serving
-from xdsserver.effects import Decided
+from xdsserver.effects import Decided, Intended
 from xdsserver.kube.executor import Executor, ExecutorOptions, Surroundings
 from xdsserver.kube.pace import PaceLimits
-from xdsserver.kube.statuses import Statuses, observed
 from xdsserver.kube.workqueue import Rhythm
+from xdsserver.kube.writes import Writes, observed
 from xdsserver.objects.meta import ObjectKey
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
 
     from tests.kube.scripted import Request
+    from xdsserver.effects import Decision
 
 OURS = "gateway.xdsserver.io/controller"
 THEIRS = "example.com/rival"
@@ -48,7 +49,7 @@ class Scene:
 
     held: Held
     executor: Executor
-    decided: dict[ObjectKey, Decided]
+    decided: dict[ObjectKey, Decision]
     leader: bool = True
     refusals: list[tuple[ObjectKey, str]] = field(default_factory=list)
 
@@ -83,12 +84,12 @@ async def until(true: Callable[[], object]) -> None:
 async def scene(options: ExecutorOptions = FAST, write_s: float = 4.0) -> AsyncIterator[Scene]:
     held = Held()
     async with serving(held) as client:
-        decided: dict[ObjectKey, Decided] = {}
+        decided: dict[ObjectKey, Decision] = {}
 
         def refused(key: ObjectKey, words: str, _wait_s: float) -> None:
             one.refusals.append((key, words))
 
-        around = Surroundings(Statuses(client, write_s=write_s), decided.get, lambda: one.leader, refused)
+        around = Surroundings(Writes(client, write_s=write_s), decided.get, lambda: one.leader, refused)
         one = Scene(held, Executor(around, options), decided)
         running = asyncio.create_task(one.executor.run())
         try:
@@ -121,7 +122,7 @@ async def test_k14_a_rival_that_writes_all_the_time_and_we_both_survive() -> Non
         writing = asyncio.create_task(rival())
         for generation in range(1, 11):
             for key in keys:
-                one.decided[key] = Decided(one.decided[key].uid, parents(generation))
+                one.decided[key] = Decided(one.held.objects[key]["metadata"]["uid"], parents(generation))
             one.executor.touch(keys)
             await one.settle()
         writing.cancel()
@@ -399,3 +400,69 @@ async def test_a_fault_of_ours_costs_one_object() -> None:
 
         assert one.held.writes == [route("s")]
         assert {key for key, _ in one.refusals} == {route("r")}
+
+
+SERVICE = ObjectKey("Service", "a", "edge")
+
+
+def service(port: int = 80) -> Intended:
+    metadata = {"name": "edge", "namespace": "a"}
+    return Intended({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"ports": [{"port": port}]}})
+
+
+async def test_objects_of_ours_are_applied_once_and_anew_when_somebody_deletes_them() -> None:
+    async with scene() as one:
+        one.decided[SERVICE] = service()
+        for _ in range(3):
+            one.executor.touch([SERVICE])
+            await one.settle()
+        one.watch(SERVICE)
+        await one.settle()
+        assert one.held.asked == {"GET 404": 1, "PATCH 200": 1}
+
+        one.decided[SERVICE] = service(81)
+        one.executor.touch([SERVICE])
+        await one.settle()
+        assert one.held.objects[SERVICE]["spec"] == {"ports": [{"port": 81}]}
+
+        del one.held.objects[SERVICE]
+        one.executor.gone(SERVICE)
+        await one.settle()
+        assert SERVICE in one.held.objects
+
+        del one.decided[SERVICE]
+        one.executor.touch([SERVICE])
+        await one.settle()
+        assert SERVICE not in one.held.objects
+        assert one.held.asked["DELETE 200"] == 1
+
+
+async def test_an_object_of_somebody_else_is_left_alone_whatever_its_name() -> None:
+    async with scene() as one:
+        one.held.create(SERVICE)
+        one.decided[SERVICE] = service()
+        one.executor.touch([SERVICE])
+        await until(lambda: one.refusals)
+
+        assert one.held.writes == []
+        del one.decided[SERVICE]
+        one.executor.touch([SERVICE])
+        await one.settle()
+        assert SERVICE in one.held.objects
+
+
+async def test_k23_an_apply_into_a_namespace_that_is_not_there_is_tried_ever_less_often() -> None:
+    """K23: a 404 for what we want to make is a refusal; it is not forgotten, and tried ever less often."""
+    async with scene() as one:
+
+        async def missing(_request: Request) -> Refusal:
+            return Refusal(404, "NotFound")
+
+        one.held.fault = missing
+        one.decided[SERVICE] = service()
+        one.executor.touch([SERVICE])
+        await asyncio.sleep(0.5)
+        assert 3 <= one.held.asked["PATCH 404"] <= 14
+        one.held.fault = None
+        await one.settle()
+        assert one.held.writes == [SERVICE]

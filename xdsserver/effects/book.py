@@ -5,13 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from xdsserver.effects.status import CONTROLLER, owed_status
+from xdsserver.effects.objects import Apply, Delete, Intended, Taken, owed_object
+from xdsserver.effects.status import CONTROLLER, Decided, StatusWrite, owed_status
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from xdsserver.effects.status import Decided, Observed, StatusWrite
+    from xdsserver.effects.status import Observed
     from xdsserver.objects.meta import ObjectKey
+
+
+Decision = Decided | Intended
+"""What is decided on an object: its status, or all of it."""
+
+Effect = StatusWrite | Apply | Delete | Taken
+"""What may be owed."""
 
 
 @dataclass
@@ -25,7 +33,7 @@ class Book:
     ours: frozenset[str] = frozenset({CONTROLLER})
     """The controller names whose entries we answer for."""
     _readings: dict[ObjectKey, Observed] = field(default_factory=dict)
-    _answers: dict[ObjectKey, tuple[Decided | None, bytes]] = field(default_factory=dict)
+    _answers: dict[ObjectKey, tuple[Decision | None, bytes]] = field(default_factory=dict)
 
     def read(self, key: ObjectKey, observed: Observed) -> bool:
         """Take a reading; False where it is older than what is known, and dropped."""
@@ -45,7 +53,7 @@ class Book:
             del self._readings[key]
             self._answers.pop(key, None)
 
-    def written(self, key: ObjectKey, decided: Decided | None, answer: Observed) -> None:
+    def written(self, key: ObjectKey, decided: Decision | None, answer: Observed) -> None:
         """Take the answer to a write of what was decided.
 
         Whatever the server made of it (a field pruned that its CRDs do not know yet, a default filled in) is as near as
@@ -58,9 +66,11 @@ class Book:
         """Give what is known of an object."""
         return self._readings.get(key)
 
-    def owed(self, key: ObjectKey, decided: Decided | None, now: datetime) -> StatusWrite | None:
-        """Say what is owed to an object; nothing to one that is not there."""
+    def owed(self, key: ObjectKey, decided: Decision | None, now: datetime) -> Effect | None:
+        """Say what is owed to an object; no status to one that is not there."""
         observed = self._readings.get(key)
+        if isinstance(decided, Intended) or (decided is None and observed is not None and observed.intent):
+            return owed_object(decided, observed)
         if observed is None or self._answers.get(key) == (decided, observed.status):
             return None
         return owed_status(decided, observed, now, self.ours)

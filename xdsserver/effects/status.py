@@ -30,12 +30,14 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """An object as it was read, of which only this matters for its status; `status` is JSON, and may be empty."""
+    """What matters of an object, as it was read, for what is owed to it; `status` is JSON, and may be empty."""
 
     uid: str
     resource_version: str
     generation: int
     status: bytes = b""
+    intent: str = ""
+    """What the object says that we intended when we wrote it; empty on one that is not ours."""
 
     def document(self) -> Document:
         """Give the status, empty where there is none."""

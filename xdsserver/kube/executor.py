@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol, assert_never
 
-from xdsserver.effects import Book
+from xdsserver.effects import Apply, Book, Delete, Intended, Taken
 from xdsserver.kube.answers import Away, Conflict, Done, Missing, Refused, TooMany
 from xdsserver.kube.pace import Pace, PaceLimits
 from xdsserver.kube.workqueue import Rhythm, WorkQueue
@@ -18,19 +18,19 @@ from xdsserver.kube.workqueue import Rhythm, WorkQueue
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from xdsserver.effects import Decided, Observed, StatusWrite
+    from xdsserver.effects import Decision, Observed, StatusWrite
     from xdsserver.kube.answers import Answer
     from xdsserver.objects.meta import ObjectKey
 
 
-class StatusApi(Protocol):
+class ObjectApi(Protocol):
     """What is asked of an API server. Every answer is a value, and comes in bounded time."""
 
     async def read(self, key: ObjectKey) -> Answer:
         """Read an object as it is now."""
 
-    async def write(self, key: ObjectKey, write: StatusWrite) -> Answer:
-        """Write a status, over the version that it was made for and no other."""
+    async def write(self, key: ObjectKey, write: StatusWrite | Apply | Delete) -> Answer:
+        """Write a status over the version that it was made for and no other; apply or delete an object of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,8 @@ class Surroundings:
     when the server refuses a write: the object, the server's words, and the seconds until the next try.
     """
 
-    api: StatusApi
-    decided: Callable[[ObjectKey], Decided | None]
+    api: ObjectApi
+    decided: Callable[[ObjectKey], Decision | None]
     may_write: Callable[[], bool]
     refused: Callable[[ObjectKey, str, float], None] = lambda _key, _words, _wait_s: None
     clock: Clock = field(default_factory=Clock)
@@ -78,7 +78,11 @@ _BREATH = 50
 
 
 class Executor:
-    """Writes statuses. Tell it what changed (`touch`), what was read (`read`, `gone`), and let it `run`."""
+    """Writes statuses and objects of ours.
+
+    Tell it what changed (`touch`) and what was read (`read`, `gone`), and let it `run`, but not before every kind has
+    listed once: what is not decided by then is taken for not wanted.
+    """
 
     def __init__(self, surroundings: Surroundings, options: ExecutorOptions | None = None) -> None:
         self._around = surroundings
@@ -105,9 +109,11 @@ class Executor:
             self.touch([key])
 
     def gone(self, key: ObjectKey, uid: str = "") -> None:
-        """Take that an object was deleted."""
+        """Take that an object was deleted; one of ours that is still wanted is made anew."""
         self.book.gone(key, uid)
         self._queue.forget(key)
+        if isinstance(self._around.decided(key), Intended):
+            self.touch([key])
 
     @property
     def idle(self) -> bool:
@@ -198,22 +204,37 @@ class Executor:
             if fresh:
                 await self._paced()
             answer = await self._ask(self._around.api.read(key))
-            if not isinstance(answer, Done):
+            if isinstance(answer, Done):
+                self.book.read(key, answer.observed)
+            elif isinstance(answer, Missing) and isinstance(self._around.decided(key), Intended):
+                self.book.gone(key)
+            else:
                 return self._end(key, answer)
-            self.book.read(key, answer.observed)
             await self._paced()
         decided = self._around.decided(key)
-        write = self.book.owed(key, decided, self._clock.today())
-        if write is None:
+        owed = self.book.owed(key, decided, self._clock.today())
+        if owed is None:
             self._queue.done(key, self._clock.monotonic(), wrote=False)
-            return False
-        if not self._around.may_write():
+        elif isinstance(owed, Taken):
+            self._refuse(key, "there is an object of this name that is not ours; it is left alone")
+        elif not self._around.may_write():
             self._queue.put_back(key, self._clock.monotonic())
-            return False
-        answer = await self._ask(self._around.api.write(key, write))
-        if isinstance(answer, Done):
-            self.book.written(key, decided, answer.observed)
-        return self._end(key, answer)
+        else:
+            return self._end(key, await self._write(key, decided, owed))
+        return False
+
+    async def _write(self, key: ObjectKey, decided: Decision | None, owed: StatusWrite | Apply | Delete) -> Answer:
+        answer = await self._ask(self._around.api.write(key, owed))
+        match answer, owed:
+            case Done(), Delete():
+                self.book.gone(key)
+            case Done(), _:
+                self.book.written(key, decided, answer.observed)
+            case Missing(), Apply():
+                return Refused("there is no such namespace, or no such kind")
+            case _:
+                pass
+        return answer
 
     async def _ask(self, request: Awaitable[Answer]) -> Answer:
         answer = await request

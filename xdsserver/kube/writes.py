@@ -1,13 +1,14 @@
-"""Statuses over HTTP: the paths and bodies of the requests, and what each answer of an API server means."""
+"""Writes over HTTP: the paths and bodies of the requests, and what each answer of an API server means."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import msgspec
 
-from xdsserver.effects import Observed
+from xdsserver.effects import Apply, Delete, Observed, StatusWrite
+from xdsserver.effects.objects import INTENT
 from xdsserver.kube import errors
 from xdsserver.kube.answers import Away, Conflict, Done, Missing, Refused, TooMany
 from xdsserver.kube.client import Body, ContentType
@@ -16,7 +17,6 @@ from xdsserver.objects.kinds import BY_NAME
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
-    from xdsserver.effects import StatusWrite
     from xdsserver.kube.answers import Answer
     from xdsserver.kube.client import KubeClient
     from xdsserver.objects.meta import ObjectKey
@@ -31,11 +31,21 @@ So no write that began under a Lease can arrive under the next one.
 
 _AWAY = frozenset({502, 503, 504})
 
+_WRITTEN_ONLY = {
+    "DaemonSet": "/apis/apps/v1",
+    "Deployment": "/apis/apps/v1",
+    "HorizontalPodAutoscaler": "/apis/autoscaling/v2",
+    "PodDisruptionBudget": "/apis/policy/v1",
+    "ServiceAccount": "/api/v1",
+}
+"""Kinds of objects of ours that nothing is derived from; all of them have a namespace."""
+
 
 class _Metadata(msgspec.Struct, rename="camel"):
     uid: str = ""
     resource_version: str = ""
     generation: int = 0
+    annotations: dict[str, str] = {}
 
 
 class _Object(msgspec.Struct):
@@ -43,8 +53,8 @@ class _Object(msgspec.Struct):
     status: msgspec.Raw = msgspec.Raw()
 
 
-class Statuses:
-    """Reads and writes statuses; `versions` names the served version of kinds that have another than our first."""
+class Writes:
+    """Reads and writes; `versions` names the served version of kinds that have another than our first."""
 
     def __init__(self, client: KubeClient, versions: Mapping[str, str] | None = None, write_s: float = WRITE_S) -> None:
         self._client = client
@@ -55,30 +65,45 @@ class Statuses:
         """Read an object as it is now."""
         return await ask(self._client.get(self._path(key)), self._write_s)
 
-    async def write(self, key: ObjectKey, write: StatusWrite) -> Answer:
-        """Write a status, over the version that it was made for and no other."""
-        body = Body(msgspec.json.encode(write.patch()), ContentType.MERGE_PATCH)
-        request = self._client.patch(f"{self._path(key)}/status", body, {"fieldManager": FIELD_MANAGER})
+    async def write(self, key: ObjectKey, write: StatusWrite | Apply | Delete) -> Answer:
+        """Write a status over the version that it was made for and no other; apply or delete an object of ours."""
+        path = self._path(key)
+        match write:
+            case StatusWrite():
+                body = Body(msgspec.json.encode(write.patch()), ContentType.MERGE_PATCH)
+                request = self._client.patch(f"{path}/status", body, {"fieldManager": FIELD_MANAGER})
+            case Apply():
+                body = Body(msgspec.json.encode(write.body), ContentType.APPLY)
+                # Forced: what we decide on is ours to say, whoever wrote it last.
+                request = self._client.patch(path, body, {"fieldManager": FIELD_MANAGER, "force": "true"})
+            case Delete():
+                options = {"preconditions": {"uid": write.uid}, "propagationPolicy": "Background"}
+                request = self._client.delete(path, Body(msgspec.json.encode(options)))
+            case _:
+                assert_never(write)
         return await ask(request, self._write_s)
 
     def _path(self, key: ObjectKey) -> str:
-        kind = BY_NAME[key.kind]
-        version = self._versions.get(kind.name, kind.versions[0])
-        api = f"/apis/{kind.group}/{version}" if kind.group else f"/api/{version}"
-        place = f"/namespaces/{key.namespace}" if kind.namespaced else ""
-        plural = kind.name.lower() + ("es" if kind.name.endswith("s") else "s")
+        api, namespaced = _WRITTEN_ONLY.get(key.kind, ""), True
+        if not api:
+            kind = BY_NAME[key.kind]
+            version = self._versions.get(kind.name, kind.versions[0])
+            api, namespaced = f"/apis/{kind.group}/{version}" if kind.group else f"/api/{version}", kind.namespaced
+        place = f"/namespaces/{key.namespace}" if namespaced else ""
+        plural = key.kind.lower() + ("es" if key.kind.endswith("s") else "s")
         return f"{api}{place}/{plural}/{key.name}"
 
 
 def observed(body: bytes) -> Observed:
-    """Take from the JSON of an object what matters for its status.
+    """Take from the JSON of an object what matters for what is owed to it.
 
     Raises:
         msgspec.MsgspecError: It is no JSON of an object.
     """
     found = msgspec.json.decode(body, type=_Object)
     meta = found.metadata
-    return Observed(meta.uid, meta.resource_version, meta.generation, bytes(found.status))
+    intent = meta.annotations.get(INTENT, "")
+    return Observed(meta.uid, meta.resource_version, meta.generation, bytes(found.status), intent)
 
 
 async def ask(request: Awaitable[bytes], limit_s: float) -> Answer:

@@ -1,0 +1,72 @@
+"""Objects of ours: what is applied where an object is missing or is not what we intend, and deleted where we do not.
+
+They are compared by what was *intended*, never by what is there: an API server fills in so much that a comparison of
+the two would differ for ever. The intention stands on the object, as a hash in an annotation. An object without it is
+somebody else's, whatever its name, and is never touched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from xdsserver.effects.conditions import Document
+    from xdsserver.effects.status import Observed
+
+INTENT = "gateway.xdsserver.io/intent"
+"""The annotation; Kubernetes' own tools leave annotations of others alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intended:
+    """An object as it should be: `apiVersion`, `kind`, `metadata` with its name, and the fields that we decide on."""
+
+    document: Document
+
+    @property
+    def intent(self) -> str:
+        """The hash of what is intended, the same on every replica."""
+        return sha256(msgspec.json.encode(self.document, order="sorted")).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """A server-side apply of all that we decide on; fields of others stay, and ours that are gone go."""
+
+    body: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """The end of one object, and of no other by its name."""
+
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """There is an object by this name that is not ours; nothing is written."""
+
+
+def owed_object(intended: Intended | None, observed: Observed | None) -> Apply | Delete | Taken | None:
+    """Say what is owed to an object of ours; None where it is as intended, or neither there nor intended."""
+    if intended is None:
+        return Delete(observed.uid) if observed is not None and observed.intent else None
+    if observed is None:
+        return Apply(_body(intended, None))
+    if not observed.intent:
+        return Taken()
+    return None if observed.intent == intended.intent else Apply(_body(intended, observed))
+
+
+def _body(intended: Intended, over: Observed | None) -> Document:
+    metadata = intended.document["metadata"]
+    annotations = metadata.get("annotations", {}) | {INTENT: intended.intent}
+    # With these the server refuses (409) where the object was changed or made anew since it was read. With a uid alone
+    # it would say that a uid cannot be changed (422), which no reading anew would follow.
+    version = {} if over is None else {"uid": over.uid, "resourceVersion": over.resource_version}
+    return intended.document | {"metadata": metadata | {"annotations": annotations} | version}
