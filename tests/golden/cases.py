@@ -25,15 +25,23 @@ OUTPUTS = ("envoy.yaml", "status.yaml")
 FLEET = "xdsserver-system/default"
 
 _DIRECTIVE = re.compile(r"# (?P<name>base|envoys|addresses|taken|bundle): (?P<value>.+)")
-_REJECT = re.compile(r'reject (?P<what>listener|routes) "(?P<words>.+)"')
+_KINDS = frozenset({"listener", "routes", "secrets"})
+_REJECT = re.compile(
+    r'reject (?P<what>listener|routes|secrets|cluster|endpoints|[A-Z]\w+)( (?P<name>\S+))? "(?P<words>.+)"'
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Envoys:
-    """What the Envoys answer: to which kinds of resources, and which one they reject with which words."""
+    """What the Envoys answer: to which kinds of resources, and which one they reject with which words.
 
-    answered: frozenset[str] = frozenset({"listener", "routes"})
+    `rejected` is a kind of resource, or that of the object whose piece of a route table is bad; a cluster, endpoints or
+    an object have a `name`.
+    """
+
+    answered: frozenset[str] = _KINDS
     rejected: str = ""
+    name: str = ""
     words: str = ""
 
 
@@ -115,13 +123,12 @@ def _envoys(name: str, told: Mapping[str, str]) -> Envoys:
         return Envoys()
     if value == "none":
         return Envoys(answered=frozenset())
-    if value == "listener":
-        return Envoys(answered=frozenset({"listener"}))
+    if _KINDS.issuperset(value.split()):
+        return Envoys(answered=frozenset(value.split()))
     found = _REJECT.fullmatch(value)
     if found is None:
-        known = '`none`, `listener`, `reject listener "words"` and `reject routes "words"`'
-        message = f"{name}/cluster.yaml: envoys is {value}, and may be {known}"
+        message = f"{name}/cluster.yaml: envoys is {value}, and may be what `tests.golden` says"
         raise ValueError(message)
     # An Envoy that refused the listener never asked for its routes.
-    answered = frozenset({"listener"} if found["what"] == "listener" else {"listener", "routes"})
-    return Envoys(answered, rejected=found["what"], words=found["words"])
+    answered = frozenset({"listener"}) if found["what"] == "listener" else _KINDS
+    return Envoys(answered, found["what"], found["name"] or "", found["words"])

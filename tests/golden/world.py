@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tests.golden.cases import scan
+from tests.golden.cases import FLEET, scan
 from xdsserver.model.places import Delivery
 from xdsserver.reconciler import Reconciler
 from xdsserver.tables import Change, Source
 from xdsserver.xds.case import Blame, Rejection
 from xdsserver.xds.fragments import NOBODY
-from xdsserver.xds.resource import LISTENER, ROUTE
+from xdsserver.xds.resource import CLUSTER, ENDPOINTS, LISTENER, ROUTE, SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from xdsserver.model.places import Awaited, ListenerKey
     from xdsserver.pipeline import Pipeline
 
-_KINDS = {LISTENER: "listener", ROUTE: "routes"}
+_KINDS = {LISTENER: "listener", ROUTE: "routes", SECRET: "secrets"}
+_BACKENDS = {"cluster": CLUSTER, "endpoints": ENDPOINTS}
 
 Row = tuple[str, Any, Any]
 """A row of a source, by the name of its table."""
@@ -59,12 +60,17 @@ def answers(
     """Say what Envoys answer to what is awaited of each listener."""
     deliveries: dict[ListenerKey, Delivery | None] = {}
     rejections: dict[Blame, Rejection | None] = {}
+    said = Rejection(envoys.words, ("envoy-1",))
+    if envoys.rejected in _BACKENDS:
+        rejections[Blame(FLEET, _BACKENDS[envoys.rejected], envoys.name, NOBODY)] = said
     for key, one in awaited.items():
-        kinds = {_KINDS[type_url]: (fleet, type_url, name) for fleet, type_url, name in one.resources}
+        kinds = {_KINDS[resource[1]]: resource for resource in one.resources}
         if envoys.rejected in kinds:
-            rejections[Blame(*kinds[envoys.rejected], NOBODY)] = Rejection(envoys.words, ("envoy-1",))
+            rejections[Blame(*kinds[envoys.rejected], NOBODY)] = said
         elif kinds.keys() <= envoys.answered:
             deliveries[key] = Delivery(one.generation)
+            if envoys.rejected[:1].isupper():
+                rejections[Blame(*kinds["routes"], (envoys.rejected, *envoys.name.split("/")))] = said
     return deliveries, rejections
 
 

@@ -18,6 +18,7 @@ from xdsserver.replicas.attendance import Attendance
 from xdsserver.replicas.statements import Author, Objection
 from xdsserver.xds.fragments import NOBODY
 from xdsserver.xds.receipts import Arrived, Late, Receipts
+from xdsserver.xds.resource import SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -278,7 +279,12 @@ class Answers:
 
 def _stands(before: Awaited | None, now: Awaited | None) -> bool:
     """Whether what was acknowledged of a listener says something of it as it is now."""
-    return before is not None and now is not None and (before.resources, before.uid) == (now.resources, now.uid)
+    return before is not None and now is not None and (_place(before), before.uid) == (_place(now), now.uid)
+
+
+def _place(awaited: Awaited) -> tuple[tuple[str, str, str], ...]:
+    """Give where a listener stands; what it shows there may be another certificate tomorrow."""
+    return tuple(key for key in awaited.resources if key[1] != SECRET)
 
 
 def _covers(here: Subject, asked: Subject | None) -> bool:

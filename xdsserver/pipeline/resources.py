@@ -10,10 +10,10 @@ from xdsserver.model.places import Awaited
 from xdsserver.objects.meta import Name
 from xdsserver.pipeline.rows import HTTP_PROTOCOLS
 from xdsserver.translation.clusters import cluster
-from xdsserver.translation.downstream_tls import certificate
+from xdsserver.translation.downstream_tls import certificate, secrets_of
 from xdsserver.translation.layout import route_configuration_name
 from xdsserver.translation.listeners import listener_name
-from xdsserver.xds.resource import LISTENER, ROUTE
+from xdsserver.xds.resource import LISTENER, ROUTE, SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def to_awaited(tables: Pipeline, read: Read, key: ListenerKey, serving: Serving) -> Mapping[ListenerKey, Awaited]:
-    """An Envoy acknowledges a listener before it has its routes, and opens it when it has them."""
+    """An Envoy acknowledges a listener before it has its routes and certificates, and opens it when it has them."""
     name = Name(key.namespace, key.parent)
     parent = read(tables.gateways, name) if key.kind == "Gateway" else read(tables.listener_sets, name)
     tls = read(tables.terminations, key)
@@ -41,7 +41,15 @@ def to_awaited(tables: Pipeline, read: Read, key: ListenerKey, serving: Serving)
     found = [(fleet, LISTENER, listener_name(serving.bind))]
     if serving.protocol in HTTP_PROTOCOLS:
         found.append((fleet, ROUTE, route_configuration_name(serving.chain)))
+    if tls is not None and tls.termination is not None and _asks_for_secrets(tables, read, key, serving):
+        found.extend((fleet, SECRET, name) for name in secrets_of(tls.termination))
     return {key: Awaited(parent.metadata.generation, tuple(found), parent.metadata.uid)}
+
+
+def _asks_for_secrets(tables: Pipeline, read: Read, key: ListenerKey, serving: Serving) -> bool:
+    """Connections that are only closed need no certificate, so that no Envoy asks for it."""
+    passing_on = read(tables.passing_on, key)
+    return serving.protocol in HTTP_PROTOCOLS or passing_on is not None
 
 
 def to_cluster_resources(_read: Read, key: FleetCluster, cluster_: Cluster) -> Mapping[ResourceKey, Resource]:

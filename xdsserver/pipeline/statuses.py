@@ -12,11 +12,12 @@ from xdsserver.gatewayapi.classes import class_status
 from xdsserver.gatewayapi.conditions import ACCEPTED, condition
 from xdsserver.gatewayapi.gateways import Attachments, ListenerState, gateway_status
 from xdsserver.gatewayapi.listenersets import is_accepted, listener_set_status
-from xdsserver.gatewayapi.rejections import RejectedAt, in_words
+from xdsserver.gatewayapi.rejections import in_words
 from xdsserver.gatewayapi.routes import Findings, route_status
 from xdsserver.model.places import ListenerKey, PortKey
 from xdsserver.objects.meta import ObjectKey
 from xdsserver.pipeline.expansion import refusals_of
+from xdsserver.pipeline.rejected import rejected_at, words_against
 from xdsserver.pipeline.rules import rules_of
 from xdsserver.xds.case import Blame
 from xdsserver.xds.fragments import NOBODY
@@ -24,7 +25,6 @@ from xdsserver.xds.fragments import NOBODY
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from xdsserver.gatewayapi.attachment import Parent
     from xdsserver.gatewayapi.listeners import Listener
     from xdsserver.gatewayapi.listenersets import SetParent
     from xdsserver.gatewayapi.statuses import ObjectStatus
@@ -65,28 +65,6 @@ def _rejected(tables: Pipeline, read: Read, resources: Iterable[ResourceKey]) ->
     return "; ".join(in_words(said.nodes, said.words) for said in found if said is not None)
 
 
-def _rejections_of(tables: Pipeline, read: Read, owner: ObjectKey) -> Iterator[tuple[Blame, str]]:
-    """Give what Envoys reject of what an object came to."""
-    for blame in read(tables.rejections_of, owner) or ():
-        said = read(tables.rejections, blame)
-        if said is not None:
-            yield blame, in_words(said.nodes, said.words)
-
-
-def _words_against(tables: Pipeline, read: Read, owner: ObjectKey) -> str:
-    """Say what Envoys reject of the settings of an object with listeners."""
-    return "; ".join(dict.fromkeys(words for _, words in _rejections_of(tables, read, owner)))
-
-
-def _rejected_at(tables: Pipeline, read: Read, owner: ObjectKey, parents: Iterable[Parent]) -> Iterator[RejectedAt]:
-    """Give the listeners of a route where Envoys reject it."""
-    found = tuple(_rejections_of(tables, read, owner))
-    for listener in dict.fromkeys(one for parent in parents for one, _ in parent.listeners) if found else ():
-        awaited = read(tables.awaited, listener)
-        places = awaited.resources if awaited is not None else ()
-        yield from (RejectedAt(listener, words) for blame, words in found if blame[:3] in places)
-
-
 _USED = "it is used by routes of the Gateway"
 
 
@@ -116,7 +94,7 @@ def to_gateway_statuses(tables: Pipeline, read: Read, key: Name, gateway: Gatewa
     added = Attachments(
         listener_sets=read(tables.accepted_set_counts, key) or 0,
         addresses=tuple(address for _, address in read(tables.addresses_of, key) or ()),
-        rejected=_words_against(tables, read, owner),
+        rejected=words_against(tables, read, owner),
         certificate=read(tables.client_certificates, key),
     )
     return {owner: gateway_status(gateway, _states(tables, read, owner, gateway.spec.listeners), added)}
@@ -136,7 +114,7 @@ def to_listener_set_statuses(
         return {}
     owner = ObjectKey("ListenerSet", *key)
     states = _states(tables, read, owner, set_.spec.listeners)
-    return {owner: listener_set_status(set_, parent, states, _words_against(tables, read, owner))}
+    return {owner: listener_set_status(set_, parent, states, words_against(tables, read, owner))}
 
 
 def _states(
@@ -157,13 +135,14 @@ def to_route_statuses(
         parents = read(tables.parents, owner)
         if not parents:
             return {}
+        listeners = (one for parent in parents for one, _ in parent.listeners)
         shadows = (read(tables.shadows, one) for one in read(tables.shadows_of, owner) or ())
         behind = (read(tables.behind, one) for one in read(tables.behind_of, owner) or ())
         findings = Findings(
             rules=tuple(rules_of(tables, read, owner)),
             refused=tuple(refusals_of(tables, read, owner)),
             shadows=tuple(one for one in shadows if one is not None),
-            rejected=tuple(_rejected_at(tables, read, owner, parents)),
+            rejected=tuple(rejected_at(tables, read, owner, listeners)),
             behind=tuple(one for one in behind if one is not None),
         )
         generation = route.metadata.generation

@@ -44,6 +44,7 @@ from xdsserver.pipeline import (
     listenersets,
     overlaps,
     policies,
+    rejected,
     resources,
     routes,
     rules,
@@ -403,6 +404,8 @@ class Pipeline:
         self.certificate_counts = graph.count("certificate_counts", self.certificate_uses, lambda key, _true: key[:2])
         self.authority_uses = graph.derive("authority_uses", self.terminations, on(certificates.to_authority_uses))
         self.authority_counts = graph.count("authority_counts", self.authority_uses, lambda key, _true: key[:2])
+        self.passed_on = graph.derive("passed_on", self.stream_names, on(streams.to_passed_on))
+        self.passing_on = graph.count("passing_on", self.passed_on, lambda key, _stream: key[0])
         self.plain_chain_counts = graph.count("plain_chain_counts", self.binds, chains.plain_chain_of)
         self.chains = graph.union(
             "chains",
@@ -455,6 +458,11 @@ class Pipeline:
 
         # What statuses say, from the same verdicts. Only from here on anything reads what the Envoys answered.
         self.rejections_of = graph.index("rejections_of", self.rejections, lambda blame, _said: blame.owner or None)
+        self.clusters_named = graph.index("clusters_named", self.clusters, rejected.cluster_resource_of)
+        self.clusters_reading = graph.index("clusters_reading", self.endpoint_uses, rejected.endpoint_resource_of)
+        self.users_of_clusters = graph.index("users_of_clusters", self.cluster_uses, lambda key, _true: key[:2])
+        self.rejected_uses = graph.derive("rejected_uses", self.rejections, on(rejected.to_rejected_uses))
+        self.rejected_uses_of = graph.index("rejected_uses_of", self.rejected_uses, lambda key, _words: key.user)
         self.listener_states = graph.derive("listener_states", self.listeners, on(statuses.to_listener_states))
         self.class_statuses = graph.derive("class_statuses", self.our_classes, on(statuses.to_class_statuses))
         self.accepted_sets = graph.derive("accepted_sets", self.our_sets, on(statuses.to_accepted_sets))

@@ -58,23 +58,35 @@ def to_asked_names(
     return {(*key, found.owner): True}
 
 
+def to_passed_on(
+    tables: Pipeline, read: Read, key: tuple[ListenerKey, str], _count: int
+) -> Mapping[tuple[ListenerKey, str], Stream]:
+    """Names whose connections get somewhere; all others are closed."""
+    listener, _ = key
+    serving = read(tables.binds, listener)
+    if serving is None or not _answers_for(tables, read, key, serving):
+        return {}
+    found = read(tables.first_streams, key)
+    tls = read(tables.terminations, listener)
+    if found is None or not found.clusters or (tls is not None and not tls.termination):
+        return {}
+    return {key: found}
+
+
 def to_stream_chains(
     tables: Pipeline, read: Read, key: tuple[ListenerKey, str], _count: int
 ) -> Mapping[ChainKey, Chain]:
     listener, hostname = key
     serving = read(tables.binds, listener)
-    if serving is None or serving.protocol not in STREAM_PROTOCOLS:
-        return {}
-    if not owns(tables, read, listener, serving.bind, hostname):
+    if serving is None or not _answers_for(tables, read, key, serving):
         return {}
     chain = ChainKey(serving.bind, hostname if serving.protocol == "TLS" else "")
-    found = read(tables.first_streams, key)
-    clusters = found.clusters if found is not None else frozenset()
+    found = read(tables.passed_on, key)
     if serving.protocol == "UDP":
-        return {chain: datagram_chain(chain, next(iter(clusters), None))}
-    tls = read(tables.terminations, listener)
-    if found is None or not clusters or (tls is not None and not tls.termination):
+        return {chain: datagram_chain(chain, next(iter(found.clusters), None) if found is not None else None)}
+    if found is None:
         return {chain: closing_chain(chain)}
+    tls = read(tables.terminations, listener)
     return {chain: stream_chain(chain, found.shares, tls.termination if tls is not None else None)}
 
 
@@ -85,3 +97,7 @@ def to_stream_cluster_uses(
     listener, hostname = key
     serving = read(tables.binds, listener)
     return {} if serving is None else {(serving.bind.fleet, one, listener, hostname): True for one in found.clusters}
+
+
+def _answers_for(tables: Pipeline, read: Read, key: tuple[ListenerKey, str], serving: Serving) -> bool:
+    return serving.protocol in STREAM_PROTOCOLS and owns(tables, read, key[0], serving.bind, key[1])

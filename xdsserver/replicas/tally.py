@@ -232,9 +232,10 @@ class Tally:
             awaited = self._book.awaited.get(subject.key)
             if awaited is None or not _is_about(subject, author, awaited):
                 continue
-            for fleet, type_url, name in awaited.resources:
-                if (fleet, type_url) == (objection.fleet, objection.type_url):
-                    yield Blame(fleet, type_url, name, owner)
+            found = [one for one in awaited.resources if one[:2] == (objection.fleet, objection.type_url)]
+            if len(found) == 1:
+                # Of several certificates nobody knows which: the wrong one may be that of other listeners too.
+                yield Blame(*found[0], owner)
 
 
 def _waits(node: str, said: Lag | Answer | None) -> bool:

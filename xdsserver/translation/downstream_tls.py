@@ -14,7 +14,7 @@ from xdsserver.translation.sources import ads
 from xdsserver.xds.resource import Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from xdsserver.model.certificates import ServerCertificate, TrustBundle
     from xdsserver.model.tls import ClientCertificates, Frontend, Termination
@@ -36,6 +36,13 @@ def transport_socket(termination: Termination, protocols: Iterable[str]) -> Tran
     out = TransportSocket(name="envoy.transport_sockets.tls")
     out.typed_config.Pack(context, deterministic=True)
     return out
+
+
+def secrets_of(termination: Termination) -> Iterator[str]:
+    """Name the Envoy secrets without which no connection can be accepted."""
+    yield from map(certificate_name, termination.certificates)
+    if termination.clients is not None:
+        yield authorities_name(termination.clients.frontend)
 
 
 def _ask(context: DownstreamTlsContext, clients: ClientCertificates) -> None:
