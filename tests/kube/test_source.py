@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from xdsserver.kube.source import Batch, KindState
 
 PATIENCE_S = 20
+METADATA = {False: "PartialObjectMetadataList", True: "PartialObjectMetadata"}
+"""What an API server wants to be asked for lists and for watches of metadata; it refuses the other one."""
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 PLURALS = {kind.name: kind.name.lower() + "s" for kind in KINDS} | {"GatewayClass": "gatewayclasses"}
 
@@ -54,6 +56,8 @@ class Api:
             await self._resources(request.path, reply)
         elif request.path == ROUTES:
             await self._routes(request, reply)
+        elif request.path == CRDS and f"as={METADATA[request.watches]};" not in request.headers["accept"]:
+            await reply.error(406, "NotAcceptable", "only the following media types are accepted")
         elif request.watches:
             await reply.stream()
             if request.path == CRDS:
@@ -165,7 +169,9 @@ async def test_nothing_is_told_before_all_kinds_have_listed() -> None:
         api.routes.write("c")
         assert [change.name.name for change in (await cluster.batch()).changes] == ["c"]
     # Each kind is told once, and nothing that is only a step on its way.
-    assert sorted(one.kind for one in cluster.told) == sorted(kind.name for kind in KINDS)
+    assert sorted(one.kind for one in cluster.told) == sorted(
+        ["CustomResourceDefinition", *(kind.name for kind in KINDS)]
+    )
 
 
 async def test_k2_410_over_http_in_both_forms() -> None:
@@ -274,6 +280,15 @@ async def test_k8_a_crd_that_is_installed_later_is_picked_up_by_the_watch_of_crd
         )
         assert [change.name.name for change in (await cluster.batch()).changes] == ["a"]
         assert all("PartialObjectMetadata" in one.headers["accept"] for one in cluster.server.asked_for(CRDS))
+
+
+async def test_why_a_start_waits_is_told_once() -> None:
+    api = Api(scripts={"/api/v1/services": refuses(500, "", "the store is away")})
+    async with watched(api, Timing(sleep=lambda _: asyncio.sleep(0.01), draw=lambda: 0.0)) as cluster:
+        await cluster.until(lambda: len(cluster.told) == len(KINDS) + 1)
+        (waits,) = [one for one in cluster.told if one.kind == "Service"]
+        assert waits.standing is Standing.WAITING
+        assert "the store is away" in waits.words
 
 
 async def test_k11_an_event_beyond_the_limit_comes_by_a_list() -> None:

@@ -80,7 +80,12 @@ class Followed:
     """Whether somebody asks for the statuses."""
     optional: bool = False
     """Nobody waits for it where it may not be read."""
-    accept: str = "application/json"
+    named_only: bool = False
+    """Nothing but metadata is asked for: what such an object says is of no use here, and long."""
+
+    def accept(self, kind: str) -> str:
+        """Give the form of answers; that of metadata is another `kind` for lists than for watches."""
+        return f"application/json;as={kind};g=meta.k8s.io;v=v1" if self.named_only else "application/json"
 
 
 @dataclass(frozen=True, slots=True)

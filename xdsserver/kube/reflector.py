@@ -104,7 +104,8 @@ class Reflector:
                 case Discover(paths):
                     following.discovered(clock(), await self._discover(paths))
                 case ListPage(path, query):
-                    page = await self._client.get(path, query, accept=following.followed.accept)
+                    accept = following.followed.accept("PartialObjectMetadataList")
+                    page = await self._client.get(path, query, accept=accept)
                     with self._uncollected():
                         await self._in_slices(following.page(clock(), page))
                 case OpenWatch():
@@ -130,7 +131,8 @@ class Reflector:
 
     async def _watch(self, step: OpenWatch) -> None:
         following, clock = self.following, self._timing.clock
-        async with self._client.watch(step.path, step.query, accept=following.followed.accept) as received:
+        accept = following.followed.accept("PartialObjectMetadata")
+        async with self._client.watch(step.path, step.query, accept=accept) as received:
             following.opened(clock())
             self._heard(following.take())
             async for lines in received:

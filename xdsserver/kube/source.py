@@ -40,8 +40,7 @@ CRDS = Followed(
     status=True,
     optional=True,
     # Their schemas have hundreds of kilobytes; that something happened to one is all that is asked here.
-    accept="application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,"
-    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+    named_only=True,
 )
 
 
@@ -137,18 +136,25 @@ class ClusterSource:
     def _hear(self, following: Following, news: News) -> None:
         self._changes += news.changes
         self._readings += news.readings
-        name = following.followed.kind.name
-        stands = self._told.get(name) is following.standing
-        if not stands:
-            self._told[name] = following.standing
-            if following.standing is not Standing.WAITING:
-                self._tell(self._state(following))
+        stands = self._tells(following)
         if following.unreachable:
             self._missing.set()
         if news.changes or news.readings or not (stands or self._whole):
             self._ring.set()
 
-    def _hear_of_crds(self, _following: Following, news: News) -> None:
+    def _tells(self, following: Following) -> bool:
+        """Tell how a kind stands, if that is new; also why it still waits, where it does not only wait its turn."""
+        name = following.followed.kind.name
+        if self._told.get(name, Standing.WAITING) is following.standing and not (
+            following.standing is Standing.WAITING and following.words and name not in self._told
+        ):
+            return True
+        self._told[name] = following.standing
+        self._tell(self._state(following))
+        return False
+
+    def _hear_of_crds(self, following: Following, news: News) -> None:
+        self._tells(following)
         for key, _observed in news.readings:
             # The name of a CRD is the plural of its kind, a dot, and the group.
             group = key.name.partition(".")[2]
