@@ -31,7 +31,7 @@ _GRACE_S = 1.0
 class Replicated:
     """One of several servers.
 
-    `leadership` says who leads where somebody knows better than the settings; `pace` is for tests.
+    `leadership` says who leads, where somebody knows better than the settings.
     """
 
     def __init__(self, settings: Replica, member: Member, report: Report, leadership: Leadership | None = None) -> None:
@@ -44,7 +44,7 @@ class Replicated:
         self._member = member
         self._report = report
         self._leadership = leadership or GivenLeadership(Membership(settings.addresses, settings.leader))
-        self.pace = Pace()
+        self._pace = Pace()
         address = settings.addresses[settings.name]
         self._connect: Callable[[str], grpc.aio.Channel]
         if settings.authority_dir is None:
@@ -62,12 +62,12 @@ class Replicated:
         Raises:
             ServerError: the address for reports cannot be had.
         """
-        server = ReportsServer(self._door, self._member, self.pace)
+        server = ReportsServer(self._door, self._member, self._pace)
         await server.start()
         links = Links(self._connect, server.resigned, self._tell)
         # Nothing is decided alone, not even for a moment.
         self._member.follow()
-        playing = asyncio.create_task(Reporter(self._member, self._leadership, self.pace, links).run())
+        playing = asyncio.create_task(Reporter(self._member, self._leadership, self._pace, links).run())
         try:
             yield
         finally:
