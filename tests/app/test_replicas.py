@@ -9,6 +9,7 @@ from tests.app.replicated import KEY, servers
 from tests.cli.folders import GATEWAY, ROUTE, SHOP
 from xdsserver.model.places import Delivery
 from xdsserver.replicas.tally import SILENT_S
+from xdsserver.server.meeting import Membership
 from xdsserver.translation import sources
 
 if TYPE_CHECKING:
@@ -189,10 +190,33 @@ async def test_followers_come_back_after_a_connection_is_lost(tmp_path: Path) ->
             cluster.lead("one")
             cluster.write(a=GATEWAY, b=ROUTE, c=SHOP)
             await one.until(lambda: one.row == Delivery(1))
+            start = len(two.situations)
             two.relays["one"].cut()
-            await two.until(lambda: two.situations[-1].problem)
+            # It may be over before anybody looks.
+            await two.until(lambda: any(said.problem for said in two.situations[start:]))
             await two.until(lambda: not two.situations[-1].problem)
             cluster.write(a=CHANGED)
+            await one.until(lambda: one.row == Delivery(2))
+
+
+async def test_a_server_that_is_added_costs_the_others_no_stream(tmp_path: Path) -> None:
+    async with servers(tmp_path, *NAMES) as cluster:
+        one, two, three = (cluster[name] for name in NAMES)
+        addresses = {server.name: server.reports.address for server in (one, two)}
+        for server in (one, two):
+            server.leadership.set(Membership(addresses, "one"))
+        async with two.envoy("b"), three.envoy("c", mute=True) as late:
+            cluster.write(a=GATEWAY, b=ROUTE, c=SHOP)
+            await one.until(lambda: one.row == Delivery(1) == two.row)
+            before = one.reports._streams["two"]
+            for server in (one, two, three):
+                server.leadership.set(Membership({**addresses, "three": three.reports.address}, "one"))
+            await one.until(lambda: "three" in one.reports._streams and three.row == Delivery(1))
+            assert one.reports._streams["two"] is before
+            # From now on its Envoys are waited for, too.
+            cluster.write(a=CHANGED)
+            await one.until(lambda: one.answer_of("three") == ["c"] and one.answer_of("two") == [])
+            await late.speak_up()
             await one.until(lambda: one.row == Delivery(2))
 
 

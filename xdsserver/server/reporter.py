@@ -68,7 +68,7 @@ class Reporter:
         while True:
             membership = self._leadership.now
             playing = asyncio.create_task(self._play(membership))
-            changed = asyncio.create_task(self._leadership.changed(membership))
+            changed = asyncio.create_task(self._other_part(membership))
             try:
                 done, _ = await asyncio.wait({playing, changed}, return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -76,6 +76,18 @@ class Reporter:
             for task in done:
                 # A fault of ours is not passed over.
                 task.result()
+
+    async def _other_part(self, before: Membership) -> None:
+        """Return when this server has another part: who follows need not care which others do."""
+        now = before
+        while self._part(now) == self._part(before):
+            await self._leadership.changed(now)
+            now = self._leadership.now
+
+    def _part(self, membership: Membership) -> tuple[str | None, str | None, frozenset[str]]:
+        leader = membership.leader
+        others = frozenset(membership.addresses) if leader == self._member.witness.name else frozenset[str]()
+        return leader, membership.addresses.get(leader or ""), others
 
     async def _play(self, membership: Membership) -> None:
         name = self._member.witness.name
