@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.docs import defaults, metrics, reference, rules
+from tests.docs import defaults, metrics, rbac, reference, rules
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -12,4 +12,10 @@ if TYPE_CHECKING:
 
 def pages() -> dict[Path, str]:
     """Make all pages, by their paths."""
-    return {**reference.pages(), rules.PAGE: rules.page(), defaults.PAGE: defaults.page(), metrics.PAGE: metrics.page()}
+    return {
+        **reference.pages(),
+        rules.PAGE: rules.page(),
+        defaults.PAGE: defaults.page(),
+        metrics.PAGE: metrics.page(),
+        **rbac.pages(),
+    }

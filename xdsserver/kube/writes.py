@@ -12,7 +12,7 @@ from xdsserver.effects.objects import INTENT
 from xdsserver.kube import errors
 from xdsserver.kube.answers import Away, Conflict, Done, Missing, Refused, TooMany
 from xdsserver.kube.client import Body, ContentType
-from xdsserver.objects.kinds import BY_NAME
+from xdsserver.objects.kinds import BY_NAME, plural
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
@@ -90,8 +90,7 @@ class Writes:
             version = self._versions.get(kind.name, kind.versions[0])
             api, namespaced = f"/apis/{kind.group}/{version}" if kind.group else f"/api/{version}", kind.namespaced
         place = f"/namespaces/{key.namespace}" if namespaced else ""
-        plural = key.kind.lower() + ("es" if key.kind.endswith("s") else "s")
-        return f"{api}{place}/{plural}/{key.name}"
+        return f"{api}{place}/{plural(key.kind)}/{key.name}"
 
 
 def observed(body: bytes) -> Observed:

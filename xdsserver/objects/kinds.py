@@ -27,6 +27,19 @@ class Kind(NamedTuple):
     struct: type[KubeObject]
     namespaced: bool = True
 
+    @property
+    def plural(self) -> str:
+        """The name in paths and permissions."""
+        return plural(self.name)
+
+
+def plural(kind: str) -> str:
+    """Give the name of a kind in paths and permissions, as those that we know form it."""
+    name = kind.lower()
+    if name.endswith("y") and name[-2] not in "aeiou":
+        return f"{name[:-1]}ies"
+    return f"{name}es" if name.endswith("s") else f"{name}s"
+
 
 KINDS: tuple[Kind, ...] = (
     Kind("GatewayClass", GATEWAY_GROUP, ("v1", "v1beta1"), GatewayClass, namespaced=False),

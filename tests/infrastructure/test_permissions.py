@@ -1,0 +1,57 @@
+"""The table of permissions: least, whole, and as reviewed."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from tests.docs.rbac import CASES, REVIEWED
+from xdsserver.infrastructure.permissions import PERMISSIONS, Scope, manifest
+from xdsserver.objects.kinds import KINDS
+
+READING = {"get", "list", "watch"}
+
+
+def test_s11_nothing_but_statuses_events_and_our_lease_is_written() -> None:
+    """S11: get, list and watch on the kinds that are read; writing on `*/status` only; leases in our own namespace."""
+    for one in PERMISSIONS:
+        assert "*" not in (one.group, one.resource, *one.verbs)
+        if not one.resource.endswith("/status") and one.resource not in {"events", "leases"}:
+            assert set(one.verbs) == READING, one
+        if one.resource == "leases":
+            assert one.scope is Scope.OWN
+            assert one.name or one.verbs == ("create",)
+        assert one.why
+
+
+def test_s11_each_kind_that_is_read_is_in_the_table_once() -> None:
+    """S11: on listed kinds, which are those that the code reads."""
+    read = [(one.group, one.resource) for one in PERMISSIONS if set(one.verbs) == READING]
+    kinds = [(kind.group, kind.plural) for kind in KINDS]
+    assert read == [*kinds, ("apiextensions.k8s.io", "customresourcedefinitions")]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_s11_the_manifest_is_as_reviewed(case: str) -> None:
+    """S11: the rendered roles equal a reviewed file."""
+    assert manifest(CASES[case]) == (REVIEWED / f"{case}.yaml").read_text(encoding="utf-8"), "run `make golden`"
+
+
+def test_s11_with_named_namespaces_no_secret_of_others_can_be_read() -> None:
+    """S11: secrets readable in watched namespaces only, by a Role in each."""
+    documents = list(yaml.safe_load_all(manifest(("shop", "payments"))))
+    readers = [
+        (one["kind"], one["metadata"].get("namespace"))
+        for one in documents
+        for rule in one.get("rules", ())
+        if "secrets" in rule["resources"]
+    ]
+    assert readers == [("Role", "payments"), ("Role", "shop")]
+
+
+def test_every_role_is_bound_to_the_account_once() -> None:
+    documents = list(yaml.safe_load_all(manifest(("shop",))))
+    roles = {(one["kind"], *one["metadata"].values()) for one in documents if "rules" in one}
+    bound = {(one["roleRef"]["kind"], *one["metadata"].values()) for one in documents if "roleRef" in one}
+    assert roles == bound
+    assert all(one["subjects"] == documents[-1]["subjects"] for one in documents if "subjects" in one)

@@ -1,0 +1,135 @@
+"""What the controller may do at the API server: one table, of which manifests and documentation are made.
+
+Nothing may be done that is not in it, and nothing is in it that the code does not do: no wildcards, and of what users
+write nothing but statuses. The data plane has no row, since an Envoy talks to us and never to the API server.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+from xdsserver.objects.kinds import BY_NAME, KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+NAMESPACE: Final = "xdsserver-system"
+NAME: Final = "xdsserver"
+"""Of the ServiceAccount, the roles, the GatewayClass and the Lease."""
+
+_READ: Final = ("get", "list", "watch")
+
+
+class Scope(Enum):
+    """Where a permission holds."""
+
+    CLUSTER = "the cluster"
+    """Objects without a namespace."""
+    WATCHED = "watched namespaces"
+    """All of them, unless some are named."""
+    OWN = "our own namespace"
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One line of the table; `name` narrows it to one object, "" is all of the resource."""
+
+    group: str
+    resource: str
+    verbs: tuple[str, ...]
+    scope: Scope
+    why: str
+    name: str = ""
+
+
+_WHY_READ: Final = {
+    "Secret": "certificates and keys that listeners and policies name",
+    "ConfigMap": "authorities that listeners and policies name",
+    "ClusterTrustBundle": "authorities that listeners and policies name",
+    "Namespace": "labels by which listeners choose namespaces of routes",
+    "Service": "backends: ports and protocols",
+    "EndpointSlice": "backends: addresses and whether they are ready",
+    "ServiceImport": "backends: ports and protocols",
+    "ReferenceGrant": "what may be named across namespaces",
+}
+
+_WRITTEN: Final = (
+    "GatewayClass",
+    "Gateway",
+    "ListenerSet",
+    "HTTPRoute",
+    "GRPCRoute",
+    "TLSRoute",
+    "TCPRoute",
+    "UDPRoute",
+    "BackendTLSPolicy",
+    "XBackend",
+)
+"""Kinds whose status we write. The objects themselves are their users' alone."""
+
+
+def _table() -> Iterator[Permission]:
+    for kind in KINDS:
+        scope = Scope.WATCHED if kind.namespaced else Scope.CLUSTER
+        yield Permission(kind.group, kind.plural, _READ, scope, _WHY_READ.get(kind.name, "what users ask for"))
+    for name in _WRITTEN:
+        kind = BY_NAME[name]
+        scope = Scope.WATCHED if kind.namespaced else Scope.CLUSTER
+        yield Permission(kind.group, f"{kind.plural}/status", ("patch",), scope, "what was decided")
+    crds = "which of the kinds above are installed, and when one is added"
+    yield Permission("apiextensions.k8s.io", "customresourcedefinitions", _READ, Scope.CLUSTER, crds)
+    yield Permission("events.k8s.io", "events", ("create", "patch"), Scope.WATCHED, "what happened, and how often")
+    leases = ("coordination.k8s.io", "leases")
+    # A request that creates has no name yet, so this verb cannot be narrowed to one.
+    yield Permission(*leases, ("create",), Scope.OWN, "one replica writes: its Lease is made once")
+    yield Permission(*leases, ("get", "patch"), Scope.OWN, "one replica writes: its Lease is renewed", NAME)
+
+
+PERMISSIONS: Final[tuple[Permission, ...]] = tuple(_table())
+
+
+def manifest(namespaces: Iterable[str] = ()) -> str:
+    """Render the ServiceAccount, its roles and their bindings as YAML, for these namespaces or for all.
+
+    What has a namespace is then allowed by a Role in each, so that Secrets of other namespaces cannot be read at all.
+    """
+    watched = sorted(set(namespaces))
+    cluster = [one for one in PERMISSIONS if one.scope is Scope.CLUSTER or (one.scope is Scope.WATCHED and not watched)]
+    own = [one for one in PERMISSIONS if one.scope is Scope.OWN]
+    documents = [
+        f"apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: {NAME}\n  namespace: {NAMESPACE}\n",
+        *_role("ClusterRole", NAME, "", cluster),
+    ]
+    inside = [one for one in PERMISSIONS if one.scope is Scope.WATCHED]
+    for namespace in watched:
+        documents += _role("Role", NAME, namespace, inside)
+    # A name of its own, since our own namespace may be watched too.
+    documents += _role("Role", f"{NAME}-leader", NAMESPACE, own)
+    return "---\n".join(documents)
+
+
+def _role(kind: str, name: str, namespace: str, permissions: Iterable[Permission]) -> tuple[str, str]:
+    """Render a role, and its binding to the ServiceAccount."""
+    head = f"apiVersion: rbac.authorization.k8s.io/v1\nkind: {{kind}}\nmetadata:\n  name: {name}\n"
+    if namespace:
+        head += f"  namespace: {namespace}\n"
+    rules = "".join(_rule(one) for one in permissions)
+    role = f"{head.format(kind=kind)}rules:\n{rules}"
+    binding = (
+        f"{head.format(kind=f'{kind}Binding')}roleRef:\n  apiGroup: rbac.authorization.k8s.io\n"
+        f"  kind: {kind}\n  name: {name}\nsubjects:\n- kind: ServiceAccount\n  name: {NAME}\n  namespace: {NAMESPACE}\n"
+    )
+    return role, binding
+
+
+def _rule(one: Permission) -> str:
+    lines = [
+        f"# {one.why}",
+        f'- apiGroups: ["{one.group}"]',
+        f"  resources: [{one.resource}]",
+        *([f"  resourceNames: [{one.name}]"] if one.name else []),
+        f"  verbs: [{', '.join(one.verbs)}]",
+    ]
+    return "".join(f"{line}\n" for line in lines)
