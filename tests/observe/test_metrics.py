@@ -32,6 +32,7 @@ def test_values_are_read_back_under_their_labels() -> None:
     metrics.left("infra/fleet")
     metrics.round()
     metrics.lagged(-0.001)
+    metrics.expires(1.8e9)
 
     value = registry.get_sample_value
     assert value("xdsserver_object_to_ack_seconds_bucket", {"type": "Cluster", "le": "0.025"}) == 1
@@ -40,6 +41,7 @@ def test_values_are_read_back_under_their_labels() -> None:
     assert value("xdsserver_xds_streams", {"fleet": "infra/fleet"}) == 1
     assert value("xdsserver_rounds_total") == 1
     assert value("xdsserver_event_loop_lag_seconds_sum") == 0
+    assert value("xdsserver_certificate_expiry_timestamp_seconds") == 1.8e9
 
 
 def test_the_age_of_a_watch_grows_while_nothing_is_said() -> None:

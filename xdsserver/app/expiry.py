@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -24,11 +25,17 @@ _LONGEST_S = 24 * 3600.0
 
 
 class Expiry:
-    """Knows when to look next; `tell` gets what is wrong with each Secret now, all of it each time."""
+    """Knows when to look next; `tell` gets what is wrong with each Secret now, all of it each time.
 
-    def __init__(self, pipeline: Pipeline, tell: Callable[[Mapping[ObjectKey, str]], None]) -> None:
+    `first` gets the time at which the first of them runs out, in seconds since 1970, infinite where there is none.
+    """
+
+    def __init__(
+        self, pipeline: Pipeline, tell: Callable[[Mapping[ObjectKey, str]], None], first: Callable[[float], None]
+    ) -> None:
         self._pipeline = pipeline
         self._tell = tell
+        self._first = first
         self._next: asyncio.TimerHandle | None = None
 
     def published(self, outcome: Outcome) -> None:
@@ -47,6 +54,7 @@ class Expiry:
         now = datetime.now(UTC)
         shown = dict(self._shown())
         self._tell({ObjectKey("Secret", *name): words for name, one in shown.items() if (words := doubt(one, now))})
+        self._first(min((one.valid_until.timestamp() for one in shown.values()), default=math.inf))
         turns = [turn for turn in (next_turn(one, now) for one in shown.values()) if turn is not None]
         if turns:
             # A second later, since a certificate is good until the end of its last second.

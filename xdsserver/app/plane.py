@@ -81,7 +81,11 @@ class ControlPlane:
         self._ledger = Ledger()
         cache = Cache()
         self.server = XdsServer(cache, options, self.on_event, self._ledger)
-        self._expiry = Expiry(reconciler.pipeline, lambda said: narrator.validity(said, hooks.place))
+        self._expiry = Expiry(
+            reconciler.pipeline,
+            lambda said: narrator.validity(said, hooks.place),
+            hooks.measures.metrics.expires if hooks.measures is not None else lambda _at_s: None,
+        )
         told = Told(self._take_answers, reconciler.pipeline.deliveries.rows, reconciler.identity)
         self.answers = Answers(Heard(cache, self._ledger, self.server.quarantine), told, replica)
         """What the Envoys say, of this server and of others that it leads."""

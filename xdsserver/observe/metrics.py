@@ -6,6 +6,7 @@ notices, since each value of a label is a time series that is kept for weeks.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from enum import Enum
@@ -78,7 +79,16 @@ LOOP_LAG = Family(
     _LAG_S,
 )
 
-FAMILIES: Final[tuple[Family, ...]] = (OBJECT_TO_ACK, REJECTIONS, STREAMS, ROUNDS, LOOP_LAG)
+CERTIFICATE_EXPIRY = Family(
+    "xdsserver_certificate_expiry_timestamp_seconds",
+    Gauge,
+    (),
+    "When the first of the certificates that are shown to clients and backends runs out, in seconds since 1970; "
+    "infinite while none is shown. Which one it is, is told by a notice when it happens, and by `xdsserver check`.",
+    "Less than a week ahead (`- time() < 604800`): whoever renews certificates does not. It is shown on.",
+)
+
+FAMILIES: Final[tuple[Family, ...]] = (OBJECT_TO_ACK, REJECTIONS, STREAMS, ROUNDS, LOOP_LAG, CERTIFICATE_EXPIRY)
 """What every run has."""
 
 WATCH_AGE = Family(
@@ -127,6 +137,8 @@ class Metrics:
         self._streams = _made(STREAMS, Gauge, registry)
         self._rounds = _made(ROUNDS, Counter, registry)
         self._lag = _made(LOOP_LAG, Histogram, registry)
+        self._expiry = _made(CERTIFICATE_EXPIRY, Gauge, registry)
+        self.expires(math.inf)
 
     def acknowledged(self, type_: str, age_s: float) -> None:
         """Note that an Envoy has a change of resources of this type (`Cluster`), which was read `age_s` ago."""
@@ -147,6 +159,10 @@ class Metrics:
     def round(self) -> None:
         """Note that changes were taken."""
         self._rounds.inc()
+
+    def expires(self, at_s: float) -> None:
+        """Note when the first certificate that is shown runs out, in seconds since 1970."""
+        self._expiry.set(at_s)
 
     def lagged(self, late_s: float) -> None:
         """Note how late the event loop was."""
