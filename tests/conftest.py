@@ -6,7 +6,7 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--load-s", type=float, default=10.0, help="seconds of load per case of a live test (default 10)")
+    parser.addoption("--load-s", type=float, default=6.0, help="seconds of load per case of a live test (default 6)")
     parser.addoption("--fuzz-s", type=float, default=9.0, help="seconds of fuzzing, all targets together (default 9)")
 
 
@@ -26,5 +26,5 @@ def load_s(request: pytest.FixtureRequest) -> float:
 
 @pytest.fixture(scope="session")
 def window_s(load_s: float) -> float:
-    """Seconds of load for each of many cases of one promise: a quarter of `load_s`, ten at most."""
-    return min(load_s / 4, 10.0)
+    """Seconds of load for each of many cases of one promise: a third of `load_s`, ten at most."""
+    return min(load_s / 3, 10.0)

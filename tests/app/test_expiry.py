@@ -27,7 +27,7 @@ async def test_the_first_certificate_to_run_out_counts(name: str, first_s: float
     told: list[float] = []
     expiry = Expiry(pipeline, lambda _said: None, told.append)
 
-    expiry.published(Outcome({("fleet", SECRET, "certificate/default/example"): None}, {}, {}))
+    expiry.published(Outcome({("fleet", SECRET, "certificate/default/example"): None}, {}, {}, {}))
 
     expiry.close()
     assert told == [first_s]

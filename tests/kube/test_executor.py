@@ -290,6 +290,7 @@ async def test_k4_what_is_owed_outlives_an_outage() -> None:
 
         one.held.fault = away
         one.appear(route(f"r{number}") for number in range(300))
+        await until(lambda: one.held.asked["PATCH 503"])
         await asyncio.sleep(0.4)
         asked = one.held.asked["PATCH 503"]
         assert 0 < asked < 300

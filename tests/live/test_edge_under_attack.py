@@ -157,8 +157,11 @@ async def attacker(name: str, port: int, core: int | None = None) -> AsyncIterat
         await process.wait()
 
 
-async def attacked(served: Edge, name: str) -> Sequence[Mapping[str, Any]]:
-    """Attack, hold that others are served as before, and give what came of the attack in each window."""
+async def attacked(served: Edge, name: str, opened: int = 0) -> Sequence[Mapping[str, Any]]:
+    """Attack, hold that others are served as before, and give what came of the attack in each window.
+
+    A window in which the attacker opened fewer connections than it has to shows nothing: other work had its processor.
+    """
     tried: list[str] = []
     for _ in range(TRIES):
         idle, busy, outcomes = [], [], []
@@ -169,7 +172,8 @@ async def attacked(served: Edge, name: str) -> Sequence[Mapping[str, Any]]:
                     beside, outcome = await asyncio.gather(others.p99_s(), attacking.attack(ATTACK_S))
                     busy.append(beside)
                     outcomes.append(outcome)
-        if min(busy) < RATIO * min(idle):
+        attacked_all = all(outcome.get("opened", 0) >= opened for outcome in outcomes)
+        if attacked_all and min(busy) < RATIO * min(idle):
             return outcomes
         tried.append(f"{[round(1000 * one, 2) for one in idle]} -> {[round(1000 * one, 2) for one in busy]}")
     pytest.fail(f"{name}: p99 without and with it, in ms: {'; '.join(tried)}")
@@ -180,7 +184,7 @@ async def test_rapid_resets_are_cut_off(served: Edge) -> None:
     cut_off = f"http.http_{served.port}.downstream_rq_too_many_premature_resets"
     resets = f"http.http_{served.port}.downstream_rq_rx_reset"
     before = await served.envoy.stat(cut_off), await served.envoy.stat(resets)
-    for outcome in await attacked(served, "rapid_reset"):
+    for outcome in await attacked(served, "rapid_reset", OPENED):
         assert outcome["opened"] == OPENED
         assert outcome["closed"] == outcome["opened"]
     closed = await served.envoy.stat(cut_off) - before[0]
@@ -195,7 +199,10 @@ async def test_rapid_resets_meet_the_goaway_of_the_codec_where_there_is_no_limit
 
         async def once() -> tuple[Mapping[str, Any], int]:
             before = await served.envoy.stat(resets)
-            return await attacking.attack(0.1), await served.envoy.stat(resets) - before
+            async with asyncio.timeout(20):
+                while not (outcome := await attacking.attack(0.1))["opened"]:
+                    pass
+            return outcome, await served.envoy.stat(resets) - before
 
         assert await once() == ({"opened": 1, "closed": 1, "goaway": 0, "endless": 0}, 250)
         await served.envoy.set_runtime(TOTAL_STREAMS, 1_000_000)
@@ -212,7 +219,7 @@ async def test_slow_headers_are_timed_out(served: Edge) -> None:
     for outcome in await attacked(served, "slow_headers"):
         assert outcome["open"] == SLOW
     async with attacker("slow_headers", served.port) as attacking:
-        outcome = await attacking.attack(20)
+        outcome = await attacking.attack(16)
     assert (outcome["open"], outcome["timed_out"]) == (0, SLOW)
     assert 9 < outcome["first"] <= outcome["last"] < 15
 
