@@ -10,7 +10,8 @@ stage:
     # envoys: listener            they acknowledged the listener, and have no routes yet; also `listener routes`
     # envoys: reject listener "its words"     or `routes`, or `secrets`
     # envoys: reject cluster Service/default/web/80/http1 "its words"     or `endpoints Service/default/web/80/TCP`
-    # envoys: reject HTTPRoute default/all "its words"     the piece of this route in its table, and nothing else
+    # envoys: reject HTTPRoute default/all "its words"     this route's piece of its table, and nothing else
+    # envoys: reject TLSRoute default/all "its words"     its filter chain; or that of `Gateway default/edge/https`
     # addresses: 127.0.0.1        the pool of addresses (otherwise all of 127.0.0.1 to 127.0.0.254)
     # taken: 80 8080              ports that cannot be opened
     # bundle: v1.7.0              the release of the schemas, or `none` (otherwise v1.7.0)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from xdsserver.pipeline import Pipeline
 
 _KINDS = {LISTENER: "listener", ROUTE: "routes", SECRET: "secrets"}
+_OF_TABLES = frozenset({"HTTPRoute", "GRPCRoute"})
 _BACKENDS = {"cluster": CLUSTER, "endpoints": ENDPOINTS}
 
 Row = tuple[str, Any, Any]
@@ -70,7 +71,8 @@ def answers(
         elif kinds.keys() <= envoys.answered:
             deliveries[key] = Delivery(one.generation)
             if envoys.rejected[:1].isupper():
-                rejections[Blame(*kinds["routes"], (envoys.rejected, *envoys.name.split("/")))] = said
+                place = kinds["routes" if envoys.rejected in _OF_TABLES else "listener"]
+                rejections[Blame(*place, (envoys.rejected, *envoys.name.split("/")))] = said
     return deliveries, rejections
 
 

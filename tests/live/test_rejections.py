@@ -6,11 +6,15 @@ own has Envoy's lower default, so that it rejects routes which nobody could have
 
 from __future__ import annotations
 
+import asyncio
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from envoy.config.cluster.v3 import cluster_pb2
+from envoy.config.listener.v3.listener_components_pb2 import FilterChain
+from envoy.config.listener.v3.listener_pb2 import Listener
 
 from tests.live import config
 from tests.live import manifests as k8s
@@ -20,8 +24,13 @@ from tests.live.http1 import Ask, ask
 from tests.live.load import Traffic, load
 from tests.live.product import answers, bootstrap, home, standalone
 from tests.live.test_xds import plane
+from xdsserver.model.places import Bind, ChainKey, ListenerKey
+from xdsserver.model.routing import Share
 from xdsserver.reconciler import FLEET
-from xdsserver.xds.ledger import Rejected, Sent
+from xdsserver.translation.chains import stream_chain
+from xdsserver.translation.listeners import listener
+from xdsserver.xds.ledger import Acked, Rejected, Sent
+from xdsserver.xds.protobuf import length_prefix
 from xdsserver.xds.resource import CLUSTER, LISTENER, Resource
 
 if TYPE_CHECKING:
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.live.product import Home
+    from xdsserver.translation.chains import Chain
 
 pytestmark = pytest.mark.live
 
@@ -97,6 +107,48 @@ async def test_x17_an_orphan_of_a_rejected_response_is_removed_when_it_goes(tmp_
         assert any(
             event.type_url == LISTENER and "l2" in event.removed for event in server.events if isinstance(event, Sent)
         )
+
+
+def chain(bind: Bind, host: str, *, fault: str = "") -> tuple[ChainKey, Chain]:
+    """Make a filter chain of a listener of its own; with a fault that only Envoy finds."""
+    key = ChainKey(bind, host)
+    made = stream_chain(key, [Share(None, 1)], None, ListenerKey("Gateway", "default", "edge", host))
+    if not fault:
+        return key, made
+    broken = FilterChain.FromString(made.body)
+    broken.filters[0].name, broken.filters[0].typed_config.type_url = fault, f"type.googleapis.com/{fault}"
+    body = broken.SerializeToString(deterministic=True)
+    prefix = length_prefix(Listener.FILTER_CHAINS_FIELD_NUMBER, len(body))
+    return key, replace(made, wire=prefix + body, body_at=len(prefix))
+
+
+@both_dialects
+async def test_x15_of_a_hundred_listeners_on_a_port_the_99_good_ones_are_live(tmp_path: Path, *, delta: bool) -> None:
+    """X15: its last good stays, the rest is live in <2 s; who never was good is closed, by a chain that Envoy takes."""
+    address, bind = f"unix:{tmp_path}/xds.sock", Bind(config.FLEET, "127.0.0.1", free_port(), "TCP")
+
+    def port(*broken: int) -> Resource:
+        faults = dict.fromkeys(broken, "no.such.Filter")
+        return listener(bind, [chain(bind, f"h{number}.test", fault=faults.get(number, "")) for number in range(100)])
+
+    async with plane(address) as server, running(ads_bootstrap(address, delta=delta)) as envoy:
+        start = time.monotonic()
+        server.server.publish(config.changes(port(42)))
+        await envoy.wait_for_stat("listener_manager.total_listeners_active", 1)
+        await server.wait_for(lambda event: isinstance(event, Acked) and event.type_url == LISTENER)
+        assert time.monotonic() - start < 5
+        while not server.server.quarantine.stands_for_wanted((config.FLEET, LISTENER, str(bind))):
+            assert time.monotonic() - start < 5
+            await asyncio.sleep(0.01)
+        dump = await envoy.get("/config_dump?resource=dynamic_listeners")
+        assert all(f"h{number}.test" in dump for number in range(100))
+        ((blame, said),) = server.server.quarantine.rejections().items()
+        assert blame.owner == ListenerKey("Gateway", "default", "edge", "h42.test")
+        assert "no.such.Filter" in said.words
+        mended = port()
+        server.server.publish(config.changes(mended))
+        await server.acked(mended)
+        assert server.server.quarantine.rejections() == {}
 
 
 def world(port: int, backend: int, routes: Iterable[k8s.Document]) -> list[k8s.Document]:

@@ -10,7 +10,7 @@ import pytest
 from tests.golden.validation import refused
 from tests.properties.gateway_worlds import POOLS, SLOTS, Edit, settled, take, world
 from xdsserver.xds.fragments import differing, hold_back
-from xdsserver.xds.resource import ROUTE
+from xdsserver.xds.resource import LISTENER, ROUTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +29,11 @@ def tables(running: Reconciler) -> dict[str, Resource]:
     return {key[2]: row for key, row in running.pipeline.resources.rows.items() if key[1] == ROUTE}
 
 
+def listeners(running: Reconciler) -> dict[str, Resource]:
+    rows = running.pipeline.resources.rows
+    return {key[2]: row for key, row in rows.items() if key[1] == LISTENER and row.parts is not None}
+
+
 def apart(table: Resource) -> Assembly:
     assert table.parts is not None
     return table.parts()
@@ -45,9 +50,10 @@ def edits(number: int) -> Iterator[tuple[Reconciler, dict[str, Resource], tuple[
 
 
 @pytest.mark.parametrize("number", range(WORLDS))
-def test_the_pieces_of_a_table_make_the_same_bytes(number: int) -> None:
-    for table in tables(settled(world(number))).values():
-        assert apart(table).resource(ROUTE, table.name).body == table.body
+def test_the_pieces_of_a_table_or_listener_make_the_same_bytes(number: int) -> None:
+    running = settled(world(number))
+    for whole in (*tables(running).values(), *listeners(running).values()):
+        assert apart(whole).resource(whole.type_url, whole.name).body == whole.body
 
 
 @pytest.mark.parametrize("number", range(WORLDS))
@@ -77,10 +83,10 @@ def test_envoy_accepts_what_is_left_when_anybody_is_held_back(tmp_path: Path) ->
     found: dict[str, list[Resource]] = {}
     for number in range(TO_ENVOY):
         rows = settled(world(number)).pipeline.resources.rows
-        for table in [row for key, row in rows.items() if key[1] == ROUTE]:
+        for table in [row for row in rows.values() if row.parts is not None]:
             whole = apart(table)
             for owner in whole.contents:
-                without = hold_back(whole, {owner}, None).resource(ROUTE, table.name)
+                without = hold_back(whole, {owner}, None).resource(table.type_url, table.name)
                 others = [row for row in rows.values() if row is not table]
                 found[f"world {number} without {owner} in {table.name}"] = [*others, without]
     assert len(found) > TO_ENVOY

@@ -10,7 +10,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
-from xdsserver.model.places import Delivery
+from xdsserver.model.places import Delivery, ListenerKey
 from xdsserver.objects.meta import ObjectKey
 from xdsserver.replicas import Answer, Matter, State, Subject, Tally, Witness
 from xdsserver.replicas.agenda import Agenda
@@ -23,7 +23,7 @@ from xdsserver.xds.resource import SECRET
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from xdsserver.model.places import Awaited, ListenerKey
+    from xdsserver.model.places import Awaited
     from xdsserver.reconciler import Outcome
     from xdsserver.replicas.statements import Envoy, Statement
     from xdsserver.xds.cache import Cache
@@ -253,16 +253,18 @@ class Answers:
 
     def _objection(self, blame: Blame, said: Rejection) -> Objection | None:
         """Say what is rejected in terms of objects; None where its author is gone."""
-        author = None
-        if blame.owner != NOBODY:
+        place, author = blame[:3], None
+        listeners: Iterable[ListenerKey] = (key for key, one in self._awaited.items() if place in one.resources)
+        if isinstance(blame.owner, ListenerKey):
+            listeners = (blame.owner,) if blame.owner in self._awaited else ()
+        elif blame.owner != NOBODY:
             key = ObjectKey(*blame.owner)
             if (identity := self.identity(key)) is None:
                 return None
             author = Author(key, *identity)
-        place = blame[:3]
-        listeners = (self._subject(key) for key, awaited in self._awaited.items() if place in awaited.resources)
+        subjects = tuple(map(self._subject, listeners))
         nodes = frozenset(said.nodes)
-        return Objection(blame.fleet, blame.type_url, author, tuple(listeners), nodes, said.words, kept=said.kept)
+        return Objection(blame.fleet, blame.type_url, author, subjects, nodes, said.words, kept=said.kept)
 
     def _rejections_news(self) -> dict[Blame, Rejection | None]:
         """Give what is rejected that was not, or no more (None)."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from xdsserver.gatewayapi.termination import terminate
 from xdsserver.translation.chains import closing_chain, http_chain
+from xdsserver.xds.fragments import NOBODY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +43,7 @@ def plain_chain_of(_key: ListenerKey, serving: Serving) -> ChainKey | None:
 
 
 def to_plain_chains(tables: Pipeline, read: Read, key: ChainKey, _count: int) -> Mapping[ChainKey, Chain]:
-    return {key: http_chain(key, _filter_positions(tables, read, key), None)}
+    return {key: http_chain(key, _filter_positions(tables, read, key), None, NOBODY)}
 
 
 def to_https_chains(tables: Pipeline, read: Read, key: ListenerKey, serving: Serving) -> Mapping[ChainKey, Chain]:
@@ -52,7 +53,7 @@ def to_https_chains(tables: Pipeline, read: Read, key: ListenerKey, serving: Ser
     chain = serving.chain
     if found is None or found.termination is None:
         return {chain: closing_chain(chain)}
-    return {chain: http_chain(chain, _filter_positions(tables, read, chain), found.termination)}
+    return {chain: http_chain(chain, _filter_positions(tables, read, chain), found.termination, key)}
 
 
 def _filter_positions(tables: Pipeline, read: Read, chain: ChainKey) -> int:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from xdsserver.gatewayapi.rejections import RejectedAt, in_words
 from xdsserver.objects.meta import ObjectKey
+from xdsserver.xds.case import Blame
+from xdsserver.xds.fragments import NOBODY
 from xdsserver.xds.resource import CLUSTER, ENDPOINTS
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from xdsserver.pipeline.rows import ClusterUse, FleetCluster, ResourceKey
     from xdsserver.pipeline.story import Pipeline
     from xdsserver.tables import Read
-    from xdsserver.xds.case import Blame, Rejection
+    from xdsserver.xds.case import Rejection
 
 
 class RejectedUse(NamedTuple):
@@ -64,6 +66,13 @@ def _of_backend(cluster: ClusterKey, said: Rejection) -> str:
     return f"backend {cluster.kind} {cluster.namespace}/{cluster.name}{port}: {in_words(said.nodes, said.words)}"
 
 
+def rejected_listener(tables: Pipeline, read: Read, key: ListenerKey, resources: Iterable[ResourceKey]) -> str:
+    """Say what Envoys reject of a listener itself, and which of these resources they reject whoever is to blame."""
+    found = (read(tables.rejections, Blame(*one, NOBODY)) for one in resources)
+    whole = (in_words(said.nodes, said.words) for said in found if said is not None)
+    return "; ".join(dict.fromkeys((*whole, *(words for _, words in _pieces(tables, read, key)))))
+
+
 def words_against(tables: Pipeline, read: Read, owner: ObjectKey) -> str:
     """Say what Envoys reject of the settings of an object with listeners, and of the backends of its filters."""
     uses = (read(tables.rejected_uses, use) for use in read(tables.rejected_uses_of, owner) or ())
@@ -86,7 +95,7 @@ def rejected_at(
         yield from (RejectedAt(listener, words) for blame, words in pieces if blame[:3] in places)
 
 
-def _pieces(tables: Pipeline, read: Read, owner: ObjectKey) -> Iterator[tuple[Blame, str]]:
+def _pieces(tables: Pipeline, read: Read, owner: ObjectKey | ListenerKey) -> Iterator[tuple[Blame, str]]:
     """Give what Envoys reject of what an object came to."""
     for blame in read(tables.rejections_of, owner) or ():
         said = read(tables.rejections, blame)

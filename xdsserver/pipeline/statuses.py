@@ -12,15 +12,12 @@ from xdsserver.gatewayapi.classes import class_status
 from xdsserver.gatewayapi.conditions import ACCEPTED, condition
 from xdsserver.gatewayapi.gateways import Attachments, ListenerState, gateway_status
 from xdsserver.gatewayapi.listenersets import is_accepted, listener_set_status
-from xdsserver.gatewayapi.rejections import in_words
 from xdsserver.gatewayapi.routes import Findings, route_status
 from xdsserver.model.places import ListenerKey, PortKey
 from xdsserver.objects.meta import ObjectKey
 from xdsserver.pipeline.expansion import refusals_of
-from xdsserver.pipeline.rejected import rejected_at, words_against
+from xdsserver.pipeline.rejected import rejected_at, rejected_listener, words_against
 from xdsserver.pipeline.rules import rules_of
-from xdsserver.xds.case import Blame
-from xdsserver.xds.fragments import NOBODY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -33,7 +30,6 @@ if TYPE_CHECKING:
     from xdsserver.objects.listenerset import ListenerSet
     from xdsserver.objects.meta import KubeObject, Name
     from xdsserver.objects.xbackend import XBackend
-    from xdsserver.pipeline.rows import ResourceKey
     from xdsserver.pipeline.story import Pipeline
     from xdsserver.tables import Read
 
@@ -51,18 +47,12 @@ def to_listener_states(
             attached_routes=read(tables.accepted_counts, key) or 0,
             binding=binding,
             delivery=read(tables.deliveries, key),
-            rejected=_rejected(tables, read, awaited.resources if awaited is not None else ()),
+            rejected=rejected_listener(tables, read, key, awaited.resources if awaited is not None else ()),
             filter_problems=filters.problems if filters else (),
             tls=tls,
             overlap=read(tables.overlaps, key),
         )
     }
-
-
-def _rejected(tables: Pipeline, read: Read, resources: Iterable[ResourceKey]) -> str:
-    """Say which of these Envoys reject as they are, whoever is to blame."""
-    found = (read(tables.rejections, Blame(*one, NOBODY)) for one in resources)
-    return "; ".join(in_words(said.nodes, said.words) for said in found if said is not None)
 
 
 _USED = "it is used by routes of the Gateway"

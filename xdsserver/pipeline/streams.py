@@ -87,7 +87,7 @@ def to_stream_chains(
     if found is None:
         return {chain: closing_chain(chain)}
     tls = read(tables.terminations, listener)
-    return {chain: stream_chain(chain, found.shares, tls.termination if tls is not None else None)}
+    return {chain: stream_chain(chain, found.shares, tls.termination if tls is not None else None, found.owner)}
 
 
 def to_stream_cluster_uses(

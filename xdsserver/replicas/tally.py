@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from xdsserver.xds.case import Blame, Rejection
 from xdsserver.xds.fragments import NOBODY
 from xdsserver.xds.receipts import Lag
+from xdsserver.xds.resource import LISTENER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from xdsserver.objects.meta import ObjectKey
     from xdsserver.replicas.attendance import Attendance
     from xdsserver.replicas.statements import Answer, Author, Envoy, Objection, Statement, Subject
+    from xdsserver.xds.fragments import Owner
 
 SILENT_S: Final = 10.0
 """How long a replica may say nothing before nothing is known of its Envoys."""
@@ -227,8 +229,11 @@ class Tally:
         author = objection.owner
         if author is not None and self._book.identity(author.key) != author[1:]:
             return
-        owner = NOBODY if author is None else tuple(author.key)
         for subject in objection.listeners:
+            owner: Owner = NOBODY if author is None else tuple(author.key)
+            if author is None and objection.type_url == LISTENER:
+                # What is rejected is the part of each of these listeners in what they share.
+                owner = subject.key
             awaited = self._book.awaited.get(subject.key)
             if awaited is None or not _is_about(subject, author, awaited):
                 continue

@@ -13,6 +13,7 @@ from xdsserver.translation.connection_manager import connection_manager
 from xdsserver.translation.downstream_tls import transport_socket
 from xdsserver.translation.edge import CONNECT_ATTEMPTS, HANDSHAKE_TIMEOUT, STREAM_IDLE, with_defaults
 from xdsserver.translation.layout import route_configuration_name
+from xdsserver.xds.fragments import NOBODY, Section
 from xdsserver.xds.protobuf import length_prefix
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from xdsserver.model.places import ChainKey
     from xdsserver.model.routing import Share
     from xdsserver.model.tls import Termination
+    from xdsserver.xds.fragments import Owner
 
 _FILTER_CHAINS = 3
 """Field number of Listener.filter_chains."""
@@ -34,13 +36,23 @@ class Chain:
     """A piece of a serialised Listener, and the clusters that it names itself (those of its routes are not among them).
 
     It is a filter chain, or for datagrams, which have none, the listener filter that passes them on.
+
+    `owner` is who is to blame where an Envoy rejects it: a listener, or the route that all of its connections go to;
+    nobody where several listeners share it, or it does nothing. The message of a filter chain begins at `body_at`.
     """
 
     wire: bytes
     clusters: frozenset[str] = frozenset()
+    owner: Owner = NOBODY
+    body_at: int = 0
+
+    @property
+    def body(self) -> bytes:
+        """The message by itself."""
+        return self.wire[self.body_at :]
 
 
-def http_chain(key: ChainKey, listener_filters: int, termination: Termination | None) -> Chain:
+def http_chain(key: ChainKey, listener_filters: int, termination: Termination | None, owner: Owner) -> Chain:
     """Serve HTTP: in plain text, or over TLS that ends here.
 
     `listener_filters` is how many filters the listener with most of them has.
@@ -54,10 +66,10 @@ def http_chain(key: ChainKey, listener_filters: int, termination: Termination | 
     if termination is not None:
         out.transport_socket.CopyFrom(transport_socket(termination, ("h2", "http/1.1")))
         with_defaults(out, (HANDSHAKE_TIMEOUT,))
-    return _wire(out)
+    return _wire(out, owner)
 
 
-def stream_chain(key: ChainKey, shares: Iterable[Share], termination: Termination | None) -> Chain:
+def stream_chain(key: ChainKey, shares: Iterable[Share], termination: Termination | None, owner: Owner) -> Chain:
     """Pass connections on as they are, or what is inside of their TLS where that ends here; by weight."""
     out = _chain(key)
     proxy = TcpProxy(stat_prefix=f"{'tls' if key.hostname else 'tcp'}_{key.bind.port}")
@@ -72,7 +84,7 @@ def stream_chain(key: ChainKey, shares: Iterable[Share], termination: Terminatio
     if termination is not None:
         out.transport_socket.CopyFrom(transport_socket(termination, ()))
         with_defaults(out, (HANDSHAKE_TIMEOUT,))
-    return _wire(out, frozenset(name for name, _ in weighted if name != NOWHERE))
+    return _wire(out, owner, frozenset(name for name, _ in weighted if name != NOWHERE))
 
 
 def closing_chain(key: ChainKey) -> Chain:
@@ -80,7 +92,21 @@ def closing_chain(key: ChainKey) -> Chain:
     out = _chain(key)
     proxy = TcpProxy(stat_prefix="closed", cluster=NOWHERE)
     out.filters.add(name="envoy.filters.network.tcp_proxy").typed_config.Pack(proxy, deterministic=True)
-    return _wire(out)
+    return _wire(out, NOBODY)
+
+
+def section(key: ChainKey, chain: Chain) -> Section:
+    """Say whose a chain is; one that no Envoy ever took is closed, so that nothing less specific answers for it."""
+    closed = closing_chain(key).body if chain.owner else b""
+    return Section(
+        key.hostname,
+        chain.owner,
+        _FILTER_CHAINS,
+        head=chain.body,
+        clusters=chain.clusters,
+        settings=chain.body,
+        closed=closed,
+    )
 
 
 def _chain(key: ChainKey) -> FilterChain:
@@ -90,6 +116,7 @@ def _chain(key: ChainKey) -> FilterChain:
     return out
 
 
-def _wire(out: FilterChain, clusters: frozenset[str] = frozenset()) -> Chain:
+def _wire(out: FilterChain, owner: Owner, clusters: frozenset[str] = frozenset()) -> Chain:
     body = out.SerializeToString(deterministic=True)
-    return Chain(length_prefix(_FILTER_CHAINS, len(body)) + body, clusters)
+    prefix = length_prefix(_FILTER_CHAINS, len(body))
+    return Chain(prefix + body, clusters, owner, len(prefix))

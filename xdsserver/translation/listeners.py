@@ -8,7 +8,9 @@ from envoy.config.core.v3.address_pb2 import SocketAddress
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.extensions.filters.listener.tls_inspector.v3.tls_inspector_pb2 import TlsInspector
 
+from xdsserver.translation.chains import section
 from xdsserver.translation.edge import BUFFER, CLIENT_DATAGRAM, with_defaults
+from xdsserver.xds.fragments import Assembly
 from xdsserver.xds.resource import LISTENER, Resource
 
 if TYPE_CHECKING:
@@ -33,6 +35,10 @@ def listener(bind: Bind, members: Sequence[tuple[ChainKey, Chain]]) -> Resource:
     if any(key.hostname for key, _ in members):
         inspector = out.listener_filters.add(name="envoy.filters.listener.tls_inspector")
         inspector.typed_config.Pack(TlsInspector(), deterministic=True)
-    body = b"".join([out.SerializeToString(deterministic=True), *[chain.wire for _, chain in members]])
+    head = out.SerializeToString(deterministic=True)
+    body = b"".join([head, *[chain.wire for _, chain in members]])
     clusters = tuple(dict.fromkeys(chain.clusters for _, chain in members if chain.clusters))
-    return Resource.of_bytes(LISTENER, out.name, body, clusters=clusters)
+    resource = Resource.of_bytes(LISTENER, out.name, body, clusters=clusters)
+    if udp:
+        return resource
+    return resource.joined_from(lambda: Assembly(head, tuple(section(*one) for one in members)))

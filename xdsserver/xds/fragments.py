@@ -79,8 +79,11 @@ class Assembly:
         """All that each owner wrote, and for which section: whoever has nothing new here is no suspect."""
         found: dict[Owner, set[tuple[str, bytes]]] = {}
         for section in self.sections:
-            if section.owner and (section.bare or section.settings):
-                found.setdefault(section.owner, set()).add((section.key if section.bare else "", section.settings))
+            if section.owner and section.bare:
+                found.setdefault(section.owner, set()).add((section.key, section.settings))
+            if section.owner and section.settings:
+                # The same settings in one more section that a fragment made are nothing new of their owner.
+                found.setdefault(section.owner, set()).add(("", section.settings))
             for one in section.fragments:
                 found.setdefault(one.owner, set()).add((one.home, one.wire))
         return found
@@ -117,8 +120,9 @@ def _held_section(wanted: Section, good: Section | None, held: Collection[Owner]
     out = wanted
     if wanted.owner in held:
         if good is None:
-            return replace(wanted, head=wanted.closed, fragments=(), tail=b"") if wanted.closed else None
-        out = replace(out, head=good.head, tail=good.tail, clusters=good.clusters)
+            return Section(wanted.key, NOBODY, wanted.field_number, wanted.closed) if wanted.closed else None
+        # With the settings and the owner that it had: new ones that nobody took yet are suspects when they are tried.
+        out = replace(good, fragments=wanted.fragments, bare=wanted.bare, closed=wanted.closed)
     back = [one for one in good.fragments if one.owner in held] if good is not None else []
     stay = [one for one in wanted.fragments if one.owner not in held]
     if not back and len(stay) == len(wanted.fragments):
