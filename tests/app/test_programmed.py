@@ -143,9 +143,9 @@ async def test_a_listener_is_not_programmed_before_its_certificate_is_acknowledg
 @pytest.mark.live
 async def test_a_listener_on_a_port_that_is_open_is_not_programmed_before_it_is_acknowledged(tmp_path: Path) -> None:
     """The port answers already, for others: only the Envoy can say that it serves this listener, too."""
-    address, port = f"unix:{tmp_path}/xds.sock", free_port()
+    address, port, tls_port = f"unix:{tmp_path}/xds.sock", free_port(), free_port()
     first = m.listener(port, name="first", hostname="first.test")
-    second = m.https_listener(port + 1, "one", name="second", hostname="second.test")
+    second = m.https_listener(tls_port, "one", name="second", hostname="second.test")
     third = {**second, "name": "third", "hostname": "third.test"}
     async with serving(address) as plane, envoy_running(ads_bootstrap(address)) as envoy:
         plane.put(secret("one"), m.gateway(first, second))
@@ -155,7 +155,7 @@ async def test_a_listener_on_a_port_that_is_open_is_not_programmed_before_it_is_
         changed["metadata"]["generation"] = 2
         with stopped(envoy.process):
             plane.put(changed)
-            await plane.until(lambda: plane.sends(LISTENER, f"tcp/127.0.0.1:{port + 1}") > 1)
+            await plane.until(lambda: plane.sends(LISTENER, f"tcp/127.0.0.1:{tls_port}") > 1)
             assert {plane.programmed("third"), plane.programmed("fourth")} == {Status.UNKNOWN}
             assert {plane.programmed("first"), plane.programmed("second")} == {Status.TRUE}
         await plane.until(lambda: {plane.programmed("third"), plane.programmed("fourth")} == {Status.TRUE})
