@@ -53,7 +53,6 @@ class Failure:
 
 
 _LEAST_PER_S = 500.0
-_LONG_S = 20.0
 
 
 @dataclass
@@ -71,11 +70,13 @@ class Tally:
 
     @property
     def dense(self) -> bool:
-        """Whether requests came so close together that a gap would have met one.
+        """Whether requests came so close together, 500 per second, that a gap would have met one."""
+        return self.rate >= _LEAST_PER_S
 
-        That is 500 per second, and half of it in a run of a few seconds, which may share its machine.
-        """
-        return self.rate >= (_LEAST_PER_S if self.seconds >= _LONG_S else _LEAST_PER_S / 2)
+    async def reaches(self, requests: int) -> None:
+        """Wait until so many were asked, so that a change that is over sooner was under load all the same."""
+        while self.requests < requests:  # noqa: ASYNC110 (workers count, nobody tells)
+            await asyncio.sleep(0.02)
 
     def __str__(self) -> str:
         some = "".join(f"\n  {one.at_s:7.3f} s {one.connection}: {one.detail}" for one in self.failures[:20])

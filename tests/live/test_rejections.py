@@ -202,13 +202,13 @@ async def test_x15_a_poison_route_among_100_good_changes_fails_no_request() -> N
                     save(found, world(port, backend.port, (route(number, "3") for number in range(ROUTES))))
                     await product.since(mark, "HTTPRoute default/r42", "has no problems any more")
                     await edited_to(port, 42, "3")
+                    await tally.reaches(2 * ROUTES)
                 assert not tally.failures, str(tally)
-                assert tally.requests > 100
                 assert edits == ["1" if number == 42 else "2" for number in range(ROUTES)]
                 assert "RejectedByEnvoy" in notice["text"]
                 assert "regex" in notice["text"]
                 assert "all.yaml" in notice["text"]
-                assert took_s < 5, "seconds until 99 of 100 are live"
+                assert took_s < 2, "seconds until 99 of 100 are live"
 
 
 async def test_x16_an_envoy_of_another_kind_is_named_and_holds_one_route_back() -> None:
