@@ -20,7 +20,7 @@ def _words(answer: str | Refused) -> str:
     return answer.words
 
 
-@pytest.mark.parametrize("fleet", ["a/b", "xdsserver-system/default", "a1/b.c-d.e"])
+@pytest.mark.parametrize("fleet", ["a/b", "xdsserver-system/default", "a1/b.c-d.e", "a/gateway/b", "a/gateway"])
 def test_a_fleet_has_one_identity_and_back(fleet: str) -> None:
     assert fleet_of_uri(fleet_uri(fleet)) == fleet
 
@@ -35,6 +35,8 @@ def test_a_fleet_has_one_identity_and_back(fleet: str) -> None:
         "spiffe://xdsserver/fleet/a",
         "spiffe://xdsserver/fleet/a/b/c",
         "spiffe://xdsserver/fleet/a//b",
+        "spiffe://xdsserver/fleet/a/gateway/",
+        "spiffe://xdsserver/fleet/a/gateway/gateway/b",
         "spiffe://xdsserver/fleet/a/b/",
         "spiffe://xdsserver/fleet/a/b\n",
         "spiffe://xdsserver/fleet/a/%62",

@@ -23,7 +23,7 @@ SERVER_URI: Final = "spiffe://xdsserver/server"
 _FLEET_URIS: Final = "spiffe://xdsserver/fleet/"
 
 _LABEL: Final = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-_FLEET: Final = re.compile(rf"{_LABEL}/(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*", re.ASCII)
+_FLEET: Final = re.compile(rf"{_LABEL}/(gateway/)?(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*", re.ASCII)
 
 PodAddresses: TypeAlias = "Callable[[str, str], Collection[str] | None]"
 """(fleet, pod) -> the IP addresses of that pod, in canonical form; None where the fleet has no such pod."""
@@ -47,7 +47,10 @@ class Peer:
 
 
 def is_fleet(text: str) -> bool:
-    """Say whether a text names a fleet: `<namespace>/<EnvoyFleet>`, both as Kubernetes writes names."""
+    """Say whether a text names a fleet: `<namespace>/<EnvoyFleet>`, or `<namespace>/gateway/<name>` of one Gateway.
+
+    All parts are as Kubernetes writes names.
+    """
     return _FLEET.fullmatch(text) is not None
 
 
