@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from xdsserver.objects.kinds import BY_NAME, KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 NAMESPACE: Final = "xdsserver-system"
 NAME: Final = "xdsserver"
@@ -29,6 +29,8 @@ class Scope(Enum):
     """Objects without a namespace."""
     WATCHED = "watched namespaces"
     """All of them, unless some are named."""
+    NAMED = "the watched namespaces themselves"
+    """All of them, unless some are named: then these objects and no other."""
     OWN = "our own namespace"
 
 
@@ -72,7 +74,7 @@ _WRITTEN: Final = (
 
 def _table() -> Iterator[Permission]:
     for kind in KINDS:
-        scope = Scope.WATCHED if kind.namespaced else Scope.CLUSTER
+        scope = Scope.WATCHED if kind.namespaced else Scope.NAMED if kind.name == "Namespace" else Scope.CLUSTER
         yield Permission(kind.group, kind.plural, _READ, scope, _WHY_READ.get(kind.name, "what users ask for"))
     for name in _WRITTEN:
         kind = BY_NAME[name]
@@ -96,11 +98,12 @@ def manifest(namespaces: Iterable[str] = ()) -> str:
     What has a namespace is then allowed by a Role in each, so that Secrets of other namespaces cannot be read at all.
     """
     watched = sorted(set(namespaces))
-    cluster = [one for one in PERMISSIONS if one.scope is Scope.CLUSTER or (one.scope is Scope.WATCHED and not watched)]
+    wide = {Scope.CLUSTER, Scope.NAMED} if watched else {Scope.CLUSTER, Scope.NAMED, Scope.WATCHED}
+    cluster = [one for one in PERMISSIONS if one.scope in wide]
     own = [one for one in PERMISSIONS if one.scope is Scope.OWN]
     documents = [
         f"apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: {NAME}\n  namespace: {NAMESPACE}\n",
-        *_role("ClusterRole", NAME, "", cluster),
+        *_role("ClusterRole", NAME, "", cluster, watched),
     ]
     inside = [one for one in PERMISSIONS if one.scope is Scope.WATCHED]
     for namespace in watched:
@@ -110,12 +113,14 @@ def manifest(namespaces: Iterable[str] = ()) -> str:
     return "---\n".join(documents)
 
 
-def _role(kind: str, name: str, namespace: str, permissions: Iterable[Permission]) -> tuple[str, str]:
-    """Render a role, and its binding to the ServiceAccount."""
+def _role(
+    kind: str, name: str, namespace: str, permissions: Iterable[Permission], named: Sequence[str] = ()
+) -> tuple[str, str]:
+    """Render a role, and its binding to the ServiceAccount; `named` are namespaces, where not all are watched."""
     head = f"apiVersion: rbac.authorization.k8s.io/v1\nkind: {{kind}}\nmetadata:\n  name: {name}\n"
     if namespace:
         head += f"  namespace: {namespace}\n"
-    rules = "".join(_rule(one) for one in permissions)
+    rules = "".join(_rule(one, named if one.scope is Scope.NAMED else ()) for one in permissions)
     role = f"{head.format(kind=kind)}rules:\n{rules}"
     binding = (
         f"{head.format(kind=f'{kind}Binding')}roleRef:\n  apiGroup: rbac.authorization.k8s.io\n"
@@ -124,12 +129,13 @@ def _role(kind: str, name: str, namespace: str, permissions: Iterable[Permission
     return role, binding
 
 
-def _rule(one: Permission) -> str:
+def _rule(one: Permission, names: Sequence[str]) -> str:
+    only = [one.name] if one.name else names
     lines = [
         f"# {one.why}",
         f'- apiGroups: ["{one.group}"]',
         f"  resources: [{one.resource}]",
-        *([f"  resourceNames: [{one.name}]"] if one.name else []),
+        *([f"  resourceNames: [{', '.join(only)}]"] if only else []),
         f"  verbs: [{', '.join(one.verbs)}]",
     ]
     return "".join(f"{line}\n" for line in lines)

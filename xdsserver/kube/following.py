@@ -53,7 +53,10 @@ RARELY_S = 60.0
 CONFIRM_S = 10.0
 """A kind of which there were objects is believed to be gone when it is still so after this time."""
 EAGER = 5
-"""How often a kind is looked for, every two seconds, once its CRD was heard of: it is served a moment later."""
+"""How often a kind is looked for, every two seconds, once its CRD or its namespace was heard of.
+
+It is served a moment later; roles in a namespace are made after it.
+"""
 EAGER_S = 2.0
 SHORT_S = 1.0
 """A watch that ends sooner than this, and said nothing, is a failure after all."""
@@ -82,6 +85,21 @@ class Followed:
     """Nobody waits for it where it may not be read."""
     named_only: bool = False
     """Nothing but metadata is asked for: what such an object says is of no use here, and long."""
+    namespace: str = ""
+    """Objects of other namespaces are not seen; "" for those of all. Of Namespaces: this one alone."""
+
+    def query(self) -> dict[str, str | int]:
+        """Give what each list and watch asks for, so that nothing else is answered."""
+        found: dict[str, str | int] = {"labelSelector": self.selector} if self.selector else {}
+        if self.namespace and not self.kind.namespaced:
+            # The one form in which RBAC lets a role that names objects list and watch them.
+            found["fieldSelector"] = f"metadata.name={self.namespace}"
+        return found
+
+    def path(self, root: str, plural: str) -> str:
+        """Give where its objects are, below the root of their group and version."""
+        within = f"/namespaces/{self.namespace}" if self.namespace and self.kind.namespaced else ""
+        return f"{root}{within}/{plural}"
 
     def accept(self, kind: str) -> str:
         """Give the form of answers; that of metadata is another `kind` for lists than for watches."""
@@ -180,7 +198,7 @@ class Following:
         if self._path is None:
             kind = self.followed.kind
             return Discover(tuple(_root(kind.group, version) for version in kind.versions))
-        query: dict[str, str | int] = {"labelSelector": self.followed.selector} if self.followed.selector else {}
+        query = self.followed.query()
         if self._version is None:
             if self._page:
                 query["limit"] = self._page
@@ -282,7 +300,8 @@ class Following:
         match error:
             case Forbidden():
                 self.standing = Standing.FORBIDDEN
-                self._rest_until_s = now_s + self._jittered(RARELY_S)
+                self._rest_until_s = now_s + (EAGER_S if self._eager else self._jittered(RARELY_S))
+                self._eager = max(0, self._eager - 1)
                 return
             case NotFound():
                 # Its CRD is gone, or this version of it.
@@ -315,10 +334,16 @@ class Following:
             self._rest_until_s = min(self._rest_until_s, now_s + self._draw() * within_s)
 
     def look_again(self, now_s: float) -> None:
-        """Take that something happened to the CRD of this kind."""
-        if self.standing is Standing.ABSENT:
+        """Take that something happened to the CRD of this kind, or to its namespace."""
+        if self.standing in {Standing.ABSENT, Standing.FORBIDDEN}:
             self._eager = EAGER
             self._rest_until_s = min(self._rest_until_s, now_s + self._draw())
+
+    def without_namespace(self) -> None:
+        """Take that its namespace does not exist, which is why it may not be read: what grants that is in there."""
+        if self.standing is Standing.FORBIDDEN:
+            self.store.clear()
+            self.standing, self.words = Standing.ABSENT, f"there is no namespace {self.followed.namespace}"
 
     # Within a step.
 

@@ -126,7 +126,7 @@ class Reflector:
             except NotFound:
                 continue
             if plural is not None:
-                return f"{path}/{plural}"
+                return self.following.followed.path(path, plural)
         return None
 
     async def _watch(self, step: OpenWatch) -> None:

@@ -18,7 +18,7 @@ from xdsserver.objects.kinds import KINDS, Kind
 from xdsserver.objects.meta import KubeObject, ObjectKey
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
     from xdsserver.kube.client import KubeClient
     from xdsserver.kube.store import Change, News, Reading
@@ -44,19 +44,31 @@ CRDS = Followed(
 )
 
 
-def everything(selectors: Mapping[str, str] | None = None) -> tuple[Followed, ...]:
-    """Give all kinds that we read; `selectors` are label selectors by kind."""
-    selectors = selectors or {}
+def everything(selectors: Mapping[str, str] | None = None, namespaces: Iterable[str] = ()) -> tuple[Followed, ...]:
+    """Give all kinds that we read; `selectors` are label selectors by kind.
+
+    Where `namespaces` are named, each kind is followed in each of them for itself, and of Namespaces nothing is read
+    but these: that is all that the roles then allow.
+    """
+    selectors, named = selectors or {}, tuple(dict.fromkeys(namespaces)) or ("",)
+
+    def followed(kind: Kind, namespace: str) -> Followed:
+        status, optional = kind.name in WITH_STATUS, kind.name in OPTIONAL
+        return Followed(kind, selectors.get(kind.name, ""), status, optional, namespace=namespace)
+
     return tuple(
-        Followed(kind, selectors.get(kind.name, ""), kind.name in WITH_STATUS, kind.name in OPTIONAL) for kind in KINDS
+        followed(kind, namespace)
+        for kind in KINDS
+        for namespace in (named if kind.namespaced or kind.name == "Namespace" else ("",))
     )
 
 
 @dataclass(frozen=True, slots=True)
 class KindState:
-    """How one kind is."""
+    """How one kind is, in one namespace or ("") in all."""
 
     kind: str
+    namespace: str
     standing: Standing
     words: str
     """What the last failure said, "" where all is well."""
@@ -94,12 +106,14 @@ class ClusterSource:
             self._reflector(one, self._hear) for one in (followed if followed is not None else everything())
         ]
         self._crds = self._reflector(CRDS, self._hear_of_crds)
-        self._told: dict[str, Standing] = {}
+        self._told: dict[tuple[str, str], Standing] = {}
         self._changes: list[Change] = []
         self._readings: list[Reading] = []
         self._ring = asyncio.Event()
         self._missing = asyncio.Event()
         self._whole = False
+        self._missing_namespaces: set[str] = set()
+        """Of those that were named, the ones that do not exist."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -136,6 +150,7 @@ class ClusterSource:
     def _hear(self, following: Following, news: News) -> None:
         self._changes += news.changes
         self._readings += news.readings
+        self._mind_namespace(following)
         stands = self._tells(following)
         if following.unreachable:
             self._missing.set()
@@ -144,14 +159,37 @@ class ClusterSource:
 
     def _tells(self, following: Following) -> bool:
         """Tell how a kind stands, if that is new; also why it still waits, where it does not only wait its turn."""
-        name = following.followed.kind.name
-        if self._told.get(name, Standing.WAITING) is following.standing and not (
-            following.standing is Standing.WAITING and following.words and name not in self._told
+        one = (following.followed.kind.name, following.followed.namespace)
+        if self._told.get(one, Standing.WAITING) is following.standing and not (
+            following.standing is Standing.WAITING and following.words and one not in self._told
         ):
             return True
-        self._told[name] = following.standing
+        self._told[one] = following.standing
         self._tell(self._state(following))
         return False
+
+    def _mind_namespace(self, following: Following) -> None:
+        """Take what a namespace that is there, or is not, means for the kinds that are followed in it."""
+        namespace = following.followed.namespace
+        if not namespace:
+            return
+        if following.followed.kind.name != "Namespace":
+            if namespace in self._missing_namespaces:
+                following.without_namespace()
+            return
+        was_missing = namespace in self._missing_namespaces
+        is_missing = following.standing is Standing.SYNCED and not len(following.store)
+        if was_missing is is_missing or following.standing is not Standing.SYNCED:
+            return
+        self._missing_namespaces ^= {namespace}
+        for other in self._reflectors:
+            if other.following.followed.namespace == namespace and other.following is not following:
+                if is_missing:
+                    other.following.without_namespace()
+                else:
+                    other.following.look_again(self._timing.clock())
+                # Its step ends, and with it what has changed is told.
+                other.wake()
 
     def _hear_of_crds(self, following: Following, news: News) -> None:
         self._tells(following)
@@ -200,5 +238,8 @@ class ClusterSource:
     def _state(self, following: Following) -> KindState:
         heard_s = following.heard_s
         age_s = None if heard_s is None else self._timing.clock() - heard_s
-        kind = following.followed.kind.name
-        return KindState(kind, following.standing, following.words, age_s, following.lists, len(following.store))
+        followed = following.followed
+        known = len(following.store)
+        return KindState(
+            followed.kind.name, followed.namespace, following.standing, following.words, age_s, following.lists, known
+        )
