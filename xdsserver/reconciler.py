@@ -13,13 +13,14 @@ from xdsserver.gatewayapi import listenersets
 from xdsserver.gatewayapi.attachment import named_parent
 from xdsserver.gatewayapi.last_good import LastGood, as_secret, remember
 from xdsserver.infrastructure.allocation import Pool, Wanted, allocate
-from xdsserver.objects.meta import Name, ObjectKey
+from xdsserver.objects.meta import GATEWAY_GROUP, Name, ObjectKey
 from xdsserver.pipeline import Options, Pipeline
 from xdsserver.tables import Change
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from xdsserver.gatewayapi.installed import Installed
     from xdsserver.gatewayapi.statuses import ObjectStatus
     from xdsserver.infrastructure.allocation import Probe, Written
     from xdsserver.model.places import Awaited, Delivery, ListenerKey
@@ -45,11 +46,14 @@ def always(_address: str, _port: int, _transport: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What decides besides the objects: the pool of addresses, the machine's word on ports, the schemas' release."""
+    """What decides besides the objects: the pool of addresses, the machine's word on ports, the schemas.
+
+    `schemas` is the release by which objects were checked; None in a cluster, whose CRDs tell.
+    """
 
     pool: Pool = field(default_factory=lambda: Pool(FLEET, LOOPBACK))
     probe: Probe = always
-    bundle: str | None = None
+    schemas: Installed | None = None
     options: Options = field(default_factory=Options)
 
 
@@ -74,7 +78,7 @@ class Reconciler:
         self.pipeline = Pipeline(self._surroundings.options)
         self.written: Mapping[Name, Written] = dict(written or {})
         """What was allocated: to be kept, and handed in at the next start."""
-        self._bundle = self._surroundings.bundle
+        self._schemas = self._surroundings.schemas
         self._adopted = False
 
     def adopt(self, pool: Pool, written: Mapping[Name, Written]) -> None:
@@ -87,9 +91,9 @@ class Reconciler:
     def objects(self, changes: Iterable[ObjectChange]) -> Outcome:
         """Take changes of objects."""
         rows = [row for change in changes for row in self.pipeline.change(*change)]
-        if self._bundle is not None:
-            rows.append(Change(self.pipeline.bundles, "version", self._bundle))
-            self._bundle = None
+        if self._schemas is not None:
+            rows.append(Change(self.pipeline.checked_by, GATEWAY_GROUP, self._schemas))
+            self._schemas = None
         return self._round(rows)
 
     def last_good(self) -> dict[ObjectKey, KubeObject]:

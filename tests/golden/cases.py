@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xdsserver.files import Folder
+from xdsserver.gatewayapi.installed import EXPERIMENTAL, Installed
 from xdsserver.infrastructure.allocation import Pool
 from xdsserver.reconciler import LOOPBACK, Surroundings
 
@@ -54,7 +55,7 @@ class Case:
     envoys: Envoys
     addresses: tuple[str, ...]
     taken: frozenset[int]
-    bundle: str | None
+    schemas: Installed | None
 
     @property
     def folder(self) -> Path:
@@ -67,7 +68,7 @@ class Case:
         def probe(_address: str, port: int, _transport: str) -> str | None:
             return f"{port} is in use" if port in self.taken else None
 
-        return Surroundings(pool=Pool(FLEET, self.addresses), probe=probe, bundle=self.bundle)
+        return Surroundings(pool=Pool(FLEET, self.addresses), probe=probe, schemas=self.schemas)
 
 
 @cache
@@ -104,8 +105,13 @@ def _case(folder: Path) -> Case:
         envoys=_envoys(name, told),
         addresses=tuple(told["addresses"].split()) if "addresses" in told else LOOPBACK,
         taken=frozenset(map(int, told.get("taken", "").split())),
-        bundle=None if told.get("bundle") == "none" else told.get("bundle", "v1.7.0"),
+        schemas=_schemas(told.get("bundle", "v1.7.0")),
     )
+
+
+def _schemas(told: str) -> Installed | None:
+    version, _, channel = told.partition(" ")
+    return None if version == "none" else Installed((version,), channel or EXPERIMENTAL)
 
 
 def _head(path: Path) -> list[str]:

@@ -93,9 +93,10 @@ def test_a_reconciler_gives_back_what_it_allocated(case: Case) -> None:
     reconciler.objects([(one.kind, one.name, None) for one in scan(case).changes])
     reconciler.answers(dict.fromkeys(pipeline.deliveries.rows), dict.fromkeys(pipeline.rejections.rows))
     assert not reconciler.written
-    assert [table.name for table in pipeline.graph.tables if not table.empty] == [pipeline.bundles.name] * (
-        case.bundle is not None
-    )
+    assert [table.name for table in pipeline.graph.tables if not table.empty] == [
+        pipeline.checked_by.name,
+        pipeline.installed.name,
+    ] * (case.schemas is not None)
 
 
 def test_no_file_belongs_to_no_case() -> None:

@@ -268,16 +268,21 @@ async def test_k7_k8_what_is_forbidden_or_absent_is_told_once_and_costs_nobody_e
 
 
 async def test_k8_a_crd_that_is_installed_later_is_picked_up_by_the_watch_of_crds() -> None:
-    """K8: a kind whose CRD appears is listed soon after, not at the next minute; only names of CRDs are asked for,
-    not their schemas."""
+    """K8: a kind whose CRD appears is listed soon after, not at the next minute; only metadata of CRDs is asked for,
+    not their schemas, and told: it says which release is installed."""
     api = Api(absent={"HTTPRoute"})
     api.routes.write("a")
     async with watched(api) as cluster:
         assert (await cluster.batch()).changes == ()
         api.absent.clear()
+        name, told = "httproutes.gateway.networking.k8s.io", {"gateway.networking.k8s.io/bundle-version": "v1.7.0"}
         await api.crd_events.put(
-            event("ADDED", {"metadata": {"name": "httproutes.gateway.networking.k8s.io", "resourceVersion": "9"}})
+            event("ADDED", {"metadata": {"name": name, "resourceVersion": "9", "annotations": told}})
         )
+        (definition,) = (await cluster.batch()).changes
+        assert (definition.kind, definition.name.name) == ("CustomResourceDefinition", name)
+        assert definition.object is not None
+        assert definition.object.metadata.annotations == told
         assert [change.name.name for change in (await cluster.batch()).changes] == ["a"]
         assert all("PartialObjectMetadata" in one.headers["accept"] for one in cluster.server.asked_for(CRDS))
 

@@ -19,6 +19,7 @@ from tests.properties import backends_of_worlds as backends
 from tests.properties import secrets_of_worlds as secrets
 from tests.properties import streams_of_worlds as streams
 from tests.properties.filters_of_worlds import any_filter, external_auth
+from xdsserver.gatewayapi.installed import OUR_SCHEMAS
 from xdsserver.infrastructure.allocation import Pool
 from xdsserver.model.places import Delivery, ListenerKey
 from xdsserver.objects import core
@@ -602,7 +603,7 @@ def world(number: int) -> Objects:
 
 def reconciler(pool: Pool = POOL) -> Reconciler:
     """Make a Reconciler with the surroundings of these worlds."""
-    return Reconciler(Surroundings(pool=pool, probe=probe, bundle="v1.7.0"))
+    return Reconciler(Surroundings(pool=pool, probe=probe, schemas=OUR_SCHEMAS))
 
 
 def settled(objects: Objects, pool: Pool = POOL) -> Reconciler:

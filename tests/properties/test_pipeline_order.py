@@ -54,7 +54,7 @@ def test_x11_the_same_objects_in_any_order_give_the_same_bytes(number: int) -> N
 def _arrivals(first: Reconciler, objects: Objects, pipeline: Pipeline, dice: Random) -> list[Change]:
     arrivals = [change for slot, one in objects.items() for change in pipeline.change(*slot, _reversed(one))]
     arrivals += (Change(pipeline.bindings, key, row) for key, row in first.pipeline.bindings.rows.items())
-    arrivals += (Change(pipeline.bundles, key, row) for key, row in first.pipeline.bundles.rows.items())
+    arrivals += (Change(pipeline.checked_by, key, row) for key, row in first.pipeline.checked_by.rows.items())
     dice.shuffle(arrivals)
     return arrivals
 

@@ -16,11 +16,11 @@ from xdsserver.files.saved import read_saved
 from xdsserver.files.sealing import read_key
 from xdsserver.files.snapshot import Snapshot
 from xdsserver.files.state import StateError
+from xdsserver.gatewayapi.installed import OUR_SCHEMAS
 from xdsserver.gatewayapi.lacking import lacking
 from xdsserver.infrastructure.allocation import Pool
 from xdsserver.narrator import Narrator
 from xdsserver.objects.meta import Name
-from xdsserver.objects.schemas import BUNDLE_VERSION
 from xdsserver.observe.notices import Level, Notice
 from xdsserver.pipeline import Options
 from xdsserver.proxy.authorities import system_authorities
@@ -58,7 +58,7 @@ class ServeSaved:
         self._known = Snapshot({}, {})
         # Ports are opened by Envoys, on machines of which nothing is known here.
         surroundings = Surroundings(
-            Pool(FLEET, ()), bundle=BUNDLE_VERSION, options=Options(system_authorities=system_authorities())
+            Pool(FLEET, ()), schemas=OUR_SCHEMAS, options=Options(system_authorities=system_authorities())
         )
         rules = Rules(fleet_of=lambda _node: FLEET)
         # What was allocated is in the file, and what is not stays without: nobody decides it here.

@@ -21,9 +21,9 @@ from xdsserver.files.saver import Saver
 from xdsserver.files.sealing import read_key
 from xdsserver.files.snapshot import Snapshot
 from xdsserver.files.state import StateError, read_state, write_state
+from xdsserver.gatewayapi.installed import OUR_SCHEMAS
 from xdsserver.infrastructure.allocation import Pool
 from xdsserver.narrator import Narrator
-from xdsserver.objects.schemas import BUNDLE_VERSION
 from xdsserver.observe.notices import Level, Notice
 from xdsserver.pipeline import Options
 from xdsserver.proxy.authorities import system_authorities
@@ -81,7 +81,7 @@ class Standalone:
             Surroundings(
                 Pool(FLEET, settings.pool),
                 can_open,
-                BUNDLE_VERSION,
+                OUR_SCHEMAS,
                 Options(system_authorities=system_authorities()),
             ),
             self._read_state(),

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from xdsserver.files import Folder, Scan
+from xdsserver.gatewayapi.installed import OUR_SCHEMAS
 from xdsserver.infrastructure.allocation import Written
 from xdsserver.objects.meta import Name
-from xdsserver.objects.schemas import BUNDLE_VERSION
 from xdsserver.reconciler import Reconciler, Surroundings
 
 ExistingFolder = Annotated[
@@ -25,6 +25,6 @@ def read(
     """Read a folder and reconcile what it says; no port is opened and nothing is kept."""
     folder = Folder(path)
     scan = folder.scan()
-    reconciler = Reconciler(surroundings or Surroundings(bundle=BUNDLE_VERSION), written)
+    reconciler = Reconciler(surroundings or Surroundings(schemas=OUR_SCHEMAS), written)
     reconciler.objects((one.kind, one.name, one.object) for one in scan.changes)
     return folder, scan, reconciler

@@ -14,8 +14,8 @@ from xdsserver.files.saved import read_saved, write_saved
 from xdsserver.files.sealing import read_key
 from xdsserver.files.snapshot import SEALED_KINDS, Snapshot
 from xdsserver.files.state import StateError
+from xdsserver.gatewayapi.installed import OUR_SCHEMAS
 from xdsserver.infrastructure.allocation import Pool
-from xdsserver.objects.schemas import BUNDLE_VERSION
 from xdsserver.reconciler import FLEET, LOOPBACK, Surroundings
 from xdsserver.settings import SettingsError, parse_pool
 
@@ -47,7 +47,7 @@ def save(
     try:
         key = read_key(state_key_file) if state_key_file is not None else None
         written = read_saved(out).snapshot.written if out.exists() else {}
-        _, scan, reconciler = read(folder, Surroundings(pool, bundle=BUNDLE_VERSION), written)
+        _, scan, reconciler = read(folder, Surroundings(pool, schemas=OUR_SCHEMAS), written)
         for problem in scan.problems:
             print(problem.below(folder), file=sys.stderr)
         if scan.errors:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xdsserver.gatewayapi.conditions import ACCEPTED, Condition, Problem, Status, condition
+from xdsserver.gatewayapi.features import claimed
+from xdsserver.gatewayapi.installed import release_of
 from xdsserver.gatewayapi.statuses import GatewayClassStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from xdsserver.gatewayapi.installed import Installed
     from xdsserver.objects.gatewayclass import GatewayClass
 
-SUPPORTED_BUNDLES = ("v1.6", "v1.7")
+SUPPORTED_RELEASES = ((1, 6), (1, 7))
 """Releases of the Gateway API (major and minor) whose objects we read as their specification says."""
 
 
@@ -25,24 +28,24 @@ def class_problems(class_: GatewayClass) -> tuple[Problem, ...]:
     return (Problem(ACCEPTED, "InvalidParameters", message),)
 
 
-def class_status(class_: GatewayClass, features: Iterable[str], bundle: str | None) -> GatewayClassStatus:
+def class_status(class_: GatewayClass, features: Iterable[str], installed: Installed | None) -> GatewayClassStatus:
     """Judge a class of ours (GatewayClassStatus).
 
-    `features` are names of `features.Feature`s; `bundle` is the release of the schemas that the objects were checked
-    against (annotation `gateway.networking.k8s.io/bundle-version`), None where nobody knows.
+    `features` are all that are whole here; those are claimed that the `installed` API has (None: nobody knows).
     """
     generation = class_.metadata.generation
     accepted = condition(ACCEPTED, "Accepted", "Gateways of this class are served", class_problems(class_), generation)
     conditions = [accepted]
-    if bundle is not None:
-        conditions.append(_version(bundle, generation))
-    return GatewayClassStatus(tuple(conditions), tuple(sorted(features)))
+    if installed is not None:
+        conditions.append(_version(installed, generation))
+    return GatewayClassStatus(tuple(conditions), claimed(features, installed))
 
 
-def _version(bundle: str, generation: int) -> Condition:
-    known = ", ".join(SUPPORTED_BUNDLES)
-    if bundle.rpartition(".")[0] in SUPPORTED_BUNDLES:
-        message = f"Gateway API {bundle} is supported"
+def _version(installed: Installed, generation: int) -> Condition:
+    found = ", ".join(installed.versions)
+    if all(release_of(version) in SUPPORTED_RELEASES for version in installed.versions):
+        message = f"Gateway API {found} is supported"
         return Condition("SupportedVersion", Status.TRUE, "SupportedVersion", message, generation)
-    message = f"Gateway API {bundle} is not one of {known}; objects are served as far as they are understood"
+    known = ", ".join(f"v{major}.{minor}" for major, minor in SUPPORTED_RELEASES)
+    message = f"Gateway API {found} is not one of {known}; objects are served as far as they are understood"
     return Condition("SupportedVersion", Status.FALSE, "UnsupportedVersion", message, generation)

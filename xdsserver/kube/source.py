@@ -39,7 +39,8 @@ CRDS = Followed(
     Kind("CustomResourceDefinition", "apiextensions.k8s.io", ("v1",), KubeObject, namespaced=False),
     status=True,
     optional=True,
-    # Their schemas have hundreds of kilobytes; that something happened to one is all that is asked here.
+    # Their schemas have hundreds of kilobytes; that something happened to one, and what release it is of, is in its
+    # metadata.
     named_only=True,
 )
 
@@ -133,7 +134,7 @@ class ClusterSource:
             await self._ring.wait()
             self._ring.clear()
             if not self._whole:
-                self._whole = all(one.following.answered for one in self._reflectors)
+                self._whole = all(one.following.answered for one in (*self._reflectors, self._crds))
             if self._whole:
                 batch = Batch(tuple(self._changes), tuple(self._readings), self._all_problems())
                 self._changes, self._readings = [], []
@@ -192,7 +193,9 @@ class ClusterSource:
                 other.wake()
 
     def _hear_of_crds(self, following: Following, news: News) -> None:
-        self._tells(following)
+        self._changes += news.changes
+        if not self._tells(following) or news.changes:
+            self._ring.set()
         for key, _observed in news.readings:
             # The name of a CRD is the plural of its kind, a dot, and the group.
             group = key.name.partition(".")[2]

@@ -14,7 +14,7 @@ from xdsserver.gatewayapi.gateways import Attachments, ListenerState, gateway_st
 from xdsserver.gatewayapi.listenersets import is_accepted, listener_set_status
 from xdsserver.gatewayapi.routes import Findings, route_status
 from xdsserver.model.places import ListenerKey, PortKey
-from xdsserver.objects.meta import ObjectKey
+from xdsserver.objects.meta import GATEWAY_GROUP, ObjectKey
 from xdsserver.pipeline.expansion import refusals_of
 from xdsserver.pipeline.rejected import rejected_at, rejected_listener, words_against
 from xdsserver.pipeline.rules import rules_of
@@ -75,8 +75,8 @@ def to_class_statuses(
     tables: Pipeline, read: Read, key: Name, class_: GatewayClass
 ) -> Mapping[ObjectKey, ObjectStatus]:
     bundles = features.WITH_TRUST_BUNDLES if read(tables.trust_bundle_kinds, "ClusterTrustBundle") else ()
-    claimed = features.FEATURES + bundles + registry.FEATURES
-    return {ObjectKey("GatewayClass", *key): class_status(class_, claimed, read(tables.bundles, "version"))}
+    whole = features.FEATURES + bundles + registry.FEATURES
+    return {ObjectKey("GatewayClass", *key): class_status(class_, whole, read(tables.installed, GATEWAY_GROUP))}
 
 
 def to_gateway_statuses(tables: Pipeline, read: Read, key: Name, gateway: Gateway) -> Mapping[ObjectKey, ObjectStatus]:

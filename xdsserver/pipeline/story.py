@@ -16,6 +16,7 @@ from xdsserver.gatewayapi.expansion import at_most, weighs
 from xdsserver.gatewayapi.frontends import AuthorityTables
 from xdsserver.gatewayapi.grpcrules import parse_grpc
 from xdsserver.gatewayapi.httprules import parse_http
+from xdsserver.gatewayapi.installed import installed, is_gateway_api
 from xdsserver.gatewayapi.streams import first
 from xdsserver.gatewayapi.termination import CertificateTables
 from xdsserver.objects.backendtlspolicy import BackendTLSPolicy
@@ -27,7 +28,7 @@ from xdsserver.objects.grpcroute import GRPCRoute
 from xdsserver.objects.httproute import HTTPRoute
 from xdsserver.objects.l4route import TCPRoute, TLSRoute, UDPRoute
 from xdsserver.objects.listenerset import ListenerSet
-from xdsserver.objects.meta import Name, ObjectKey
+from xdsserver.objects.meta import GATEWAY_GROUP, Name, ObjectKey
 from xdsserver.objects.referencegrant import ReferenceGrant
 from xdsserver.objects.secret import Secret
 from xdsserver.objects.serviceimport import ServiceImport
@@ -59,6 +60,7 @@ from xdsserver.translation.routes import route_list
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from xdsserver.gatewayapi.installed import Installed
     from xdsserver.gatewayapi.last_good import Remembered
     from xdsserver.gatewayapi.statuses import ObjectStatus
     from xdsserver.model.places import Awaited, Binding, Delivery, ListenerKey, PortKey
@@ -66,6 +68,8 @@ if TYPE_CHECKING:
     from xdsserver.tables import Delta, Read, Source, Table
     from xdsserver.xds.case import Blame, Rejection
 
+
+CRD = "CustomResourceDefinition"
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -114,8 +118,9 @@ class Pipeline:
         self.config_maps = graph.source("config_maps", ConfigMap)
         self.secrets = graph.source("secrets", Secret)
         self.cluster_trust_bundles = graph.source("cluster_trust_bundles", ClusterTrustBundle)
-        # "version": the release of the schemas that objects were checked by.
-        self.bundles: Source[str, str] = graph.source("bundles")
+        # By API group, what objects were checked by: told by whoever checks them, or by the CRDs of a cluster.
+        self.checked_by: Source[str, Installed] = graph.source("checked_by")
+        self.definitions: Source[Name, KubeObject] = graph.source("definitions")
         # The bind that was allocated for a claim, and written down.
         self.bindings: Source[PortKey, Binding] = graph.source("bindings")
         # The last good certificate of each Secret.
@@ -125,6 +130,16 @@ class Pipeline:
         self.rejections: Source[Blame, Rejection] = graph.source("rejections")
 
         # Classes and Gateways that are ours.
+        self.installed = graph.union(
+            "installed",
+            self.checked_by,
+            graph.group(
+                "told_by_definitions",
+                self.definitions,
+                lambda name, _row: GATEWAY_GROUP if is_gateway_api(name) else None,
+                fold=lambda _group, members: installed([row for _, row in members]),
+            ),
+        )
         self.our_classes = graph.derive("our_classes", self.gateway_classes, on(gateways.to_our_classes))
         self.accepted_classes = graph.derive("accepted_classes", self.our_classes, gateways.to_accepted_classes)
         self.our_gateways = graph.derive("our_gateways", self.gateways, on(gateways.to_our_gateways))
@@ -537,7 +552,8 @@ class Pipeline:
 
     def change(self, kind: str, name: Name, row: KubeObject | None) -> tuple[Change, ...]:
         """Give the change of an object for `apply`; none for a kind that nothing is derived from yet."""
-        source = self._sources.get(kind)
+        # CRDs are no objects of users: they are not saved, and nobody asks for them by name.
+        source = self.definitions if kind == CRD else self._sources.get(kind)
         return () if source is None else (Change(source, name, row),)
 
     def row(self, key: ObjectKey) -> KubeObject | None:
