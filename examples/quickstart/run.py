@@ -125,7 +125,7 @@ async def tell(gateway: Process, folder: Path) -> None:
     while gateway.stderr is not None and (line := await gateway.stderr.readline()):
         try:
             fields = json.loads(line)
-            notice = Notice(Level(fields["level"]), fields["subject"], fields["text"], fields.get("url", ""))
+            notice = Notice(Level(fields["level"]), fields["subject"], fields["message"], fields.get("url", ""))
         except (ValueError, KeyError, TypeError):
             # No notice: what it says when it cannot start, or what a crash leaves.
             sys.stderr.buffer.write(line)

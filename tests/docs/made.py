@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.docs import defaults, metrics, rbac, reference, rules
+from tests.docs import defaults, logs, metrics, rbac, reference, rules
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +16,7 @@ def pages() -> dict[Path, str]:
         **reference.pages(),
         rules.PAGE: rules.page(),
         defaults.PAGE: defaults.page(),
+        logs.PAGE: logs.page(),
         metrics.PAGE: metrics.page(),
         **rbac.pages(),
     }

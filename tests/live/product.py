@@ -103,7 +103,7 @@ class Product:
             while True:
                 self._heard.clear()
                 for number, said in enumerate(self.notices[start:], start):
-                    if all(word in f"{said['subject']} {said['text']}" for word in words):
+                    if all(word in f"{said['subject']} {said['message']}" for word in words):
                         return number + 1, said
                 if self.process.returncode is not None:
                     message = f"xdsserver ended with {self.process.returncode}: {self.notices[-5:]}"
@@ -120,7 +120,7 @@ class Product:
                 said = json.loads(text)
             except ValueError:
                 # What is no notice is a traceback or a message of a command: kept, for a test that wonders.
-                said = {"level": "none", "subject": "", "text": text.rstrip("\n")}
+                said = {"level": "none", "subject": "", "message": text.rstrip("\n")}
             self.notices.append(said)
             self._heard.set()
         await self.process.wait()

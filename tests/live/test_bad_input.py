@@ -62,7 +62,7 @@ class World:
     async def notice(self, *words: str) -> str:
         """Wait for the next notice with these words, after the one that was waited for last."""
         self.heard, said = await self.product.since(self.heard, *words)
-        return str(said["text"])
+        return str(said["message"])
 
     async def rejected(self) -> int:
         """Return how many updates Envoy has refused, of any kind."""

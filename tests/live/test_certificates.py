@@ -159,7 +159,7 @@ async def test_a_bad_certificate_after_a_good_one_changes_nothing_for_clients_an
     begin = len(on.product.notices)
     on.show(HOST, Pair(one.chain[:200], one.key))
     _, said = await on.product.since(begin, "listener a-test: tls.certificateRefs[0]", "serves on")
-    assert "InvalidCertificateRef" in said["text"]
+    assert "InvalidCertificateRef" in said["message"]
     await on.shows(one.chain)
     on.show(HOST, one)
     await on.product.since(begin, "Gateway default/edge", "no problems any more")
@@ -175,7 +175,7 @@ async def test_p6_a_certificate_that_expires_is_shown_on_and_told_of_once(on: St
     assert (await ask(on.port, Ask("/", "b.test"), tls=Tls("b.test"))).status == 200
     on.show("b.test", made("b.test"))
     await on.product.since(number, "Secret default/b.test", "no expired certificate")
-    assert sum("expired on" in one["text"] for one in on.product.notices[begin:]) == 1
+    assert sum("expired on" in one["message"] for one in on.product.notices[begin:]) == 1
 
 
 async def test_a_listener_without_a_certificate_holds_back_nobody_who_comes_with_it(on: Stage) -> None:

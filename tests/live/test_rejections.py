@@ -205,9 +205,9 @@ async def test_x15_a_poison_route_among_100_good_changes_fails_no_request() -> N
                     await tally.reaches(2 * ROUTES)
                 assert not tally.failures, str(tally)
                 assert edits == ["1" if number == 42 else "2" for number in range(ROUTES)]
-                assert "RejectedByEnvoy" in notice["text"]
-                assert "regex" in notice["text"]
-                assert "all.yaml" in notice["text"]
+                assert "RejectedByEnvoy" in notice["message"]
+                assert "regex" in notice["message"]
+                assert "all.yaml" in notice["message"]
                 assert took_s < 2, "seconds until 99 of 100 are live"
 
 
@@ -225,8 +225,8 @@ async def test_x16_an_envoy_of_another_kind_is_named_and_holds_one_route_back() 
                     mark = len(product.notices)
                     save(found, world(port, backend.port, [route(1, "2", regex=LARGE), route(2, "2")]))
                     _, notice = await product.since(mark, "HTTPRoute default/r1", "rejected by Envoy")
-                    assert "rejected by Envoy strict" in notice["text"]
-                    assert "lax" not in notice["text"]
+                    assert "rejected by Envoy strict" in notice["message"]
+                    assert "lax" not in notice["message"]
                     await edited_to(port, 2, "2")
                     assert await edit_of(port, 1) == "1"
                     assert await first.stat("listener_manager.total_listeners_active") == 1

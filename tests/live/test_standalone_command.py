@@ -50,7 +50,7 @@ async def test_probes_and_metrics_of_a_run() -> None:
         gateway = GATEWAY.replace("8080", str(port))
         folder(found.folder, a=gateway, b=ROUTE, c=SHOP)
         async with standalone(found, "--health", "127.0.0.1:0") as run, aiohttp.ClientSession() as session:
-            where = (await run.notice("/readyz"))["text"].rpartition(" ")[2]
+            where = (await run.notice("/readyz"))["message"].rpartition(" ")[2]
             await run.notice("listener http is served at")
             ready = await session.get(f"{where}/readyz")
             assert (ready.status, await ready.json()) == (200, {"ready": True, "streams": 1})

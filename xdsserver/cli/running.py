@@ -1,6 +1,7 @@
 """What commands that stay have in common: how they write what happens, and the signals that end them."""
 
 import asyncio
+import atexit
 import signal
 from collections.abc import Awaitable, Callable
 from enum import Enum
@@ -10,6 +11,7 @@ from typing import Annotated
 import typer
 
 from xdsserver.observe.notices import Notice, to_json, to_terminal
+from xdsserver.observe.restraint import Restrained
 from xdsserver.settings import HostPort, host_port
 
 DEFAULT_XDS = "127.0.0.1:18000"
@@ -60,8 +62,10 @@ class LogFormat(Enum):
 
 
 def reporting(log_format: LogFormat) -> Callable[[Notice], None]:
-    """Give what writes notices."""
-    return to_json() if log_format is LogFormat.JSON else to_terminal()
+    """Give what writes notices, with restraint; what it still holds back is told at the end of the process."""
+    restrained = Restrained(to_json() if log_format is LogFormat.JSON else to_terminal())
+    atexit.register(restrained.close)
+    return restrained
 
 
 def health_address(text: str | None) -> HostPort | None:
