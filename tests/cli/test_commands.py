@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.run import xdsserver
 
-COMMANDS = ("standalone", "serve", "save", "check", "translate", "bootstrap", "certificate", "version")
+COMMANDS = ("standalone", "serve", "save", "check", "translate", "bootstrap", "certificate", "crds", "version")
 
 
 def test_version_names_what_is_installed() -> None:
@@ -35,7 +35,7 @@ def test_every_option_of_every_command_is_explained(command: str) -> None:
     options = re.findall(r"^  (-\S.*)$", answer.out, flags=re.MULTILINE)
     assert options
     assert all(re.search(r"\S {2,}\S", option) for option in options), "an option without words"
-    assert "Exit code" in answer.out or command in {"bootstrap", "version"}
+    assert "Exit code" in answer.out or command in {"bootstrap", "crds", "version"}
 
 
 def test_a_command_that_is_not_there_is_exit_2() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.docs import defaults, logs, metrics, rbac, reference, rules
+from tests.docs import crds, defaults, logs, metrics, rbac, reference, rules
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,4 +19,5 @@ def pages() -> dict[Path, str]:
         logs.PAGE: logs.page(),
         metrics.PAGE: metrics.page(),
         **rbac.pages(),
+        **crds.pages(),
     }

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.files.texts import SECRET, routes
+from tests.objects.documents import envoy_fleet
+from tests.objects.fleets import TAKEN
 from xdsserver.files import Folder
 from xdsserver.files.saved import MAGIC, read_saved, write_saved
 from xdsserver.files.sealing import StateKey, read_key
@@ -17,8 +19,11 @@ from xdsserver.files.state import StateError
 from xdsserver.infrastructure.allocation import Written
 from xdsserver.messages.saved_state_pb2 import ObjectReference, SavedObject, SavedState
 from xdsserver.objects.clustertrustbundle import ClusterTrustBundle, ClusterTrustBundleSpec
+from xdsserver.objects.decode import decode
+from xdsserver.objects.kinds import BY_NAME
 from xdsserver.objects.meta import Name, ObjectKey, ObjectMeta
 from xdsserver.objects.secret import Secret, SecretBytes
+from xdsserver.objects.validation import validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -84,6 +89,14 @@ def test_a_secret_that_was_unreadable_is_so_again_and_a_trust_bundle_comes_along
     bundle = ClusterTrustBundle(metadata=ObjectMeta(name="roots"), spec=ClusterTrustBundleSpec(trust_bundle="PEM"))
     objects = {CERT: secret, ObjectKey("ClusterTrustBundle", "", "roots"): bundle}
     assert from_message(to_message(Snapshot(objects, {}), KEY), KEY) == Saved(Snapshot(objects, {}))
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_an_envoy_fleet_is_read_as_it_was(name: str) -> None:
+    checked = validate(envoy_fleet("edge", "ns", **TAKEN[name])).document
+    assert checked is not None
+    snapshot = Snapshot({ObjectKey("EnvoyFleet", "ns", "edge"): decode(BY_NAME["EnvoyFleet"], checked)}, {})
+    assert from_message(to_message(snapshot, KEY), KEY) == Saved(snapshot)
 
 
 def test_no_two_files_and_no_two_objects_share_a_nonce_or_a_key(objects: Mapping[ObjectKey, KubeObject]) -> None:

@@ -25,3 +25,8 @@ def endpoint_slice(address_type: str, *addresses: str, **ports: object) -> dict[
 
 def secret(name: str = "cert", **parts: object) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, **parts}
+
+
+def envoy_fleet(name: str = "edge", namespace: str = "xdsserver-system", **spec: object) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "gateway.xdsserver.io/v1alpha1", "kind": "EnvoyFleet", "metadata": metadata, "spec": spec}

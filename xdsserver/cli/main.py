@@ -5,6 +5,7 @@ import typer
 from xdsserver.cli.bootstrap import bootstrap
 from xdsserver.cli.certificate import certificate
 from xdsserver.cli.check import check
+from xdsserver.cli.crds import crds
 from xdsserver.cli.save import save
 from xdsserver.cli.serve import serve
 from xdsserver.cli.standalone import standalone
@@ -20,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (standalone, serve, save, check, translate, bootstrap, certificate, version):
+for command in (standalone, serve, save, check, translate, bootstrap, certificate, crds, version):
     app.command()(command)
 
 

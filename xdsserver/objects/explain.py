@@ -22,6 +22,9 @@ EXPECTED_BY_PATTERN = {
     r"([0-9]{1,5}(h|m|s|ms)){1,4}": "a duration such as 10s, 500ms or 1m30s",
     r"[!-~]+([\t ]?[!-~]+)*": "visible ASCII characters with single spaces between them",
     r"[A-Za-z0-9!#$%&'*+\-.^_\x60|~]+": "the name of an HTTP header",
+    r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?": "a quantity such as 500m or 1Gi",
+    "([0-9]|[1-9][0-9]|100)%": "a share such as 50%",
+    "[0-9a-fA-F.:]+([/-][0-9a-fA-F.:]+)?": "an address, a range FIRST-LAST or a network ADDRESS/BITS",
 }
 TYPE_NAMES = {
     "array": "a list",

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from xdsserver.objects.backendtlspolicy import BackendTLSPolicy
 from xdsserver.objects.clustertrustbundle import CERTIFICATES_GROUP, ClusterTrustBundle
 from xdsserver.objects.core import ConfigMap, EndpointSlice, Namespace, Service
+from xdsserver.objects.envoyfleet import FLEET_GROUP, EnvoyFleet
 from xdsserver.objects.gateway import Gateway
 from xdsserver.objects.gatewayclass import GatewayClass
 from xdsserver.objects.grpcroute import GRPCRoute
@@ -52,6 +53,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("UDPRoute", GATEWAY_GROUP, ("v1", "v1alpha2"), UDPRoute),
     Kind("ReferenceGrant", GATEWAY_GROUP, ("v1", "v1beta1"), ReferenceGrant),
     Kind("BackendTLSPolicy", GATEWAY_GROUP, ("v1", "v1alpha3"), BackendTLSPolicy),
+    Kind("EnvoyFleet", FLEET_GROUP, ("v1alpha1",), EnvoyFleet),
     Kind("Namespace", "", ("v1",), Namespace, namespaced=False),
     Kind("Service", "", ("v1",), Service),
     Kind("EndpointSlice", "discovery.k8s.io", ("v1",), EndpointSlice),

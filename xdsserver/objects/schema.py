@@ -10,6 +10,7 @@ from typing import Any, Literal
 from jsonschema_rs import Draft4Validator, RegexOptions
 
 from xdsserver.objects.cel import CppEngine, Rule
+from xdsserver.objects.crd import body_schema, own_kind
 
 Json = Any
 """What JSON can hold."""
@@ -64,6 +65,8 @@ def engine() -> CppEngine:
 
 @cache
 def _content(group: str, kind: str) -> Json | None:
+    if own := own_kind(group, kind):
+        return {"namespaced": True, "versions": {own.version: body_schema(own)}}
     file = resources.files("xdsserver.objects.schemas") / f"{group or 'core'}.{kind}.json"
     return json.loads(file.read_text("utf-8")) if file.is_file() else None
 
