@@ -75,18 +75,7 @@ class Plane(Standalone):
     """The type whose acknowledgement ends a change."""
 
     def __init__(self, folder: Path, socket: str) -> None:
-        settings = StandaloneSettings(
-            folder=folder,
-            pool=("127.0.0.1",),
-            envoy=None,
-            run_envoy=False,
-            xds=(socket,),
-            state_dir=folder,
-            runtime_dir=folder,
-            concurrency=1,
-            drain_s=0.0,
-            keep_envoy=False,
-        )
+        settings = StandaloneSettings(folder=folder, pool=("127.0.0.1",), envoy=None, xds=(socket,), state_dir=folder)
         super().__init__(settings, _silent)
         self._timed = TimedServer(Cache(), XdsOptions((socket,), Rules(fleet_of=lambda _node: FLEET)), self._heard)
         self._plane.server = self._timed

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.properties.gateway_worlds import CONTROLLER
-from xdsserver.infrastructure.allocation import Pool
+from xdsserver.infrastructure.allocation import Pool, Written
+from xdsserver.model.places import Bind, PortKey, Promised
 from xdsserver.objects.gateway import Gateway, GatewayListener, GatewaySpec
 from xdsserver.objects.gatewayclass import GatewayClass, GatewayClassSpec
-from xdsserver.objects.meta import Name, ObjectMeta
-from xdsserver.reconciler import FLEET, Reconciler
+from xdsserver.objects.meta import Name, ObjectKey, ObjectMeta
+from xdsserver.reconciler import FLEET, Reconciler, Surroundings
 from xdsserver.xds.resource import LISTENER
 
 CLASS = Name("", "ours")
@@ -69,3 +70,53 @@ def test_what_was_allocated_elsewhere_is_taken_over_and_nothing_is_decided_beyon
     # The same again is no change.
     reconciler.adopt(Pool(FLEET, ("192.0.2.1",)), elsewhere)
     assert not reconciler.objects([]).resources
+
+
+def one_of_several() -> Reconciler:
+    class_ = GatewayClass(metadata=ObjectMeta(name="ours"), spec=GatewayClassSpec(controller_name=CONTROLLER))
+    reconciler = Reconciler(Surroundings(Pool(FLEET, ("192.0.2.1", "192.0.2.2")), promising=True))
+    reconciler.objects([("GatewayClass", CLASS, class_), ("Gateway", A, gateway(A)), ("Gateway", B, gateway(B))])
+    return reconciler
+
+
+def listener_names(reconciler: Reconciler) -> set[str]:
+    return {name for _, type_url, name in reconciler.pipeline.resources.rows if type_url == LISTENER}
+
+
+def test_what_is_promised_shows_in_the_status_and_is_served_once_it_was_read_there() -> None:
+    reconciler = one_of_several()
+    port = PortKey(A, 80, "TCP")
+    status = reconciler.pipeline.statuses.rows[ObjectKey("Gateway", *A)].document()
+
+    assert reconciler.pipeline.bindings.rows[port] == Promised(Bind(FLEET, "192.0.2.1", 80, "TCP"))
+    assert [one["value"] for one in status["addresses"]] == ["192.0.2.1"]
+    assert listener_names(reconciler) == set()
+
+    reconciler.observed({A: Written("uid of a", "192.0.2.1")})
+    reconciler.objects([])
+
+    assert reconciler.pipeline.bindings.rows[port] == Bind(FLEET, "192.0.2.1", 80, "TCP")
+    assert listener_names(reconciler) == {"tcp/192.0.2.1:80"}
+
+
+def test_what_another_replica_has_written_is_served_and_what_was_promised_here_gives_way() -> None:
+    reconciler = one_of_several()
+    reconciler.observed({B: Written("uid of b", "192.0.2.1")})
+    reconciler.objects([])
+
+    assert reconciler.pipeline.bindings.rows[PortKey(B, 80, "TCP")] == Bind(FLEET, "192.0.2.1", 80, "TCP")
+    assert reconciler.pipeline.bindings.rows[PortKey(A, 80, "TCP")] == Promised(Bind(FLEET, "192.0.2.2", 80, "TCP"))
+
+
+def test_of_two_that_have_one_address_written_down_the_older_keeps_it_and_a_namesake_has_none() -> None:
+    reconciler = one_of_several()
+    both = {A: Written("uid of a", "192.0.2.2"), B: Written("uid of b", "192.0.2.2")}
+    reconciler.observed(both)
+    reconciler.objects([])
+
+    assert isinstance(reconciler.pipeline.bindings.rows[PortKey(A, 80, "TCP")], Bind)
+    assert reconciler.pipeline.bindings.rows[PortKey(B, 80, "TCP")] == Promised(Bind(FLEET, "192.0.2.1", 80, "TCP"))
+
+    reconciler.observed({A: Written("uid of another a", "192.0.2.2")})
+    reconciler.objects([])
+    assert isinstance(reconciler.pipeline.bindings.rows[PortKey(A, 80, "TCP")], Promised)

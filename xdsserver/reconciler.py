@@ -13,6 +13,7 @@ from xdsserver.gatewayapi import listenersets
 from xdsserver.gatewayapi.attachment import named_parent
 from xdsserver.gatewayapi.last_good import LastGood, as_secret, remember
 from xdsserver.infrastructure.allocation import Pool, Wanted, allocate
+from xdsserver.model.places import Bind, Promised
 from xdsserver.objects.meta import GATEWAY_GROUP, Name, ObjectKey
 from xdsserver.pipeline import Options, Pipeline
 from xdsserver.tables import Change
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from xdsserver.gatewayapi.installed import Installed
     from xdsserver.gatewayapi.statuses import ObjectStatus
     from xdsserver.infrastructure.allocation import Probe, Written
-    from xdsserver.model.places import Awaited, Delivery, ListenerKey
+    from xdsserver.model.places import Awaited, Binding, Delivery, ListenerKey, PortKey
     from xdsserver.objects.meta import KubeObject
     from xdsserver.pipeline import ResourceKey
     from xdsserver.tables import Delta
@@ -49,12 +50,15 @@ class Surroundings:
     """What decides besides the objects: the pool of addresses, the machine's word on ports, the schemas.
 
     `schemas` is the release by which objects were checked; None in a cluster, whose CRDs tell.
+    `promising`: what is allocated is served only once it was read back from where it is written down
+    (`Reconciler.observed`), so that of several replicas none serves what the others do not know.
     """
 
     pool: Pool = field(default_factory=lambda: Pool(FLEET, LOOPBACK))
     probe: Probe = always
     schemas: Installed | None = None
     options: Options = field(default_factory=Options)
+    promising: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ class Reconciler:
         self.written: Mapping[Name, Written] = dict(written or {})
         """What was allocated: to be kept, and handed in at the next start."""
         self._schemas = self._surroundings.schemas
+        self._observed: Mapping[Name, Written] = {}
         self._adopted = False
 
     def adopt(self, pool: Pool, written: Mapping[Name, Written]) -> None:
@@ -86,6 +91,12 @@ class Reconciler:
         if (pool, written) != (self._surroundings.pool, self.written):
             self._surroundings = replace(self._surroundings, pool=pool)
             self.written = dict(written)
+            self._adopted = True
+
+    def observed(self, written: Mapping[Name, Written]) -> None:
+        """Take what is written down of all Gateways now; it counts from the next round on."""
+        if written != self._observed:
+            self._observed = dict(written)
             self._adopted = True
 
     def objects(self, changes: Iterable[ObjectChange]) -> Outcome:
@@ -183,10 +194,21 @@ class Reconciler:
         surroundings = self._surroundings
         uids = {name: gateway.metadata.uid for name, gateway in self.pipeline.gateways.rows.items()}
         wanted = Wanted(self.pipeline.claims.rows, uids)
-        self.written, bindings = allocate(wanted, self.written, surroundings.pool, surroundings.probe)
+        known = self._observed if surroundings.promising else self.written
+        self.written, bindings = allocate(wanted, known, surroundings.pool, surroundings.probe)
+        if surroundings.promising:
+            bindings = {key: self._unless_written(key, binding) for key, binding in bindings.items()}
         source = self.pipeline.bindings
         gone = [key for key in source.rows if key not in bindings]
         return [*(Change(source, key, None) for key in gone), *(Change(source, *one) for one in bindings.items())]
+
+    def _unless_written(self, key: PortKey, binding: Binding) -> Binding:
+        """Hold back a bind whose address is not written down yet."""
+        there, decided = self._observed.get(key.gateway), self.written.get(key.gateway)
+        if not isinstance(binding, Bind) or decided is None:
+            return binding
+        written = there is not None and (there.uid, there.address) == (decided.uid, decided.address)
+        return binding if written else Promised(binding)
 
 
 def _merged(pipeline: Pipeline, deltas: list[Delta]) -> Outcome:

@@ -107,38 +107,53 @@ def replica(name: str | None, others: str, leader: str | None, authority_dir: Pa
 
 
 @dataclass(frozen=True, slots=True)
+class EnvoySettings:
+    """An Envoy that we run ourselves.
+
+    Attributes:
+        binary: None to find one.
+        runtime_dir: where sockets and the pid file are; its path must be short (sockets).
+        concurrency: worker threads; None for one per core.
+        drain_s: how long requests under way may take to finish when we stop, in seconds.
+        keep: leave it running when we stop, and take it over at the next start.
+    """
+
+    binary: Path | None
+    runtime_dir: Path
+    concurrency: int | None = None
+    drain_s: float = 4.0
+    keep: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SavedStateSettings:
+    """The file into which what is served is saved, and the key that seals its secrets; None to leave them out."""
+
+    file: Path
+    key_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StandaloneSettings:
     """What `xdsserver standalone` was asked for.
 
     Attributes:
         folder: the YAML and JSON files that say everything.
         pool: addresses that Gateways get, in the order in which they are given out.
-        envoy: the binary; None to find one.
-        run_envoy: whether to run an Envoy; without, any that connects to `xds` with the fleet's name is served.
+        envoy: the Envoy to run; None for none, and any that connects to `xds` with the fleet's name is served.
         xds: addresses for xDS besides the socket of the supervised Envoy, each `HOST:PORT` on loopback or `unix:PATH`.
         state_dir: where allocated addresses are kept.
-        runtime_dir: where sockets and the pid file of the supervised Envoy are; its path must be short (sockets).
-        concurrency: Envoy's worker threads; None for one per core.
-        drain_s: how long requests under way may take to finish when we stop, in seconds.
-        keep_envoy: leave Envoy running when we stop, and take it over at the next start.
-        save_state: the file into which what is served is saved; None for none.
-        state_key_file: the key that seals secrets in there; None to leave them out.
+        saved_state: where what is served is saved; None for nowhere.
         secure_xds: where Envoys of other machines may connect; None for nowhere.
         health: where probes and scrapes are answered; None for nowhere.
     """
 
     folder: Path
     pool: tuple[str, ...]
-    envoy: Path | None
-    run_envoy: bool
+    envoy: EnvoySettings | None
     xds: tuple[str, ...]
     state_dir: Path
-    runtime_dir: Path
-    concurrency: int | None
-    drain_s: float
-    keep_envoy: bool
-    save_state: Path | None = None
-    state_key_file: Path | None = None
+    saved_state: SavedStateSettings | None = None
     secure_xds: SecureXds | None = None
     health: HostPort | None = None
 
@@ -162,6 +177,33 @@ class ServeSettings:
     secure_xds: SecureXds | None = None
     health: HostPort | None = None
     replica: Replica | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSettings:
+    """What `xdsserver serve` was asked for in a cluster.
+
+    Attributes:
+        kubeconfig: files that say where the API server is; None for the service account of the pod that we run in.
+        context: one of a kubeconfig; None for its current one.
+        namespace: ours, with the Lease.
+        pool: addresses that Gateways get, in the order in which they are given out.
+        xds: addresses for xDS besides the socket of the supervised Envoy, each `HOST:PORT` on loopback or `unix:PATH`.
+        envoy: the Envoy to run; None for none.
+        saved_state: where what is served is saved, and what is served while the API server is silent at a start.
+        secure_xds: where Envoys of other machines may connect; None for nowhere.
+        health: where probes and scrapes are answered; None for nowhere.
+    """
+
+    kubeconfig: str | None
+    context: str | None
+    namespace: str
+    pool: tuple[str, ...]
+    xds: tuple[str, ...]
+    envoy: EnvoySettings | None = None
+    saved_state: SavedStateSettings | None = None
+    secure_xds: SecureXds | None = None
+    health: HostPort | None = None
 
 
 def parse_pool(text: str) -> tuple[str, ...]:
@@ -216,8 +258,8 @@ def default_state_dir(folder: Path) -> Path:
     return Path(base) / "xdsserver" / folder_id(folder)
 
 
-def default_runtime_dir(folder: Path) -> Path:
-    """Where sockets are made: below XDG_RUNTIME_DIR, or a folder of this user below the temporary one."""
+def default_runtime_dir(of: str) -> Path:
+    """Where sockets of a run are made: below XDG_RUNTIME_DIR, or a folder of this user below the temporary one."""
     base = os.environ.get("XDG_RUNTIME_DIR")
     root = Path(base) / "xdsserver" if base else Path(tempfile.gettempdir()) / f"xdsserver-{os.getuid()}"
-    return root / folder_id(folder)
+    return root / of

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
     from xdsserver.app.measures import Measures
+    from xdsserver.gatewayapi.statuses import ObjectStatus
     from xdsserver.infrastructure.allocation import Written
     from xdsserver.model.places import Delivery, ListenerKey
     from xdsserver.narrator import Narrator
@@ -55,12 +56,14 @@ def _uncollected() -> Iterator[None]:
 class Hooks:
     """What a way to run adds.
 
-    `keep` writes down what was allocated, `place` says where an object is defined, `measures` is told what to measure.
+    `keep` writes down what was allocated, `place` says where an object is defined, `measures` is told what to measure,
+    `decided` hears of statuses that are new, once they are true of what is served.
     """
 
     keep: Callable[[Mapping[Name, Written]], None]
     place: Callable[[ObjectKey], tuple[str, int] | None]
     measures: Measures | None = None
+    decided: Callable[[Mapping[ObjectKey, ObjectStatus | None]], None] = lambda _statuses: None
 
 
 class ControlPlane:
@@ -110,6 +113,11 @@ class ControlPlane:
         with _uncollected() if len(changes) >= _MANY else contextlib.nullcontext():
             self._take(self.reconciler.objects(changes), read_s)
 
+    def remembered(self, deliveries: Mapping[ListenerKey, Delivery]) -> None:
+        """Take what Envoys had acknowledged before this run, so that what was true is not doubted anew."""
+        rows = self.reconciler.pipeline.deliveries.rows
+        self._take_answers({key: one for key, one in deliveries.items() if key not in rows}, {})
+
     def condition(self) -> Condition:
         """Say how it is, for probes."""
         return Condition(self.server.serving, {"streams": sum(1 for _ in self._ledger.streams())})
@@ -124,6 +132,7 @@ class ControlPlane:
         self._narrator.outcome(outcome, self._whereabouts)
         self.answers.published(outcome)
         self._expiry.published(outcome)
+        self._hooks.decided(outcome.statuses)
 
     def _take_answers(
         self, deliveries: Mapping[ListenerKey, Delivery | None], rejections: Mapping[Blame, Rejection | None]

@@ -6,20 +6,15 @@ import asyncio
 import contextlib
 import errno
 import socket
-import time
 from contextlib import AsyncExitStack, aclosing
-from functools import partial
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from xdsserver.app.doors import secure_doors
+from xdsserver.app.local import local_addresses, supervisor
 from xdsserver.app.measures import observation
 from xdsserver.app.plane import ControlPlane, Hooks
+from xdsserver.app.saving import saver
 from xdsserver.files import Folder, scans
-from xdsserver.files.saved import write_saved
-from xdsserver.files.saver import Saver
-from xdsserver.files.sealing import read_key
-from xdsserver.files.snapshot import Snapshot
 from xdsserver.files.state import StateError, read_state, write_state
 from xdsserver.gatewayapi.installed import OUR_SCHEMAS
 from xdsserver.infrastructure.allocation import Pool
@@ -27,17 +22,12 @@ from xdsserver.narrator import Narrator
 from xdsserver.observe.notices import Level, Notice
 from xdsserver.pipeline import Options
 from xdsserver.proxy.authorities import system_authorities
-from xdsserver.proxy.bootstrap import BootstrapOptions, UnixSocket, build_bootstrap
-from xdsserver.proxy.envoy import find_envoy
-from xdsserver.proxy.local_envoy import LocalEnvoy
-from xdsserver.proxy.supervisor import Supervisor
 from xdsserver.reconciler import FLEET, Reconciler, Surroundings
 from xdsserver.server import XdsOptions
 from xdsserver.xds.rules import Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Mapping
 
     from xdsserver.infrastructure.allocation import Written
     from xdsserver.objects.meta import Name
@@ -77,7 +67,7 @@ class Standalone:
         self._folder = Folder(settings.folder)
         self._narrator = Narrator(report, settings.folder)
         self._state_file = settings.state_dir / "allocations.json"
-        reconciler = Reconciler(
+        self._reconciler = Reconciler(
             Surroundings(
                 Pool(FLEET, settings.pool),
                 can_open,
@@ -86,17 +76,16 @@ class Standalone:
             ),
             self._read_state(),
         )
-        self._kept = reconciler.written
-        socket_address = f"unix:{settings.runtime_dir / 'xds.sock'}"
-        addresses = (*((socket_address,) if settings.run_envoy else ()), *settings.xds)
+        self._kept = self._reconciler.written
+        addresses = (*local_addresses(settings.envoy), *settings.xds)
         # There is one fleet: whoever may connect (this machine only) gets it.
         rules = Rules(fleet_of=lambda _node: FLEET)
         self._observation = observation(settings.health, report)
         measures = None if self._observation is None else self._observation.measures
         hooks = Hooks(self._write_state, self._folder.place, measures)
         options = XdsOptions(addresses, rules, secure_doors(settings.secure_xds, report))
-        self._plane = ControlPlane(reconciler, options, self._narrator, hooks)
-        self._saver = self._saves(settings.save_state, settings.state_key_file) if settings.save_state else None
+        self._plane = ControlPlane(self._reconciler, options, self._narrator, hooks)
+        self._saver = None if settings.saved_state is None else saver(settings.saved_state, self._reconciler, report)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop`; then drain Envoy, or keep it, and end.
@@ -108,9 +97,9 @@ class Standalone:
             ServerError: an xDS address cannot be had.
         """
         async with AsyncExitStack() as stack:
-            if self._settings.run_envoy:
+            if self._settings.envoy is not None:
                 # First, since it owns the folder of the sockets; Envoy tries again until our server is there.
-                await stack.enter_async_context(self._supervisor())
+                await stack.enter_async_context(supervisor(self._settings.envoy, "standalone", self._narrator))
             if self._observation is not None:
                 await stack.enter_async_context(self._observation.serving(self._plane.condition))
             await stack.enter_async_context(self._plane.serving())
@@ -126,27 +115,6 @@ class Standalone:
             with contextlib.suppress(asyncio.CancelledError):
                 await following
             self._report(Notice(Level.INFO, "", "stopping"))
-
-    def _supervisor(self) -> Supervisor:
-        settings = self._settings
-        runtime_dir = settings.runtime_dir
-        bootstrap = build_bootstrap(
-            BootstrapOptions(
-                node_id="standalone",
-                fleet=FLEET,
-                xds=UnixSocket(str(runtime_dir / "xds.sock")),
-                admin=UnixSocket(str(runtime_dir / "admin.sock")),
-            )
-        )
-        envoy = LocalEnvoy(
-            find_envoy(settings.envoy),
-            bootstrap,
-            runtime_dir,
-            concurrency=settings.concurrency,
-            drain_s=settings.drain_s,
-            keep=settings.keep_envoy,
-        )
-        return Supervisor(envoy, self._narrator.envoy_state, self._narrator.envoy_line)
 
     async def _follow(self) -> None:
         async with aclosing(scans(self._folder, on_poll=self._narrator.polling)) as readings:
@@ -177,24 +145,3 @@ class Standalone:
             write_state(self._state_file, written)
         except StateError as error:
             self._report(Notice(Level.WARNING, "state", str(error)))
-
-    def _saves(self, file: Path, key_file: Path | None) -> Saver:
-        """Make what saves into this file.
-
-        Raises:
-            StateError: the key cannot be read, or is none.
-        """
-        key = read_key(key_file) if key_file is not None else None
-        release = version("xdsserver")
-
-        def prepare() -> Callable[[], None]:
-            reconciler = self._plane.reconciler
-            objects, last_good = reconciler.pipeline.objects(), reconciler.last_good()
-            snapshot = Snapshot(objects, reconciler.written, last_good, release, time.time())
-            return partial(write_saved, file, snapshot, key)
-
-        return Saver(prepare, self._tell_saving)
-
-    def _tell_saving(self, words: str) -> None:
-        level = Level.WARNING if words else Level.OK
-        self._report(Notice(level, "state", words or f"{self._settings.save_state} is saved again"))

@@ -1,8 +1,10 @@
-"""`xdsserver serve`: any Envoys, served from a saved state."""
+"""`xdsserver serve`: any Envoys, served from a cluster or from a saved state."""
 
 import asyncio
+import os
 import signal
 import sys
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated
 
@@ -22,10 +24,25 @@ from xdsserver.cli.running import (
     until_signal,
 )
 from xdsserver.files.state import StateError
+from xdsserver.infrastructure.permissions import NAMESPACE
 from xdsserver.observe.condition import EndpointError
+from xdsserver.observe.notices import Notice
+from xdsserver.proxy.envoy import EnvoyError
+from xdsserver.proxy.home import HomeBusyError
 from xdsserver.server import ServerError
-from xdsserver.settings import ServeSettings, SettingsError, secure_xds
+from xdsserver.settings import (
+    ClusterSettings,
+    EnvoySettings,
+    SavedStateSettings,
+    ServeSettings,
+    SettingsError,
+    default_runtime_dir,
+    parse_pool,
+    secure_xds,
+)
 from xdsserver.settings import replica as replica_settings
+
+AUTO = "auto"
 
 
 def serve(
@@ -34,8 +51,61 @@ def serve(
         typer.Option(
             "--from",
             metavar="FILE",
-            help="The saved state, of `xdsserver save` or `standalone --save-state`; it is watched.",
+            help="Serve this saved state and ask no API server; the file is watched.",
             envvar="XDSSERVER_FROM",
+        ),
+    ] = None,
+    kubeconfig: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH",
+            help="How to reach the API server; without, the service account of the pod that we run in.",
+            envvar="KUBECONFIG",
+        ),
+    ] = None,
+    context: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A context of the kubeconfig; its current one without.")
+    ] = None,
+    namespace: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="Our own namespace, where the Lease is.", envvar="XDSSERVER_NAMESPACE"),
+    ] = NAMESPACE,
+    addresses: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST",
+            help="Addresses that Gateways get, one each: A, A-B or NETWORK/BITS, separated by commas.",
+            envvar="XDSSERVER_ADDRESSES",
+        ),
+    ] = "",
+    envoy: Annotated[
+        str | None,
+        typer.Option(
+            metavar=f"{AUTO}|PATH",
+            help=f"Run an Envoy beside the server: this binary, or `{AUTO}` to find one.",
+            envvar="XDSSERVER_ENVOY",
+        ),
+    ] = None,
+    concurrency: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Worker threads of that Envoy; one per core without.")
+    ] = None,
+    drain_s: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, help="How long its requests may take to finish at the end.")
+    ] = 4.0,
+    runtime_dir: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="Where its sockets are made, a short path; without, a folder below /run/user or /tmp.",
+            envvar="XDSSERVER_RUNTIME_DIR",
+        ),
+    ] = None,
+    save_state: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Save what is served into this file; it is served when the API server is silent at a start.",
+            envvar="XDSSERVER_SAVE_STATE",
         ),
     ] = None,
     state_key_file: StateKeyFile = None,
@@ -59,31 +129,72 @@ def serve(
     health: Health = None,
     log_format: Annotated[LogFormat, typer.Option(help="How to write what happens.")] = LogFormat.TEXT,
 ) -> None:
-    """Serve Envoys from a saved state.
+    """Serve Envoys from a cluster, or from a saved state.
 
-    No folder and no API server is needed. The file is read again when it is replaced, and on SIGHUP; one that cannot be
-    used is named, and what was read before is served on. SIGINT and SIGTERM end it.
+    In a cluster the objects of the API server are followed, and statuses are written by the one replica that holds the
+    Lease. With --from no API server is asked: the file is read again when it is replaced, and on SIGHUP; one that
+    cannot be used is named, and what was read before is served on. SIGINT and SIGTERM end it.
 
     Exit code: 0 ended by a signal, 1 it could not run, 2 usage.
     """
-    if from_ is None:
-        message = "--from FILE is needed: this version does not serve from an API server yet, only from a saved state"
-        raise typer.BadParameter(message)
+    report = reporting(log_format)
+    doors = tuple(xds or (DEFAULT_XDS,))
     try:
         secured = secure_xds(tuple(xds_tls or ()), authority_dir)
         observed = health_address(health)
-        part = replica_settings(replica, replicas, leader, authority_dir)
+        if from_ is not None:
+            part = replica_settings(replica, replicas, leader, authority_dir)
+            saved = ServeSettings(from_, state_key_file, doors, secured, observed, part)
+            _until_end(lambda: _serve_saved(saved, report))
+            return
+        if kubeconfig is None and "KUBERNETES_SERVICE_HOST" not in os.environ:
+            message = (
+                "there is no API server to ask: give --kubeconfig FILE, or run in a pod, or serve a file with --from"
+            )
+            raise typer.BadParameter(message)
+        cluster = ClusterSettings(
+            kubeconfig,
+            context,
+            namespace,
+            pool=parse_pool(addresses) if addresses else (),
+            xds=doors,
+            envoy=None
+            if envoy is None
+            else EnvoySettings(
+                binary=None if envoy == AUTO else Path(envoy),
+                runtime_dir=runtime_dir or default_runtime_dir(f"serve-{namespace}"),
+                concurrency=concurrency,
+                drain_s=drain_s,
+            ),
+            saved_state=None if save_state is None else SavedStateSettings(save_state, state_key_file),
+            secure_xds=secured,
+            health=observed,
+        )
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error
-    settings = ServeSettings(from_, state_key_file, tuple(xds or (DEFAULT_XDS,)), secured, observed, part)
+    _until_end(lambda: _serve_cluster(cluster, report))
+
+
+def _until_end(run: Callable[[], Coroutine[None, None, None]]) -> None:
     try:
-        asyncio.run(_serve(ServeSaved(settings, reporting(log_format))))
-    except (AuthorityError, EndpointError, ServerError, StateError) as error:
+        asyncio.run(run())
+    except HomeBusyError as error:
+        print(f"xdsserver: another process has the Envoy of --runtime-dir: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+    except (AuthorityError, EndpointError, EnvoyError, ServerError, StateError) as error:
         print(f"xdsserver: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
 
 
-async def _serve(run: ServeSaved) -> None:
+async def _serve_saved(settings: ServeSettings, report: Callable[[Notice], None]) -> None:
+    run = ServeSaved(settings, report)
     reload = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload.set)
     await until_signal(lambda stop: run.run(stop, reload))
+
+
+async def _serve_cluster(settings: ClusterSettings, report: Callable[[Notice], None]) -> None:
+    # What talks to an API server takes half a second to import: only for those who need it.
+    from xdsserver.app.cluster import ServeCluster  # noqa: PLC0415
+
+    await until_signal(ServeCluster(settings, report).run)

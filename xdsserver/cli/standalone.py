@@ -27,10 +27,13 @@ from xdsserver.proxy.home import HomeBusyError
 from xdsserver.reconciler import LOOPBACK
 from xdsserver.server import ServerError
 from xdsserver.settings import (
+    EnvoySettings,
+    SavedStateSettings,
     SettingsError,
     StandaloneSettings,
     default_runtime_dir,
     default_state_dir,
+    folder_id,
     parse_pool,
     secure_xds,
 )
@@ -116,16 +119,18 @@ def standalone(
         settings = StandaloneSettings(
             folder=folder,
             pool=parse_pool(addresses),
-            envoy=envoy,
-            run_envoy=run_envoy,
+            envoy=EnvoySettings(
+                binary=envoy,
+                runtime_dir=runtime_dir or default_runtime_dir(folder_id(folder)),
+                concurrency=concurrency,
+                drain_s=drain_s,
+                keep=keep_envoy,
+            )
+            if run_envoy
+            else None,
             xds=tuple(xds or (() if run_envoy else (DEFAULT_XDS,))),
             state_dir=state_dir or default_state_dir(folder),
-            runtime_dir=runtime_dir or default_runtime_dir(folder),
-            concurrency=concurrency,
-            drain_s=drain_s,
-            keep_envoy=keep_envoy,
-            save_state=save_state,
-            state_key_file=state_key_file,
+            saved_state=SavedStateSettings(save_state, state_key_file) if save_state is not None else None,
             secure_xds=secure_xds(tuple(xds_tls or ()), authority_dir),
             health=health_address(health),
         )

@@ -21,7 +21,7 @@ from xdsserver.gatewayapi.frontends import insecure_condition
 from xdsserver.gatewayapi.overlaps import overlap_condition
 from xdsserver.gatewayapi.rejections import names, rejected_condition
 from xdsserver.gatewayapi.statuses import GatewayStatus, ListenerStatus
-from xdsserver.model.places import Bind, PortClaim, Refusal
+from xdsserver.model.places import Bind, PortClaim, Promised, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -114,6 +114,8 @@ class ListenerState:
                 return Status.FALSE, "Pending", message
             case None:
                 return Status.UNKNOWN, "Pending", "waiting for an address"
+            case Promised():
+                return Status.UNKNOWN, "Pending", "waiting for its address to be written down"
             case Bind():
                 pass
         if self.rejected:

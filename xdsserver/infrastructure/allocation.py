@@ -71,11 +71,15 @@ def allocate(
     for key, claim in wanted.claims.items():
         by_gateway[key.gateway][key] = claim
     ages = {gateway: min((claim.created, claim.uid) for claim in own.values()) for gateway, own in by_gateway.items()}
-    kept = {
-        gateway: one
-        for gateway, one in written.items()
-        if one.uid == wanted.uids.get(gateway) and _still_good(one, by_gateway.get(gateway, {}), pool)
-    }
+    kept: dict[Name, Written] = {}
+    held: set[str] = set()
+    # Of two that have the same address written down the older keeps it.
+    for gateway in sorted(written, key=lambda one: (ages.get(one, ("", "")), one)):
+        one = written[gateway]
+        good = one.uid == wanted.uids.get(gateway) and _still_good(one, by_gateway.get(gateway, {}), pool)
+        if good and one.address not in held:
+            kept[gateway] = one
+            held.add(one.address)
     bindings: dict[PortKey, Binding] = {}
     for gateway in sorted(by_gateway, key=lambda one: (ages[one], one)):
         own = by_gateway[gateway]

@@ -182,6 +182,11 @@ class Following:
                 return False
 
     @property
+    def version(self) -> str | None:
+        """The API version under which the kind was last found; None: it never was."""
+        return self._path.split("/")[-2] if self._path is not None else None
+
+    @property
     def watching(self) -> bool:
         """Whether the watch that is open is still wanted."""
         return self._watching

@@ -144,6 +144,11 @@ class ClusterSource:
         """Tell how each kind is now."""
         return tuple(self._state(one.following) for one in self._reflectors)
 
+    def version(self, kind: str) -> str | None:
+        """Give the API version under which a kind is read, None where it is not; writes go there too."""
+        found = (one.following for one in self._reflectors if one.following.followed.kind.name == kind)
+        return next((following.version for following in found), None)
+
     def _reflector(self, followed: Followed, heard: Callable[[Following, News], None]) -> Reflector:
         following = Following(followed, self._timing.draw)
         return Reflector(self._shared, following, lambda news: heard(following, news))

@@ -15,7 +15,7 @@ from xdsserver.kube.client import Body, ContentType
 from xdsserver.objects.kinds import BY_NAME, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable, Callable
 
     from xdsserver.kube.answers import Answer
     from xdsserver.kube.client import KubeClient
@@ -54,11 +54,13 @@ class _Object(msgspec.Struct):
 
 
 class Writes:
-    """Reads and writes; `versions` names the served version of kinds that have another than our first."""
+    """Reads and writes; `version` gives the one in which a kind is served, None where that is not known."""
 
-    def __init__(self, client: KubeClient, versions: Mapping[str, str] | None = None, write_s: float = WRITE_S) -> None:
+    def __init__(
+        self, client: KubeClient, version: Callable[[str], str | None] = lambda _kind: None, write_s: float = WRITE_S
+    ) -> None:
         self._client = client
-        self._versions = dict(versions or {})
+        self._version = version
         self._write_s = write_s
 
     async def read(self, key: ObjectKey) -> Answer:
@@ -87,7 +89,7 @@ class Writes:
         api, namespaced = _WRITTEN_ONLY.get(key.kind, ""), True
         if not api:
             kind = BY_NAME[key.kind]
-            version = self._versions.get(kind.name, kind.versions[0])
+            version = self._version(kind.name) or kind.versions[0]
             api, namespaced = f"/apis/{kind.group}/{version}" if kind.group else f"/api/{version}", kind.namespaced
         place = f"/namespaces/{key.namespace}" if namespaced else ""
         return f"{api}{place}/{plural(key.kind)}/{key.name}"

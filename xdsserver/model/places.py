@@ -81,8 +81,15 @@ class Refusal:
     message: str
 
 
-Binding = Bind | Refusal
-"""The written answer to a PortClaim; a claim without an answer is pending."""
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """A bind that was decided and is not written down yet where all replicas can see it, so that nobody serves it."""
+
+    bind: Bind
+
+
+Binding = Bind | Promised | Refusal
+"""The answer to a PortClaim; a claim without an answer is pending."""
 
 
 @dataclass(frozen=True, slots=True)

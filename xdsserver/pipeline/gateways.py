@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from xdsserver.gatewayapi.classes import class_problems
 from xdsserver.gatewayapi.default_gateways import scope
 from xdsserver.gatewayapi.gateways import port_claim
-from xdsserver.model.places import Bind, PortKey
+from xdsserver.model.places import Bind, PortKey, Promised, Refusal
 from xdsserver.objects.meta import Name
 from xdsserver.pipeline.rows import (
     Serving,
@@ -52,7 +52,14 @@ def to_claims(tables: Pipeline, read: Read, key: PortKey, _count: int) -> Mappin
 
 
 def address_of(key: PortKey, binding: Binding) -> tuple[Name, str] | None:
-    return (key.gateway, binding.ip) if isinstance(binding, Bind) else None
+    match binding:
+        case Bind():
+            return key.gateway, binding.ip
+        case Promised():
+            # It is the status that writes it down.
+            return key.gateway, binding.bind.ip
+        case Refusal():
+            return None
 
 
 def to_default_scopes(_read: Read, key: Name, gateway: Gateway) -> Mapping[Name, str]:

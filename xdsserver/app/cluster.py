@@ -1,0 +1,312 @@
+"""Objects of a cluster, served to Envoys, with statuses written back by whoever holds the Lease.
+
+```text
+ API server ──► ClusterSource ──changes──► ControlPlane ──► Envoys
+     ▲                │ readings                │ statuses
+     └─── writes ─── Executor ◄─────────────────┘
+                        │ may it write?
+                     Elector (Lease)
+```
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xdsserver.app.announcer import Announcer
+from xdsserver.app.doors import secure_doors
+from xdsserver.app.local import local_addresses, supervisor
+from xdsserver.app.measures import observation
+from xdsserver.app.plane import ControlPlane, Hooks
+from xdsserver.app.saving import saver
+from xdsserver.effects import Decided
+from xdsserver.effects.events import Recorder
+from xdsserver.files.saved import read_saved
+from xdsserver.files.sealing import read_key
+from xdsserver.files.state import StateError
+from xdsserver.infrastructure.allocation import Pool
+from xdsserver.infrastructure.observed import programmed_in_status, written_in_status
+from xdsserver.infrastructure.permissions import NAME
+from xdsserver.kube.access import InCluster, Kubeconfig
+from xdsserver.kube.client import KubeClient
+from xdsserver.kube.elector import Elector, KubeLease, Listeners, process_identity
+from xdsserver.kube.events import EventWriter
+from xdsserver.kube.executor import Executor
+from xdsserver.kube.executor import Surroundings as Cluster
+from xdsserver.kube.following import Standing
+from xdsserver.kube.lease import Election
+from xdsserver.kube.source import ClusterSource
+from xdsserver.kube.writes import Writes
+from xdsserver.model.places import Delivery, ListenerKey
+from xdsserver.narrator import Narrator
+from xdsserver.objects.kinds import BY_NAME
+from xdsserver.objects.meta import GATEWAY_GROUP, Name, ObjectKey
+from xdsserver.observe.condition import Condition
+from xdsserver.observe.notices import Level, Notice
+from xdsserver.pipeline import Options
+from xdsserver.proxy.authorities import system_authorities
+from xdsserver.reconciler import FLEET, Reconciler, Surroundings
+from xdsserver.server import XdsOptions
+from xdsserver.xds.footing import Footing, Start, footing
+from xdsserver.xds.rules import Rules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from xdsserver.files.snapshot import Saved
+    from xdsserver.gatewayapi.statuses import ObjectStatus
+    from xdsserver.infrastructure.allocation import Written
+    from xdsserver.kube.source import Batch, KindState
+    from xdsserver.kube.store import Reading
+    from xdsserver.observe.notices import Report
+    from xdsserver.settings import ClusterSettings
+
+_LOOK_S = 1.0
+"""How often it is looked whether the API server has been silent for too long, until it has listed."""
+
+
+class ServeCluster:
+    """One run in a cluster."""
+
+    def __init__(self, settings: ClusterSettings, report: Report) -> None:
+        """Put the parts together; nothing is asked of anybody yet.
+
+        Raises:
+            AuthorityError: the authority that was asked for cannot be read or kept.
+            StateError: the key of the saved state cannot be read, or is none.
+        """
+        self._settings = settings
+        self._report = report
+        self._narrator = Narrator(report, Path())
+        self._observation = observation(settings.health, report)
+        measures = None if self._observation is None else self._observation.measures
+        self._reconciler = Reconciler(
+            Surroundings(
+                Pool(FLEET, settings.pool), options=Options(system_authorities=system_authorities()), promising=True
+            )
+        )
+        hooks = Hooks(lambda _written: None, lambda _key: None, measures, self._decided)
+        rules = Rules(fleet_of=lambda _node: FLEET)
+        addresses = (*local_addresses(settings.envoy), *settings.xds)
+        options = XdsOptions(addresses, rules, secure_doors(settings.secure_xds, report))
+        self._plane = ControlPlane(self._reconciler, options, self._narrator, hooks)
+        self._saver = None if settings.saved_state is None else saver(settings.saved_state, self._reconciler, report)
+
+        files = settings.kubeconfig
+        self._client = KubeClient(InCluster() if files is None else Kubeconfig(files, settings.context))
+        self._source = ClusterSource(self._client, tell=self._tell_kind)
+        lease = KubeLease(self._client, settings.namespace, NAME)
+        self._elector = Elector(lease, Election(process_identity()), Listeners(self._tell_leading, self._tell_lease))
+        self._executor = Executor(
+            Cluster(
+                Writes(self._client, self._source.version), self._decision, self._elector.may_write, self._tell_refused
+            )
+        )
+        self._events = EventWriter(self._client, Recorder(socket.gethostname()), self._elector.may_write)
+        self._announcer = Announcer(self._events.happened, self._uid)
+        self._written: dict[Name, Written] = {}
+        self._footing = Footing.NOTHING
+        self._saved: frozenset[ObjectKey] = frozenset()
+        """What is served from the saved state, until the API server says what there is."""
+        self._problems: Mapping[ObjectKey, str] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop`, then drain our Envoy, give back the Lease and end.
+
+        Raises:
+            EndpointError: the address for probes cannot be had.
+            EnvoyNotFoundError: there is no Envoy to run.
+            HomeBusyError: the Envoy's folder is in use by another process.
+            ServerError: an xDS address cannot be had.
+        """
+        settings = self._settings
+        async with AsyncExitStack() as stack:
+            if settings.envoy is not None:
+                # First, since it owns the folder of the sockets; Envoy tries again until our server is there.
+                node_id = socket.gethostname()
+                await stack.enter_async_context(supervisor(settings.envoy, node_id, self._narrator))
+            if self._observation is not None:
+                await stack.enter_async_context(self._observation.serving(self._condition))
+            await stack.enter_async_context(self._plane.serving())
+            if self._saver is not None:
+                await stack.enter_async_context(self._saver.running())
+            for address in self._plane.server.addresses:
+                self._report(Notice(Level.INFO, "xDS", f"listening on {address}"))
+            await stack.enter_async_context(self._client)
+            await stack.enter_async_context(self._source.running())
+            # What writes has ended before the Lease is given back.
+            await stack.enter_async_context(self._elector.taking_part())
+            working = asyncio.create_task(self._work())
+            stopping = asyncio.create_task(stop.wait())
+            try:
+                await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                self._report(Notice(Level.INFO, "", "stopping"))
+            finally:
+                stopping.cancel()
+                working.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await working
+
+    async def _work(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            falling_back = tasks.create_task(self._fall_back())
+            first = await self._source.batch()
+            falling_back.cancel()
+            gone = self._saved - {change_key(change) for change in first.changes}
+            self._saved = frozenset()
+            self._take(first, gone)
+            self._remember(first.readings)
+            self._plane.server.ready()
+            self._footing = Footing.LISTED
+            self._report(Notice(Level.OK, "API server", f"{len(first.changes)} objects"))
+            # What is not decided by now is not wanted.
+            tasks.create_task(self._executor.run())
+            tasks.create_task(self._events.run())
+            while True:
+                self._take(await self._source.batch())
+
+    def _take(self, batch: Batch, gone: Iterable[ObjectKey] = ()) -> None:
+        self._observe(batch.readings)
+        self._reconciler.observed(self._written)
+        changes = [(key.kind, Name(key.namespace, key.name), None) for key in gone]
+        self._plane.objects([*changes, *batch.changes])
+        # An object that is new, or made anew, may be owed a status that was decided on before.
+        self._executor.touch({change_key(change) for change in batch.changes})
+        self._tell_problems(batch.problems)
+        if self._saver is not None and batch.changes:
+            self._saver.changed()
+
+    def _observe(self, readings: Iterable[Reading]) -> None:
+        for key, observed in readings:
+            name = Name(key.namespace, key.name)
+            if observed is None:
+                self._executor.gone(key)
+            else:
+                self._executor.read(key, observed)
+            if key.kind == "Gateway":
+                written = None if observed is None else written_in_status(observed.uid, observed.status)
+                if written is None:
+                    self._written.pop(name, None)
+                else:
+                    self._written[name] = written
+
+    def _remember(self, readings: Iterable[Reading]) -> None:
+        """Take over what statuses say of listeners: Programmed is decided once for each generation, not in each run."""
+        known = self._plane.answers.awaited
+        said = {
+            ListenerKey(*key, name): generation
+            for key, observed in readings
+            if observed is not None and key.kind in {"Gateway", "ListenerSet"}
+            for name, generation in programmed_in_status(observed.status).items()
+        }
+        self._plane.remembered({key: Delivery(generation) for key, generation in said.items() if key in known})
+
+    # What is owed.
+
+    def _decision(self, key: ObjectKey) -> Decided | None:
+        pipeline = self._reconciler.pipeline
+        status, row = pipeline.statuses.rows.get(key), pipeline.object(key)
+        return None if status is None or row is None else Decided(row.metadata.uid, status.document())
+
+    def _decided(self, statuses: Mapping[ObjectKey, ObjectStatus | None]) -> None:
+        self._executor.touch(statuses)
+        if self._elector.may_write():
+            self._announcer.decided(statuses)
+
+    def _uid(self, key: ObjectKey) -> str:
+        row = self._reconciler.pipeline.object(key)
+        return "" if row is None else row.metadata.uid
+
+    # An API server that is away at a start.
+
+    async def _fall_back(self) -> None:
+        """Serve the saved state once the API server has been silent for too long."""
+        settings = self._settings.saved_state
+        if settings is None or not settings.file.exists():
+            return
+        started_s = time.monotonic()
+        while self._footing is Footing.NOTHING:
+            await asyncio.sleep(_LOOK_S)
+            silent_s = min(
+                [time.monotonic() - started_s, *(one.age_s for one in self._source.states() if one.age_s is not None)]
+            )
+            if footing(Start(listed=False, saved=True, silent_s=silent_s)) is Footing.SAVED:
+                self._footing = Footing.SAVED
+        try:
+            key = read_key(settings.key_file) if settings.key_file is not None else None
+            saved = await asyncio.to_thread(read_saved, settings.file, key)
+        except StateError as error:
+            self._report(Notice(Level.ERROR, "state", f"{error}; Envoys that hold nothing wait for the API server"))
+            return
+        self._serve_saved(saved)
+
+    def _serve_saved(self, saved: Saved) -> None:
+        snapshot = saved.snapshot
+        words = f"the API server is silent; {len(snapshot.objects)} objects of {self._settings.saved_state} are served"
+        self._report(Notice(Level.WARNING, "state", f"{words} to Envoys that hold nothing"))
+        self._reconciler.observed(snapshot.written)
+        # First as they were when they were good, so that what is bad since has something to fall back to.
+        for objects in (snapshot.last_good, snapshot.objects):
+            self._plane.objects([(key.kind, Name(key.namespace, key.name), row) for key, row in objects.items()])
+        self._saved = frozenset(snapshot.objects)
+        self._plane.server.fall_back()
+
+    # What people are told.
+
+    def _condition(self) -> Condition:
+        served = self._plane.condition()
+        kinds = {
+            one.kind: {
+                "standing": one.standing.value,
+                "objects": one.objects,
+                "age_s": None if one.age_s is None else round(one.age_s, 1),
+                **({"words": one.words} if one.words else {}),
+            }
+            for one in self._source.states()
+        }
+        return Condition(served.ready, {**served.detail, "leader": self._elector.may_write(), "kinds": kinds})
+
+    def _tell_kind(self, state: KindState) -> None:
+        match state.standing:
+            case Standing.WAITING | Standing.STALE:
+                self._report(Notice(Level.WARNING, state.kind, f"{state.standing.value}: {state.words}"))
+            case Standing.FORBIDDEN:
+                self._report(Notice(Level.ERROR, state.kind, f"may not be read: {state.words}"))
+            case Standing.ABSENT if state.kind in BY_NAME and BY_NAME[state.kind].group == GATEWAY_GROUP:
+                words = "its CustomResourceDefinition is not installed; it is taken in as soon as it is"
+                self._report(Notice(Level.WARNING, state.kind, words))
+            case Standing.ABSENT:
+                self._report(Notice(Level.INFO, state.kind, "not installed here"))
+            case Standing.SYNCED:
+                self._report(Notice(Level.INFO, state.kind, f"{state.objects} objects"))
+
+    def _tell_problems(self, problems: Mapping[ObjectKey, str]) -> None:
+        before, self._problems = self._problems, dict(problems)
+        for key, words in sorted(problems.items()):
+            if before.get(key) != words:
+                self._report(Notice(Level.WARNING, str(key), f"cannot be read: {words}; the last good one stays"))
+        for key in sorted(before.keys() - problems.keys()):
+            self._report(Notice(Level.OK, str(key), "can be read again"))
+
+    def _tell_leading(self, leads: bool) -> None:  # noqa: FBT001 (told by position)
+        words = "this server leads: it writes statuses" if leads else "this server does not lead"
+        self._report(Notice(Level.INFO, "Lease", words))
+
+    def _tell_lease(self, words: str) -> None:
+        level = Level.WARNING if words else Level.OK
+        self._report(Notice(level, "Lease", words or "is to be had again"))
+
+    def _tell_refused(self, key: ObjectKey, words: str, wait_s: float) -> None:
+        self._report(Notice(Level.WARNING, str(key), f"cannot be written: {words}; tried again in {wait_s:.0f} s"))
+
+
+def change_key(change: tuple[str, Name, object]) -> ObjectKey:
+    """Give the key of a changed object."""
+    kind, name, _ = change
+    return ObjectKey(kind, *name)
