@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from bench import rig
 from bench.figure import Figure, percentile
-from tests.live.envoy import free_port
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,9 +15,9 @@ from cryptography import x509
 
 from bench import rig
 from bench.figure import Figure
-from tests.live.envoy import free_port
 from tests.live.many_listeners import LISTENERS, host
 from tests.live.tls_clients import Tls
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

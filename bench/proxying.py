@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from bench import rig, worlds
 from bench.figure import Figure
-from tests.live.envoy import free_port
 from tests.live.http1 import Ask
 from tests.live.load import Traffic, load
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

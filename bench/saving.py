@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from bench import rig, worlds
 from bench.figure import Figure, percentile
 from tests.live import manifests as m
-from tests.live.envoy import free_port
 from tests.live.product import home, standalone
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

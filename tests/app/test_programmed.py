@@ -13,9 +13,10 @@ from typing_extensions import override
 
 from tests.certificates import Certificate, curve_key
 from tests.live import manifests as m
-from tests.live.envoy import ads_bootstrap, free_port
+from tests.live.envoy import ads_bootstrap
 from tests.live.envoy import running as envoy_running
 from tests.live.many_listeners import Plane
+from tests.ports import free_port
 from tests.server.clients import WITHIN_S, call_delta, delta, read_delta
 from xdsserver.gatewayapi.conditions import PROGRAMMED, Status
 from xdsserver.gatewayapi.statuses import GatewayStatus

@@ -11,8 +11,8 @@ import pytest
 from envoy.service.status.v3 import csds_pb2
 
 from tests.canary.canary import GATEWAY, bad, good, make
-from tests.live.envoy import free_port
 from tests.live.product import admin, home, standalone
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

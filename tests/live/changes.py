@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Protocol
 from tests.live import manifests as m
 from tests.live.backends import backend, seen
 from tests.live.edits import HIDDEN
-from tests.live.envoy import free_port
 from tests.live.http1 import Ask
 from tests.live.load import Traffic, load
 from tests.live.product import admin, answers, home, standalone
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -185,12 +185,10 @@ class Report:
     """What a load saw: `torn` are answers that no generation gives, `hidden` attempts that clients do not see.
 
     Attributes:
-        generations: how many came into force while the load went on.
         unseen: requests that reached no backend, or reached one twice: the difference of the two counts.
     """
 
     tally: Tally
-    generations: int
     torn: Counter[str]
     hidden: dict[str, int]
     unseen: int
@@ -226,8 +224,11 @@ class Stage:
         for probe in case.probes(number):
             await answers(self.port, probe, matches, within_s=30)
 
-    async def change_under_load(self, case: Case, for_s: float) -> Report:
-        """Write generation after generation, each when the one before is in force, under load."""
+    async def change_under_load(self, case: Case, for_s: float, at_least: int) -> Report:
+        """Write generation after generation, each when the one before is in force, under load.
+
+        For so long, and for so many generations: a busy machine takes more time over them.
+        """
         loop = asyncio.get_running_loop()
         torn = Counter[str]()
 
@@ -242,7 +243,7 @@ class Stage:
         hidden, served, asked = await self.hidden(), self.served, self._asked
         start, number = loop.time(), 0
         async with load(Traffic(case.load(), self.port), label) as tally:
-            while loop.time() - start < for_s:
+            while number < at_least or loop.time() - start < for_s:
                 number += 1
                 self.write(case, number)
                 await self.shows(case, number)
@@ -250,7 +251,7 @@ class Stage:
         more = {name: count - hidden.get(name, 0) for name, count in (await self.hidden()).items()}
         self.write(case, 0)
         await self.shows(case, 0)
-        return Report(tally, number, torn, {name: count for name, count in more.items() if count > 0}, unseen)
+        return Report(tally, torn, {name: count for name, count in more.items() if count > 0}, unseen)
 
     async def hidden(self) -> dict[str, int]:
         """Return Envoy's counters of attempts that did not come through."""

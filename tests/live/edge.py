@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from tests.live import manifests as m
 from tests.live.backends import Backend, backend
 from tests.live.calls import telling
-from tests.live.envoy import free_port, running
+from tests.live.envoy import running
 from tests.live.http1 import Ask
 from tests.live.product import answers, bootstrap, home, standalone
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from tests.live import manifests as m
 from tests.live.backends import backend, seen
-from tests.live.envoy import free_port
 from tests.live.http1 import Ask
 from tests.live.load import Traffic, load
 from tests.live.product import admin, answers, home, standalone
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

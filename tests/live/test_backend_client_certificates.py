@@ -13,11 +13,11 @@ import pytest_asyncio
 
 from tests.certificates import Certificate, authority, curve_key
 from tests.live import manifests as m
-from tests.live.envoy import free_port
 from tests.live.http1 import Ask, ask
 from tests.live.load import Traffic, load
 from tests.live.polyglot import Secured, polyglot
 from tests.live.product import admin, answers, home, standalone
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

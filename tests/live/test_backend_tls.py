@@ -17,12 +17,12 @@ from tests.certificates import Certificate, authority, curve_key
 from tests.live import manifests as m
 from tests.live.backends import Backend
 from tests.live.calls import Call, call, channel, telling
-from tests.live.envoy import free_port
 from tests.live.http1 import Ask, ask
 from tests.live.load import Traffic, load
 from tests.live.polyglot import Secured, polyglot
 from tests.live.product import answers, home, standalone
 from tests.live.tls_clients import Tls, handshake
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

@@ -14,10 +14,10 @@ import re2
 from tests.live import manifests as m
 from tests.live.backends import backend, seen
 from tests.live.edits import EDIT_HEADER
-from tests.live.envoy import free_port
 from tests.live.http1 import Ask, ask
 from tests.live.load import Traffic, load
 from tests.live.product import admin, answers, home, standalone
+from tests.ports import free_port
 from xdsserver.model.routing import MAX_REGEX_INSTRUCTIONS
 
 if TYPE_CHECKING:

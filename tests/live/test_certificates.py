@@ -17,11 +17,11 @@ from cryptography.x509 import load_pem_x509_certificate
 from tests.certificates import NOW, Certificate, curve_key
 from tests.live import manifests as m
 from tests.live.backends import backend
-from tests.live.envoy import free_port
 from tests.live.http1 import Ask, ask, connected
 from tests.live.load import Traffic, load
 from tests.live.product import admin, answers, home, standalone
 from tests.live.tls_clients import Tls, failure, handshake
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

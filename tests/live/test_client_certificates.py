@@ -14,10 +14,10 @@ import pytest_asyncio
 from tests.certificates import Certificate, authority, curve_key
 from tests.live import manifests as m
 from tests.live.backends import backend
-from tests.live.envoy import free_port
 from tests.live.http1 import Ask, ask, connected
 from tests.live.product import admin, answers, home, standalone
 from tests.live.tls_clients import Tls, failure, resume
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

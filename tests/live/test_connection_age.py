@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.live import config
-from tests.live.envoy import ads_bootstrap, free_port, running
+from tests.live.envoy import ads_bootstrap, running
 from tests.live.http1 import Ask
 from tests.live.load import Traffic, load
+from tests.ports import free_port
 from xdsserver.server import XdsOptions, XdsServer
 from xdsserver.xds.cache import Cache
 from xdsserver.xds.ledger import Acked, Joined, Left, Sent

@@ -11,9 +11,9 @@ import pytest
 
 from tests.live import manifests as m
 from tests.live.backends import backend
-from tests.live.envoy import free_port
 from tests.live.http1 import Ask
 from tests.live.product import answers, command_line, home, standalone
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from tests.live.http1 import Answer

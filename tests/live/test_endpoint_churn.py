@@ -13,10 +13,11 @@ import pytest
 
 from tests.live.backends import backend
 from tests.live.edits import HIDDEN
-from tests.live.envoy import ads_bootstrap, free_port, running
+from tests.live.envoy import ads_bootstrap, running
 from tests.live.http1 import Ask
 from tests.live.load import Traffic, load
 from tests.live.product import answers
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -17,10 +17,10 @@ from tests.certificates import Certificate, curve_key, rsa_key
 from tests.live import http2
 from tests.live import manifests as m
 from tests.live.backends import backend, seen
-from tests.live.envoy import free_port
 from tests.live.http1 import Ask, ask
 from tests.live.product import answers, home, standalone
 from tests.live.tls_clients import NO_SNI, Tls, failure, handshake
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

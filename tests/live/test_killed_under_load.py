@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.live.edits import HOST
-from tests.live.envoy import free_port, running
+from tests.live.envoy import running
 from tests.live.http1 import Ask
 from tests.live.load import Traffic, load
 from tests.live.product import answers, bootstrap, standalone
 from tests.live.restarts import Held, check, during, world
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from tests.live.http1 import Answer

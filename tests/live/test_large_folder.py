@@ -10,9 +10,9 @@ import pytest
 from tests.live import manifests as m
 from tests.live.backends import backend, seen
 from tests.live.edits import EDIT_HEADER
-from tests.live.envoy import free_port
 from tests.live.http1 import Ask
 from tests.live.product import answers, home, standalone
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from tests.live.http1 import Answer

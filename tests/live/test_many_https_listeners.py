@@ -12,11 +12,12 @@ import pytest_asyncio
 from cryptography import x509
 
 from tests.live.backends import backend
-from tests.live.envoy import ads_bootstrap, free_port, running
+from tests.live.envoy import ads_bootstrap, running
 from tests.live.http1 import Ask, connected
 from tests.live.many_listeners import LISTENERS, Listeners, Plane, host, parent_of, secret
 from tests.live.product import answers
 from tests.live.tls_clients import Tls, handshake
+from tests.ports import free_port
 from xdsserver.reconciler import FLEET
 from xdsserver.xds.resource import LISTENER, SECRET
 

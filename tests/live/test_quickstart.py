@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.live.envoy import free_port
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -99,18 +99,13 @@ def copy_of_the_example(tmp_path: Path) -> tuple[Path, dict[str, int]]:
     """Copy the objects; the ports are replaced, the rest is what newcomers get."""
     folder = tmp_path / "gateway"
     shutil.copytree(EXAMPLE / "gateway", folder)
-    ports = {"8080": port_with_a_spare(), "18081": free_port(), "18082": free_port()}
+    ports = {"8080": free_port(), "18081": free_port(), "18082": free_port()}
     for path in folder.iterdir():
         text = path.read_text()
         for old, new in ports.items():
             text = text.replace(f"port: {old}\n", f"port: {new}\n")
         path.write_text(text)
     return folder, ports
-
-
-def port_with_a_spare() -> int:
-    """A free port whose number leaves room for the one 8000 higher."""
-    return next(port for port in iter(free_port, None) if port + 8000 <= 65535)
 
 
 @asynccontextmanager

@@ -19,11 +19,12 @@ from envoy.config.listener.v3.listener_pb2 import Listener
 from tests.live import config
 from tests.live import manifests as k8s
 from tests.live.backends import backend as backend_of
-from tests.live.envoy import ads_bootstrap, free_port, running
+from tests.live.envoy import ads_bootstrap, running
 from tests.live.http1 import Ask, ask
 from tests.live.load import Traffic, load
 from tests.live.product import answers, bootstrap, home, standalone
 from tests.live.test_xds import plane
+from tests.ports import free_port
 from xdsserver.model.places import Bind, ChainKey, ListenerKey
 from xdsserver.model.routing import Share
 from xdsserver.reconciler import FLEET

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.live import manifests as m
-from tests.live.envoy import free_port
 from tests.live.http1 import Ask, ask
 from tests.live.product import answers, home, standalone
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

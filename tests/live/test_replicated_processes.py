@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ import pytest
 from tests.app.replicated import Envoy
 from tests.cli.folders import GATEWAY, ROUTE, SHOP, folder
 from tests.cli.run import xdsserver
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -42,13 +42,6 @@ class Process:
                 if words in self.said[-1]:
                     return self.said[-1]
         pytest.fail(f"it ended without {words!r}: {self.said}")
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.live.envoy import free_port, running
+from tests.live.envoy import running
 from tests.live.product import admin, bootstrap, standalone
 from tests.live.restarts import Held, check, connected, during, restart_apart, restart_kept, world
+from tests.ports import free_port
 
 pytestmark = pytest.mark.live
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.run import xdsserver
-from tests.live.envoy import free_port, running
+from tests.live.envoy import running
 from tests.live.product import admin, bootstrap, limited, serve, standalone
 from tests.live.restarts import Held, check, connected, during, world
+from tests.ports import free_port
 from xdsserver.files.saved import read_saved
 
 if TYPE_CHECKING:

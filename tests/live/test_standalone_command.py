@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 
 from tests.cli.folders import GATEWAY, ROUTE, SHOP, folder
-from tests.live.envoy import free_port
 from tests.live.product import home, standalone
+from tests.ports import free_port
 
 pytestmark = pytest.mark.live
 

@@ -13,7 +13,6 @@ import pytest_asyncio
 
 from tests.live import manifests as m
 from tests.live.backends import backend
-from tests.live.envoy import free_port
 from tests.live.product import home, standalone
 from tests.live.streams import (
     AUTHORITY,
@@ -25,6 +24,7 @@ from tests.live.streams import (
     datagram_backend,
     stream_backend,
 )
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

@@ -12,7 +12,8 @@ import aiohttp
 import pytest
 
 from tests.live import config
-from tests.live.envoy import ads_bootstrap, free_port, ready, running
+from tests.live.envoy import ads_bootstrap, ready, running
+from tests.ports import free_port
 from xdsserver.server import XdsOptions, XdsServer
 from xdsserver.xds.cache import Cache
 from xdsserver.xds.ledger import Acked, Joined, Ledger, Rejected, Sent

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from typing import TYPE_CHECKING, TypeVar
 
 from envoy.config.bootstrap.v3.bootstrap_pb2 import Bootstrap
@@ -24,13 +23,6 @@ if TYPE_CHECKING:
 S = TypeVar("S")
 PATIENCE_S = 20.0
 """Bound of every wait: generous, because the machine may be busy; nothing waits for so long unless it fails."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def static_bootstrap(runtime_dir: Path, port: int, upstream_port: int) -> Bootstrap:

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.proxy.support import PATIENCE_S, States, free_port, local_envoy, status_of
+from tests.ports import free_port
+from tests.proxy.support import PATIENCE_S, States, local_envoy, status_of
 from xdsserver.proxy.admin import AdminClient
 from xdsserver.proxy.home import Home, HomeBusyError
 from xdsserver.proxy.process import ProcessId
