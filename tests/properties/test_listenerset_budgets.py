@@ -113,7 +113,7 @@ def test_a_hostname_of_one_set_costs_the_same_among_ten_and_among_a_hundred() ->
 
 
 def test_a_listener_more_costs_the_same() -> None:
-    costs(listener_set(7, http("a", "h7.example.com"), http("b", "b.example.com")), 38)
+    costs(listener_set(7, http("a", "h7.example.com"), http("b", "b.example.com")), 41)
 
 
 def test_a_relabelled_namespace_wakes_its_own_sets_only() -> None:

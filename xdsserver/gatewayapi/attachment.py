@@ -24,13 +24,15 @@ if TYPE_CHECKING:
 class RouteHead:
     """What attachment needs of a route of any kind; edits of its rules leave this as it is.
 
-    `default_scope`: the default Gateways that it asks for besides its parents, None for none.
+    `default_scope`: the default Gateways that it asks for besides its parents, None for none. `created`: by which the
+    older of two comes first.
     """
 
     key: ObjectKey
     hostnames: tuple[str, ...]
     parents: tuple[ParentReference, ...]
     default_scope: str | None
+    created: str
 
 
 @dataclass(frozen=True, slots=True)

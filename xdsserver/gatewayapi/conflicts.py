@@ -87,6 +87,15 @@ def too_many(listener: Listener, most: int) -> Listener:
     return replace(listener, problems=(*listener.problems, problem))
 
 
+def too_many_of_namespace(listener: Listener, most: int) -> Listener:
+    """Refuse a listener that comes after as many as a namespace may have."""
+    words = (
+        f"namespace {listener.key.namespace} may have {most:,} listeners, and older Gateways and ListenerSets have them"
+    )
+    problem = Problem(ACCEPTED, "TooManyListeners", f"listener {listener.key.name}: {words} all")
+    return replace(listener, problems=(*listener.problems, problem))
+
+
 def _conflicted(listener: Listener, reason: str, words: str) -> Listener:
     problem = Problem(CONFLICTED, reason, f"listener {listener.key.name}: {words}")
     return replace(listener, problems=(*listener.problems, problem))

@@ -50,9 +50,9 @@ def allowance(gateway: Gateway) -> Allowance:
     return Allowance(namespaces, bool(gateway_problems(gateway)))
 
 
-def rank(metadata: ObjectMeta) -> Rank:
-    """Give the place of a set where listeners are merged."""
-    return Rank(of_a_set=True, created=metadata.creation_timestamp, name=f"{metadata.namespace}/{metadata.name}")
+def rank(metadata: ObjectMeta, *, of_a_set: bool) -> Rank:
+    """Give the place of a set, or of the Gateway itself, where listeners are merged."""
+    return Rank(of_a_set=of_a_set, created=metadata.creation_timestamp, name=f"{metadata.namespace}/{metadata.name}")
 
 
 def named_parent(set_: ListenerSet) -> ObjectKey | None:

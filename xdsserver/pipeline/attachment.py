@@ -34,8 +34,8 @@ def to_labels(_read: Read, key: Name, namespace: Namespace) -> Mapping[str, Mapp
 def to_route_heads(kind: str) -> Callable[[Read, Name, R], Mapping[ObjectKey, RouteHead]]:
     def head(_read: Read, key: Name, route: R) -> Mapping[ObjectKey, RouteHead]:
         owner = ObjectKey(kind, *key)
-        spec = route.spec
-        return {owner: RouteHead(owner, spec.hostnames, spec.parent_refs, scope(spec.use_default_gateways))}
+        spec, created = route.spec, route.metadata.creation_timestamp
+        return {owner: RouteHead(owner, spec.hostnames, spec.parent_refs, scope(spec.use_default_gateways), created)}
 
     return head
 
@@ -45,12 +45,13 @@ def to_l4_route_heads(kind: str) -> Callable[[Read, Name, TCPRoute | UDPRoute], 
 
     def head(_read: Read, key: Name, route: TCPRoute | UDPRoute) -> Mapping[ObjectKey, RouteHead]:
         owner = ObjectKey(kind, *key)
-        return {owner: RouteHead(owner, (), route.spec.parent_refs, scope(route.spec.use_default_gateways))}
+        spec, created = route.spec, route.metadata.creation_timestamp
+        return {owner: RouteHead(owner, (), spec.parent_refs, scope(spec.use_default_gateways), created)}
 
     return head
 
 
-def to_parents(
+def to_claimed_parents(
     tables: Pipeline, read: Read, key: ObjectKey, route: RouteHead
 ) -> Mapping[ObjectKey, tuple[Parent, ...]]:
     def labels(namespace: str) -> Mapping[str, str]:

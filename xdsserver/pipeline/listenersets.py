@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xdsserver.gatewayapi.conflicts import Earlier, Place, judged, port_holder, too_many
+from xdsserver.gatewayapi.conflicts import Earlier, Place, judged, port_holder, too_many, too_many_of_namespace
 from xdsserver.gatewayapi.labels import namespace_labels
-from xdsserver.gatewayapi.listeners import ListenerParent, Rank, candidates
+from xdsserver.gatewayapi.listeners import ListenerParent, candidates
 from xdsserver.gatewayapi.listenersets import (
     SetParent,
     allowance,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from xdsserver.gatewayapi.conflicts import PortHolder
-    from xdsserver.gatewayapi.listeners import Candidate, Listener
+    from xdsserver.gatewayapi.listeners import Candidate, Listener, Rank
     from xdsserver.gatewayapi.listenersets import Allowance
     from xdsserver.model.places import ListenerKey
     from xdsserver.objects.gateway import Gateway
@@ -55,7 +55,7 @@ def to_our_sets(tables: Pipeline, read: Read, key: Name, parent: ObjectKey) -> M
 
 
 def to_gateway_candidates(_read: Read, key: Name, gateway: Gateway) -> Mapping[ListenerKey, Candidate]:
-    parent = ListenerParent(ObjectKey("Gateway", *key), key, Rank())
+    parent = ListenerParent(ObjectKey("Gateway", *key), key, rank(gateway.metadata, of_a_set=False))
     return {one.listener.key: one for one in candidates(parent, gateway.spec.listeners)}
 
 
@@ -63,7 +63,7 @@ def to_set_candidates(tables: Pipeline, read: Read, key: Name, set_: ListenerSet
     attached = read(tables.our_sets, key)
     if attached is None or attached.problem is not None:
         return {}
-    parent = ListenerParent(ObjectKey("ListenerSet", *key), attached.gateway, rank(set_.metadata))
+    parent = ListenerParent(ObjectKey("ListenerSet", *key), attached.gateway, rank(set_.metadata, of_a_set=True))
     return {one.listener.key: one for one in candidates(parent, set_.spec.listeners)}
 
 
@@ -102,7 +102,7 @@ def to_left_over(_read: Read, _gateway: Name, keys: tuple[ListenerKey, ...]) -> 
 def to_claiming(
     tables: Pipeline, read: Read, key: ListenerKey, candidate: Candidate
 ) -> Mapping[ListenerKey, Candidate]:
-    if not candidate.listener.accepted or read(tables.left_over, key):
+    if not candidate.listener.accepted or read(tables.left_over, key) or read(tables.listeners_too_many, key):
         return {}
     return {key: candidate}
 
@@ -139,6 +139,8 @@ def to_listeners(
     tables: Pipeline, read: Read, key: ListenerKey, candidate: Candidate
 ) -> Mapping[ListenerKey, Listener]:
     """The listeners of a Gateway itself come before all others, so that no ListenerSet wakes them."""
+    if read(tables.listeners_too_many, key):
+        return {key: too_many_of_namespace(candidate.listener, tables.options.quota.listeners)}
     if not candidate.rank.of_a_set:
         return {key: judged(candidate, Earlier())}
     if read(tables.left_over, key):

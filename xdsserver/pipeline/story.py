@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +17,7 @@ from xdsserver.gatewayapi.frontends import AuthorityTables
 from xdsserver.gatewayapi.grpcrules import parse_grpc
 from xdsserver.gatewayapi.httprules import parse_http
 from xdsserver.gatewayapi.installed import installed, is_gateway_api
+from xdsserver.gatewayapi.quotas import Quota
 from xdsserver.gatewayapi.streams import first
 from xdsserver.gatewayapi.termination import CertificateTables
 from xdsserver.objects.backendtlspolicy import BackendTLSPolicy
@@ -45,6 +46,7 @@ from xdsserver.pipeline import (
     listenersets,
     overlaps,
     policies,
+    quotas,
     rejected,
     resources,
     routes,
@@ -83,11 +85,13 @@ class Options:
 
     `controller` is the controllerName that makes a GatewayClass ours. `system_authorities` is the file in which the
     machines of the Envoys keep the certificates of those whom they trust (where Envoy's own images have it), None where
-    they have none. `listeners_per_gateway` (64 or more) is how many a Gateway may have with those of its ListenerSets.
+    they have none. `listeners_per_gateway` (64 or more) is how many a Gateway may have with those of its ListenerSets,
+    `quota` what a namespace may ask for.
     """
 
     controller: str = "gateway.xdsserver.io/controller"
     listeners_per_gateway: int = 4096
+    quota: Quota = field(default_factory=Quota)
     system_authorities: str | None = "/etc/ssl/certs/ca-certificates.crt"
 
 
@@ -153,7 +157,7 @@ class Pipeline:
         self.our_sets = graph.derive("our_sets", self.set_parents, on(listenersets.to_our_sets))
 
         # Listeners, narrow, so that what else changes in a Gateway wakes no route. Those of a Gateway and of its sets
-        # are merged: up to a number, and each place belongs to the first parent that asks for it.
+        # are merged, up to a number, as those of a namespace; each place belongs to the first parent that asks for it.
         self.candidates = graph.union(
             "candidates",
             graph.derive("gateway_candidates", self.our_gateways, listenersets.to_gateway_candidates),
@@ -173,6 +177,19 @@ class Pipeline:
                 fold=listenersets.behind(self.options.listeners_per_gateway),
             ),
             listenersets.to_left_over,
+        )
+        self.listeners_in = graph.count("listeners_in", self.candidates, quotas.namespace_of)
+        self.full_namespaces = graph.derive("full_namespaces", self.listeners_in, on(quotas.to_full_namespaces))
+        self.listeners_too_many = graph.derive(
+            "listeners_too_many",
+            graph.group(
+                "listener_queues",
+                graph.derive("queued_listeners", self.candidates, on(quotas.to_queued_listeners)),
+                quotas.namespace_of,
+                order=quotas.parent_age_of,
+                fold=quotas.listeners_behind(self.options.quota),
+            ),
+            quotas.to_listeners_too_many,
         )
         self.claiming = graph.derive("claiming", self.candidates, on(listenersets.to_claiming))
         self.place_holders = graph.group(
@@ -202,7 +219,7 @@ class Pipeline:
         self.binds = graph.derive("binds", self.listeners, on(gateways.to_binds))
         self.listeners_at = graph.index("listeners_at", self.binds, lambda _key, at: at.place)
 
-        # Attachment: which routes ask for which hostnames on which listeners.
+        # Attachment: which routes ask for which hostnames on which listeners, up to what a namespace may ask for.
         self.route_heads = graph.union(
             "route_heads",
             graph.derive("http_route_heads", self.http_routes, attachment.to_route_heads("HTTPRoute")),
@@ -211,7 +228,22 @@ class Pipeline:
             graph.derive("tcp_route_heads", self.tcp_routes, attachment.to_l4_route_heads("TCPRoute")),
             graph.derive("udp_route_heads", self.udp_routes, attachment.to_l4_route_heads("UDPRoute")),
         )
-        self.parents = graph.derive("parents", self.route_heads, on(attachment.to_parents))
+        self.claimed_parents = graph.derive("claimed_parents", self.route_heads, on(attachment.to_claimed_parents))
+        self.route_shares = graph.count("route_shares", self.claimed_parents, quotas.share_of)
+        self.shares_in = graph.index("shares_in", self.route_shares, lambda key, _count: key[0])
+        self.crowded_namespaces = graph.derive("crowded_namespaces", self.shares_in, on(quotas.to_crowded_namespaces))
+        self.routes_too_many = graph.derive(
+            "routes_too_many",
+            graph.group(
+                "route_queues",
+                graph.derive("queued_routes", self.claimed_parents, on(quotas.to_queued_routes)),
+                lambda key, _claim: key.namespace,
+                order=quotas.age_of,
+                fold=quotas.behind(self.options.quota),
+            ),
+            quotas.to_routes_too_many,
+        )
+        self.parents = graph.derive("parents", self.claimed_parents, on(quotas.to_parents))
         self.asking = graph.derive("asking", self.parents, attachment.to_asking)
 
         # Certificates and authorities, each read once; a bad certificate is stood in for by the last good one.
