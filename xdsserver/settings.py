@@ -187,6 +187,7 @@ class ClusterSettings:
         kubeconfig: files that say where the API server is; None for the service account of the pod that we run in.
         context: one of a kubeconfig; None for its current one.
         namespace: ours, with the Lease.
+        controllers: controllerNames of GatewayClasses that are ours too, besides our own.
         pool: addresses that Gateways get, in the order in which they are given out.
         xds: addresses for xDS besides the socket of the supervised Envoy, each `HOST:PORT` on loopback or `unix:PATH`.
         envoy: the Envoy to run; None for none.
@@ -204,6 +205,7 @@ class ClusterSettings:
     saved_state: SavedStateSettings | None = None
     secure_xds: SecureXds | None = None
     health: HostPort | None = None
+    controllers: tuple[str, ...] = ()
 
 
 def parse_pool(text: str) -> tuple[str, ...]:

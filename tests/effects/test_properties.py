@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from xdsserver.effects import Decided, Observed, owed_status
 from xdsserver.effects.conditions import is_foreign
-from xdsserver.effects.status import CONTROLLER
+from xdsserver.objects.gatewayclass import CONTROLLER
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 

@@ -45,6 +45,7 @@ from xdsserver.kube.source import ClusterSource
 from xdsserver.kube.writes import Writes
 from xdsserver.model.places import Delivery, ListenerKey
 from xdsserver.narrator import Narrator
+from xdsserver.objects.gatewayclass import CONTROLLER
 from xdsserver.objects.kinds import BY_NAME
 from xdsserver.objects.meta import GATEWAY_GROUP, Name, ObjectKey
 from xdsserver.observe.condition import Condition
@@ -86,11 +87,9 @@ class ServeCluster:
         self._narrator = Narrator(report, Path())
         self._observation = observation(settings.health, report)
         measures = None if self._observation is None else self._observation.measures
-        self._reconciler = Reconciler(
-            Surroundings(
-                Pool(FLEET, settings.pool), options=Options(system_authorities=system_authorities()), promising=True
-            )
-        )
+        controllers = (CONTROLLER, *settings.controllers)
+        decisive = Options(controllers, system_authorities=system_authorities())
+        self._reconciler = Reconciler(Surroundings(Pool(FLEET, settings.pool), options=decisive, promising=True))
         hooks = Hooks(lambda _written: None, lambda _key: None, measures, self._decided)
         rules = Rules(fleet_of=lambda _node: FLEET)
         addresses = (*local_addresses(settings.envoy), *settings.xds)
@@ -105,7 +104,11 @@ class ServeCluster:
         self._elector = Elector(lease, Election(process_identity()), Listeners(self._tell_leading, self._tell_lease))
         self._executor = Executor(
             Cluster(
-                Writes(self._client, self._source.version), self._decision, self._elector.may_write, self._tell_refused
+                Writes(self._client, self._source.version),
+                self._decision,
+                self._elector.may_write,
+                self._tell_refused,
+                controllers=frozenset(controllers),
             )
         )
         self._events = EventWriter(self._client, Recorder(socket.gethostname()), self._elector.may_write)

@@ -25,6 +25,7 @@ from xdsserver.cli.running import (
 )
 from xdsserver.files.state import StateError
 from xdsserver.infrastructure.permissions import NAMESPACE
+from xdsserver.objects.gatewayclass import CONTROLLER
 from xdsserver.observe.condition import EndpointError
 from xdsserver.observe.notices import Notice
 from xdsserver.proxy.envoy import EnvoyError
@@ -70,6 +71,14 @@ def serve(
         str,
         typer.Option(metavar="NAME", help="Our own namespace, where the Lease is.", envvar="XDSSERVER_NAMESPACE"),
     ] = NAMESPACE,
+    controller: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"A controllerName whose GatewayClasses are ours too, besides {CONTROLLER}. May be repeated.",
+            envvar="XDSSERVER_CONTROLLER",
+        ),
+    ] = None,
     addresses: Annotated[
         str,
         typer.Option(
@@ -169,6 +178,7 @@ def serve(
             saved_state=None if save_state is None else SavedStateSettings(save_state, state_key_file),
             secure_xds=secured,
             health=observed,
+            controllers=tuple(controller or ()),
         )
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error

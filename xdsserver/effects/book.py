@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from xdsserver.effects.objects import Apply, Delete, Intended, Taken, owed_object
-from xdsserver.effects.status import CONTROLLER, Decided, StatusWrite, owed_status
+from xdsserver.effects.status import Decided, StatusWrite, owed_status
+from xdsserver.objects.gatewayclass import CONTROLLER
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -13,7 +13,7 @@ from enum import Enum
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from xdsserver.effects.status import CONTROLLER
+from xdsserver.objects.gatewayclass import CONTROLLER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

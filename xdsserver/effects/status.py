@@ -9,12 +9,11 @@ import msgspec
 
 from xdsserver.effects.conditions import Document, Merged, Moment, merge_conditions
 from xdsserver.effects.entries import ANCESTORS, PARENTS, merge_entries
+from xdsserver.objects.gatewayclass import CONTROLLER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
-
-CONTROLLER = "gateway.xdsserver.io/controller"
 
 _WITHDRAWN = frozenset({"attachedListenerSets"})
 """Fields that a status may stop to say; every other one that it does not say is somebody else's."""

@@ -14,10 +14,15 @@ if TYPE_CHECKING:
     from xdsserver.objects.meta import Name
 
 
-def ancestors_status(judged: Mapping[Name, tuple[Condition, ...]], *, controller: str, most: int) -> AncestorsStatus:
-    """Say how an object was judged for each Gateway, in the order of their names; `most` of them have room."""
+def ancestors_status(
+    judged: Mapping[Name, tuple[Condition, ...]], controllers: Mapping[Name, str], most: int
+) -> AncestorsStatus:
+    """Say how an object was judged for each Gateway, in the order of their names; `most` of them have room.
+
+    `controllers` has the controllerName of the class of each.
+    """
     entries = (
-        AncestorStatus(ParentReference(name=one.name, namespace=one.namespace), controller, judged[one])
-        for one in sorted(judged)[:most]
+        AncestorStatus(ParentReference(name=one.name, namespace=one.namespace), controllers[one], judged[one])
+        for one in [name for name in sorted(judged) if name in controllers][:most]
     )
     return AncestorsStatus(tuple(entries))

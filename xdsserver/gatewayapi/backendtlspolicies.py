@@ -68,10 +68,12 @@ def not_in_force(policy: Name, target: Target, winner: Name | None, ports: froze
     return None
 
 
-def policy_status(found: Mapping[Name, Sequence[Problem]], *, controller: str, generation: int) -> AncestorsStatus:
+def policy_status(
+    found: Mapping[Name, Sequence[Problem]], controllers: Mapping[Name, str], generation: int
+) -> AncestorsStatus:
     """Say of each Gateway through which a policy is used what is wrong with it there."""
     judged = {gateway: _conditions(problems, generation) for gateway, problems in found.items()}
-    return ancestors_status(judged, controller=controller, most=MAX_ANCESTORS)
+    return ancestors_status(judged, controllers, MAX_ANCESTORS)
 
 
 def _conditions(problems: Sequence[Problem], generation: int) -> tuple[Condition, ...]:

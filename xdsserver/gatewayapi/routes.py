@@ -45,9 +45,10 @@ class Findings:
     behind: tuple[Behind, ...] = ()
 
 
-def route_status(parents: Iterable[Parent], findings: Findings, *, controller: str, generation: int) -> RouteStatus:
+def route_status(parents: Iterable[tuple[Parent, str]], findings: Findings, generation: int) -> RouteStatus:
     """Say for each parentRef of ours whether the route is accepted there and its references are resolved.
 
+    A parent comes with the controllerName of the class of its Gateway.
     A route that only some listeners of a parent refuse is accepted there, as with the other reasons to refuse one. A
     match that is never reached is no fault of the route. Of both the message of Accepted True tells.
     Rules that cannot be understood are dropped: some of them make the route PartiallyInvalid, all of them refuse it
@@ -69,7 +70,7 @@ def route_status(parents: Iterable[Parent], findings: Findings, *, controller: s
         words = clip("Dropped Rule: " + "; ".join(problem.message for problem in dropped))
         partly = [Condition(PARTIALLY_INVALID, Status.TRUE, "UnsupportedValue", words, generation)]
 
-    def entry(parent: Parent) -> RouteParentStatus:
+    def entry(parent: Parent, controller: str) -> RouteParentStatus:
         here = {listener for listener, _ in parent.listeners}
         refused = [one for one in findings.refused if one.listener in here]
         nowhere = bool(refused) and {one.listener for one in refused} == here
@@ -90,4 +91,4 @@ def route_status(parents: Iterable[Parent], findings: Findings, *, controller: s
         against = rejected_condition((one.words for one in findings.rejected if one.listener in here), generation)
         return RouteParentStatus(parent.reference, controller, (accepted, references, *also, *against), doubtful)
 
-    return RouteStatus(tuple(entry(parent) for parent in parents))
+    return RouteStatus(tuple(entry(parent, controller) for parent, controller in parents))

@@ -14,6 +14,7 @@ from xdsserver.effects import Apply, Book, Delete, Intended, Taken
 from xdsserver.kube.answers import Away, Conflict, Done, Missing, Refused, TooMany
 from xdsserver.kube.pace import Pace, PaceLimits
 from xdsserver.kube.workqueue import Rhythm, WorkQueue
+from xdsserver.objects.gatewayclass import CONTROLLER
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -63,7 +64,8 @@ class Surroundings:
     """What the executor asks and tells.
 
     `decided` gives the newest decision on an object. `may_write` is asked before every single write. `refused` is told
-    when the server refuses a write: the object, the server's words, and the seconds until the next try.
+    when the server refuses a write: the object, the server's words, and the seconds until the next try. `controllers`
+    are the names of those whose entries in shared lists we answer for.
     """
 
     api: ObjectApi
@@ -71,6 +73,7 @@ class Surroundings:
     may_write: Callable[[], bool]
     refused: Callable[[ObjectKey, str, float], None] = lambda _key, _words, _wait_s: None
     clock: Clock = field(default_factory=Clock)
+    controllers: frozenset[str] = frozenset({CONTROLLER})
 
 
 _BREATH = 50
@@ -91,7 +94,7 @@ class Executor:
         self._queue = WorkQueue(self._options.rhythm, max(1, self._options.in_flight // 4))
         self._pace = Pace(self._options.pace)
         self._news = asyncio.Event()
-        self.book = Book()
+        self.book = Book(surroundings.controllers)
         self.counts: Counter[str] = Counter()
         """Requests by what came of them: the names of the answers, in lower case."""
 

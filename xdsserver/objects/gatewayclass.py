@@ -2,6 +2,9 @@
 
 from xdsserver.objects.meta import KubeObject, ObjectReference, Part
 
+CONTROLLER = "gateway.xdsserver.io/controller"
+"""The controllerName of our classes; classes of others may be taken for ours too, to ease a migration."""
+
 
 class GatewayClassSpec(Part):
     """GatewayClass.spec."""

@@ -14,7 +14,7 @@ from xdsserver.pipeline.rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from xdsserver.gatewayapi.listeners import Listener
     from xdsserver.model.places import Binding, ListenerKey, PortClaim
@@ -25,12 +25,22 @@ if TYPE_CHECKING:
 
 
 def to_our_classes(tables: Pipeline, _read: Read, key: Name, class_: GatewayClass) -> Mapping[Name, GatewayClass]:
-    return {key: class_} if class_.spec.controller_name == tables.options.controller else {}
+    return {key: class_} if class_.spec.controller_name in tables.options.controllers else {}
 
 
 def to_our_gateways(tables: Pipeline, read: Read, key: Name, gateway: Gateway) -> Mapping[Name, Gateway]:
     accepted = read(tables.accepted_classes, Name("", gateway.spec.gateway_class_name))
     return {key: gateway} if accepted else {}
+
+
+def to_controllers(tables: Pipeline, read: Read, key: Name, gateway: Gateway) -> Mapping[Name, str]:
+    class_ = read(tables.our_classes, Name("", gateway.spec.gateway_class_name))
+    return {} if class_ is None else {key: class_.spec.controller_name}
+
+
+def controllers_of(tables: Pipeline, read: Read, gateways: Iterable[Name]) -> dict[Name, str]:
+    found = {name: read(tables.controllers, name) for name in gateways}
+    return {name: controller for name, controller in found.items() if controller is not None}
 
 
 def to_accepted_classes(_read: Read, key: Name, class_: GatewayClass) -> Mapping[Name, bool]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from xdsserver.gatewayapi.backends.verification import Authorities, verification
 from xdsserver.gatewayapi.backendtlspolicies import not_in_force, policy_status, targets
 from xdsserver.objects.meta import Name, ObjectKey
+from xdsserver.pipeline.gateways import controllers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -68,7 +69,7 @@ def to_backend_tls_policy_statuses(
     generation = policy.metadata.generation
     wrong = verified.problems if verified is not None else ()
     judged = {gateway: (*problems, *wrong) for gateway, problems in found.items()}
-    status = policy_status(judged, controller=tables.options.controller, generation=generation)
+    status = policy_status(judged, controllers_of(tables, read, judged), generation)
     return {ObjectKey("BackendTLSPolicy", *key): status}
 
 

@@ -16,6 +16,7 @@ from xdsserver.gatewayapi.routes import Findings, route_status
 from xdsserver.model.places import ListenerKey, PortKey
 from xdsserver.objects.meta import GATEWAY_GROUP, ObjectKey
 from xdsserver.pipeline.expansion import refusals_of
+from xdsserver.pipeline.gateways import controllers_of
 from xdsserver.pipeline.rejected import rejected_at, rejected_listener, words_against
 from xdsserver.pipeline.rules import rules_of
 
@@ -68,7 +69,7 @@ def to_x_backend_statuses(tables: Pipeline, read: Read, key: Name, row: XBackend
     problems = (backend.problem,) if backend is not None and backend.problem is not None else ()
     accepted = condition(ACCEPTED, "Accepted", _USED, problems, row.metadata.generation)
     judged = {parent.gateway: (accepted,) for parent in parents}
-    return {owner: ancestors_status(judged, controller=tables.options.controller, most=MAX_ANCESTORS)}
+    return {owner: ancestors_status(judged, controllers_of(tables, read, judged), MAX_ANCESTORS)}
 
 
 def to_class_statuses(
@@ -136,6 +137,8 @@ def to_route_statuses(
             behind=tuple(one for one in behind if one is not None),
         )
         generation = route.metadata.generation
-        return {owner: route_status(parents, findings, controller=tables.options.controller, generation=generation)}
+        controllers = controllers_of(tables, read, (one.gateway for one in parents))
+        named = ((one, controllers[one.gateway]) for one in parents if one.gateway in controllers)
+        return {owner: route_status(named, findings, generation)}
 
     return status

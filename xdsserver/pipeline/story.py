@@ -24,7 +24,7 @@ from xdsserver.objects.backendtlspolicy import BackendTLSPolicy
 from xdsserver.objects.clustertrustbundle import ClusterTrustBundle
 from xdsserver.objects.core import ConfigMap, EndpointSlice, Namespace, Service
 from xdsserver.objects.gateway import Gateway
-from xdsserver.objects.gatewayclass import GatewayClass
+from xdsserver.objects.gatewayclass import CONTROLLER, GatewayClass
 from xdsserver.objects.grpcroute import GRPCRoute
 from xdsserver.objects.httproute import HTTPRoute
 from xdsserver.objects.l4route import TCPRoute, TLSRoute, UDPRoute
@@ -83,13 +83,13 @@ V2 = TypeVar("V2")
 class Options:
     """What decides meaning and is not an object.
 
-    `controller` is the controllerName that makes a GatewayClass ours. `system_authorities` is the file in which the
+    `controllers` are the controllerNames that make a GatewayClass ours. `system_authorities` is the file in which the
     machines of the Envoys keep the certificates of those whom they trust (where Envoy's own images have it), None where
     they have none. `listeners_per_gateway` (64 or more) is how many a Gateway may have with those of its ListenerSets,
     `quota` what a namespace may ask for.
     """
 
-    controller: str = "gateway.xdsserver.io/controller"
+    controllers: tuple[str, ...] = (CONTROLLER,)
     listeners_per_gateway: int = 4096
     quota: Quota = field(default_factory=Quota)
     system_authorities: str | None = "/etc/ssl/certs/ca-certificates.crt"
@@ -147,6 +147,7 @@ class Pipeline:
         self.our_classes = graph.derive("our_classes", self.gateway_classes, on(gateways.to_our_classes))
         self.accepted_classes = graph.derive("accepted_classes", self.our_classes, gateways.to_accepted_classes)
         self.our_gateways = graph.derive("our_gateways", self.gateways, on(gateways.to_our_gateways))
+        self.controllers = graph.derive("controllers", self.our_gateways, on(gateways.to_controllers))
         self.default_scopes = graph.derive("default_scopes", self.our_gateways, gateways.to_default_scopes)
         self.default_gateways = graph.index("default_gateways", self.default_scopes, lambda _name, scope_: scope_)
 
