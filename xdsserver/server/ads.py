@@ -253,4 +253,6 @@ def _grpc_options(options: XdsOptions) -> tuple[tuple[str, int], ...]:
         ("grpc.max_concurrent_streams", options.streams_per_connection),
         # A second server on the port would get every other connection instead of an error.
         ("grpc.so_reuseport", 0),
+        # Its notes on each connection and call would be read by nobody.
+        ("grpc.enable_channelz", 0),
     )
