@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check golden live fuzz bench e2e rig messages lock clean
+.PHONY: help setup run test check golden live fuzz bench e2e conformance rig messages lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -12,6 +12,9 @@ STAMP := $(VENV)/setup.stamp
 LOAD_S ?= 60
 # Seconds of fuzzing, all targets together.
 FUZZ_S ?= 60
+# Release and channel of the Gateway API for `make conformance`.
+VERSION ?= 1.7.0
+CHANNEL ?= experimental
 # The rig is a folder with `up` and `down` that makes a real Kubernetes node; it may stand beside the checkout.
 RIG ?= $(patsubst %/up,%,$(firstword $(wildcard $(if $(XDSSERVER_RIG),$(XDSSERVER_RIG)/up) ../rig/up ../*/rig/up)))
 
@@ -65,6 +68,11 @@ e2e: ## cluster tests, where the rig stands beside the checkout (or XDSSERVER_RI
 	@if [ -z "$(RIG)" ]; then echo 'e2e: no rig beside the checkout (set XDSSERVER_RIG): nothing run'; \
 	elif [ ! -d e2e ]; then echo 'e2e: this version has no cluster tests: nothing run'; \
 	else $(MAKE) setup && XDSSERVER_RIG=$(RIG) $(BIN)/python -m pytest e2e $(ARGS); fi
+
+conformance: ## the Gateway API's own suite; VERSION=1.7.0 CHANNEL=experimental ARGS='--run-test=HTTPRouteWeight'
+	@if [ -z "$(RIG)" ]; then echo 'conformance: no rig beside the checkout (set XDSSERVER_RIG): nothing run'; \
+	else $(MAKE) setup && XDSSERVER_RIG=$(RIG) $(BIN)/python -m e2e.conformance.run \
+	  --version=$(VERSION) --channel=$(CHANNEL) $(ARGS); fi
 
 rig: # where the rig was found; empty when it was not
 	@echo $(RIG)

@@ -248,7 +248,7 @@ async def test_k10_five_thousand_routes(cluster: Cluster) -> None:
     grown_mib = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - resident) / 1024
     longest_ms = max(turns) * 1000
     figures = f"{MANY} routes in {took_s:.2f} s, the longest turn {longest_ms:.1f} ms, {grown_mib:.0f} MiB more"
-    print(figures)  # noqa: T201  (for whoever asks with -s)
+    print(figures)
     assert sum(kind == "HTTPRoute" for kind, _, _ in seen.objects) >= MANY
     assert longest_ms < 50
 
