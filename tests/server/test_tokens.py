@@ -12,8 +12,9 @@ import pytest
 from tests.server.secured import DELTA, SOTW, STORE, TODAY, answer, behind, call, delta, ends_with, sotw
 from xdsserver.authority import make_authority
 from xdsserver.server.mutual_tls import ServerCertificates
-from xdsserver.server.tokens import AUDIENCE, Review, ReviewError, TokenRules, Tokens, token_door
+from xdsserver.server.tokens import AUDIENCE, TokenRules, Tokens, token_door
 from xdsserver.xds.resource import SECRET, Resource
+from xdsserver.xds.reviews import Review, ReviewError
 
 if TYPE_CHECKING:
     from xdsserver.server.doors import Door

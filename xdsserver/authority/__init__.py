@@ -17,10 +17,11 @@ Errors that leave this package:
 from xdsserver.authority.certificates import KeyPair, issue_client, issue_replica, issue_server, make_authority
 from xdsserver.authority.errors import AuthorityError
 from xdsserver.authority.phases import LONGEST_LIFE, Standing, renewed, standing
-from xdsserver.authority.store import AuthorityStore, FolderStore, MemoryStore, kept_up
+from xdsserver.authority.store import Authorities, AuthorityStore, FolderStore, MemoryStore, kept_up
 
 __all__ = [
     "LONGEST_LIFE",
+    "Authorities",
     "AuthorityError",
     "AuthorityStore",
     "FolderStore",

@@ -6,30 +6,33 @@ Reading is what servers do at every handshake, so it costs next to nothing while
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from xdsserver.authority.certificates import KeyPair
 from xdsserver.authority.errors import AuthorityError
+from xdsserver.authority.pem import FILE, from_pem, to_pem
 from xdsserver.authority.phases import renewed
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-_FILE: Final = "authority.pem"
-_BLOCK: Final = re.compile(rb"-----BEGIN ([A-Z ]+)-----\n.*?-----END \1-----\n", re.DOTALL)
+    from xdsserver.authority.certificates import KeyPair
+
 _NEVER_READ: Final = (0, 0, 0)
 
 
-class AuthorityStore(Protocol):
-    """Keeps the authorities. Both methods may be called from any thread and raise `AuthorityError` alone."""
+class Authorities(Protocol):
+    """Knows the authorities. It may be asked from any thread, and raises `AuthorityError` alone."""
 
     def read(self) -> tuple[KeyPair, ...]:
         """Return all authorities; none where none was ever made."""
         ...
+
+
+class AuthorityStore(Authorities, Protocol):
+    """Keeps the authorities."""
 
     def write(self, pairs: tuple[KeyPair, ...]) -> None:
         """Keep exactly these. What another process made first may stand instead: read again."""
@@ -74,7 +77,7 @@ class FolderStore:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file = folder / _FILE
+        self._file = folder / FILE
         # Written in one go, since several threads may read.
         self._last: tuple[tuple[int, int, int], tuple[KeyPair, ...]] = (_NEVER_READ, ())
 
@@ -89,7 +92,7 @@ class FolderStore:
             signature = (status.st_ino, status.st_mtime_ns, status.st_size)
             last, pairs = self._last
             if signature != last:
-                pairs = self._parse(self._file.read_bytes())
+                pairs = from_pem(self._file.read_bytes(), str(self._file))
                 self._last = (signature, pairs)
         except FileNotFoundError:
             return ()
@@ -105,11 +108,11 @@ class FolderStore:
             AuthorityError: the folder cannot be written to.
         """
         folder = self._file.parent
-        text = b"".join(pair.certificate + pair.key for pair in pairs)
+        text = to_pem(pairs)
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Made with mode 0600.
-            number, name = tempfile.mkstemp(dir=folder, prefix=f".{_FILE}.")
+            number, name = tempfile.mkstemp(dir=folder, prefix=f".{FILE}.")
             try:
                 with os.fdopen(number, "wb") as file:
                     file.write(text)
@@ -126,12 +129,3 @@ class FolderStore:
         except OSError as error:
             message = f"the authority cannot be kept in {folder} ({error.strerror}): name a folder that can be written"
             raise AuthorityError(message) from error
-
-    def _parse(self, text: bytes) -> tuple[KeyPair, ...]:
-        blocks = [(found[1], found[0]) for found in _BLOCK.finditer(text)]
-        kinds = [kind for kind, _ in blocks]
-        if not blocks or kinds != [b"CERTIFICATE", b"PRIVATE KEY"] * (len(blocks) // 2):
-            message = f"{self._file} is not an authority that was made here: restore it, or move it away for a new one"
-            raise AuthorityError(message)
-        contents = [content for _, content in blocks]
-        return tuple(map(KeyPair, contents[::2], contents[1::2]))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from xdsserver.authority import AuthorityStore, KeyPair, Standing
+    from xdsserver.authority import Authorities, KeyPair, Standing
     from xdsserver.server.stream import Context
     from xdsserver.xds.identity import PodAddresses
 
@@ -60,7 +60,7 @@ class ServerCertificates:
 
     def __init__(
         self,
-        store: AuthorityStore,
+        store: Authorities,
         *,
         names: tuple[str, ...] = SERVER_NAMES,
         clock: Callable[[], datetime] = utc_now,
@@ -147,7 +147,7 @@ def replica_door(
     return ReportsDoor(address, prove, certificates.credentials(of_clients=True))
 
 
-def replica_channel(store: AuthorityStore, address: str, clock: Callable[[], datetime] = utc_now) -> grpc.aio.Channel:
+def replica_channel(store: Authorities, address: str, clock: Callable[[], datetime] = utc_now) -> grpc.aio.Channel:
     """Connect to another server, each end proving to be one, as of now.
 
     Raises:

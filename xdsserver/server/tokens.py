@@ -10,55 +10,26 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import grpc
 
 from xdsserver.server.doors import Door, Permit, ip_of
 from xdsserver.server.stream import Ending
 from xdsserver.xds.identity import Peer, admit
+from xdsserver.xds.reviews import ReviewError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xdsserver.server.mutual_tls import ServerCertificates
     from xdsserver.server.stream import Context
+    from xdsserver.xds.reviews import Review, Reviewer
 
 AUDIENCE: Final = "xdsserver"
 """What a token must be made for: one that was meant for another service, and stolen there, opens nothing here."""
 
 _SCHEME: Final = "bearer"
-
-
-class ReviewError(Exception):
-    """Whoever vouches for tokens could not be asked; nothing is known of the token."""
-
-
-@dataclass(frozen=True, slots=True)
-class Review:
-    """What is known of a good token.
-
-    Attributes:
-        account: whom it belongs to, `<namespace>/<service account>`.
-        audiences: what it was made for, of those that were asked about.
-        pod: the pod that it is bound to, if it is bound to one.
-    """
-
-    account: str
-    audiences: frozenset[str]
-    pod: str | None = None
-
-
-class Reviewer(Protocol):
-    """Whoever vouches for tokens."""
-
-    async def review(self, token: str, audience: str) -> Review | None:
-        """Return what is known of a token; None where it is not good.
-
-        Raises:
-            ReviewError: that cannot be told now.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True)
