@@ -6,21 +6,26 @@ import pytest
 import yaml
 
 from tests.docs.rbac import CASES, REVIEWED
-from xdsserver.infrastructure.permissions import PERMISSIONS, Scope, manifest
+from xdsserver.infrastructure.permissions import AUTHORITY, NAMESPACE, PERMISSIONS, Scope, manifest
 from xdsserver.objects.kinds import KINDS
 
 READING = {"get", "list", "watch"}
 
 
-def test_s11_nothing_but_statuses_events_and_our_lease_is_written() -> None:
+OURS = {"events", "leases", "secrets", "tokenreviews"}
+"""What is ours alone, or (reviews) is kept nowhere."""
+
+
+def test_s11_of_what_users_write_nothing_but_statuses_is_written() -> None:
     """S11: get, list and watch on the kinds that are read; writing on `*/status` only; leases in our own namespace."""
     for one in PERMISSIONS:
         assert "*" not in (one.group, one.resource, *one.verbs)
-        if not one.resource.endswith("/status") and one.resource not in {"events", "leases"}:
+        if not one.resource.endswith("/status") and one.resource not in OURS:
             assert set(one.verbs) == READING, one
         if one.resource == "leases":
             assert one.scope is Scope.OWN
             assert one.name or one.verbs == ("create",)
+        assert "delete" not in one.verbs or one.resource not in {"leases", "secrets"}
         assert one.why
 
 
@@ -41,12 +46,16 @@ def test_s11_with_named_namespaces_no_secret_of_others_can_be_read() -> None:
     """S11: secrets readable in watched namespaces only, by a Role in each."""
     documents = list(yaml.safe_load_all(manifest(("shop", "payments"))))
     readers = [
-        (one["kind"], one["metadata"].get("namespace"))
+        (one["kind"], one["metadata"].get("namespace"), *rule.get("resourceNames", ()))
         for one in documents
         for rule in one.get("rules", ())
-        if "secrets" in rule["resources"]
+        if "secrets" in rule["resources"] and {"get", "list", "watch"} & {*rule["verbs"]}
     ]
-    assert readers == [("Role", "payments"), ("Role", "shop")]
+    assert readers == [
+        ("Role", "payments"),
+        ("Role", "shop"),
+        ("Role", NAMESPACE, AUTHORITY),
+    ]
 
 
 def test_every_role_is_bound_to_the_account_once() -> None:

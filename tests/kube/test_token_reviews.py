@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -71,9 +72,9 @@ async def test_s8_where_nothing_is_known_it_says_so_without_the_token(script: Sc
 async def test_s2_an_api_server_that_hangs_refuses_in_bounded_time_and_one_that_answers_is_asked_once() -> None:
     """S2: who somebody is comes from the API server; while it is away nobody comes in by a token."""
     now_s = 0.0
-    rules = TokenRules(lambda account: frozenset({account}), review_timeout_s=0.05)
+    rules = TokenRules(lambda account: frozenset({account}))
     async with scripted(hangs) as server, KubeClient(Fixed(server.access)) as client:
-        tokens = Tokens(TokenReviews(client), rules, lambda: now_s)
+        tokens = Tokens(TokenReviews(client), replace(rules, review_timeout_s=0.05), lambda: now_s)
         with pytest.raises(ReviewError, match=r"no answer within 0\.05 s"):
             await tokens.review(TOKEN)
     async with scripted(answers(status())) as server, KubeClient(Fixed(server.access)) as client:

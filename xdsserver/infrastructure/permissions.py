@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 NAMESPACE: Final = "xdsserver-system"
 NAME: Final = "xdsserver"
 """Of the ServiceAccount, the roles, the GatewayClass and the Lease."""
+AUTHORITY: Final = "xdsserver-authority"
+"""The Secret with the key that signs certificates for xDS."""
 
 _READ: Final = ("get", "list", "watch")
 
@@ -87,6 +89,13 @@ def _table() -> Iterator[Permission]:
     # A request that creates has no name yet, so this verb cannot be narrowed to one.
     yield Permission(*leases, ("create",), Scope.OWN, "one replica writes: its Lease is made once")
     yield Permission(*leases, ("get", "patch"), Scope.OWN, "one replica writes: its Lease is renewed", NAME)
+    secrets = ("", "secrets")
+    yield Permission(*secrets, ("create",), Scope.OWN, "the key that signs certificates for xDS is made once")
+    yield Permission(*secrets, ("get", "patch"), Scope.OWN, "that key is read, and gets a successor", AUTHORITY)
+    # Not narrowed by name: that of a fleet follows from the Gateway or EnvoyFleet that it belongs to.
+    yield Permission(*secrets, ("create", "patch"), Scope.WATCHED, "what Envoys of a fleet prove themselves with")
+    reviews = ("authentication.k8s.io", "tokenreviews")
+    yield Permission(*reviews, ("create",), Scope.CLUSTER, "whose a token is, that an xDS client shows")
 
 
 PERMISSIONS: Final[tuple[Permission, ...]] = tuple(_table())

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from xdsserver.kube.secrets import Secrets, Stored
     from xdsserver.objects.meta import Name
 
-SECRET: Final = "xdsserver-authority"  # noqa: S105 (a name)
 _TYPE: Final = "gateway.xdsserver.io/authority"
 """Of no use to anything else: a Gateway that names it as its certificate is refused."""
 
