@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.docs import crds, defaults, logs, metrics, rbac, reference, rules
+from tests.docs import crds, defaults, logs, metrics, rbac, reference, rules, workloads
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,4 +20,5 @@ def pages() -> dict[Path, str]:
         metrics.PAGE: metrics.page(),
         **rbac.pages(),
         **crds.pages(),
+        **workloads.pages(),
     }

@@ -52,6 +52,7 @@ def test_yaml_holds_the_whole_message() -> None:
         pytest.param(
             dataclasses.replace(OPTIONS, admin=TcpAddress("127.0.0.1", 19000), max_heap_bytes=1 << 30), id="heap"
         ),
+        pytest.param(dataclasses.replace(OPTIONS, probes=TcpAddress("127.0.0.1", 19001)), id="pod"),
     ],
 )
 def test_envoy_accepts_it_without_a_warning(options: BootstrapOptions, tmp_path: Path) -> None:
@@ -87,6 +88,13 @@ def test_a_folder_of_tls_means_that_no_plaintext_is_spoken() -> None:
         return bootstrap.static_resources.clusters[0].HasField("transport_socket")
 
     assert [secured(None), secured("/etc/xdsserver/tls")] == [False, True]
+
+
+def test_probes_are_not_served_from_an_admin_interface_that_has_a_port() -> None:
+    with pytest.raises(ValueError, match="admin interface on a socket"):
+        build_bootstrap(
+            dataclasses.replace(OPTIONS, admin=TcpAddress("127.0.0.1", 19000), probes=TcpAddress("127.0.0.1", 19001))
+        )
 
 
 def test_no_wait_is_for_ever() -> None:

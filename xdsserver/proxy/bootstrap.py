@@ -39,6 +39,7 @@ from google.protobuf import any_pb2, duration_pb2, json_format, struct_pb2, wrap
 
 from xdsserver.model.routing import MAX_REGEX_INSTRUCTIONS
 from xdsserver.proxy.mutual_tls import mutual_tls
+from xdsserver.proxy.probes import admin_cluster, probes_listener
 from xdsserver.translation.edge import Default
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ class BootstrapOptions:
         admin: where Envoy's admin interface listens; a socket is made with mode 0600.
         tls_dir: the folder with the certificate that it shows to our server, as `xdsserver certificate` writes it;
             None for plaintext, which our server speaks on its own machine only.
+        probes: where probes and scrapes are answered, of which the admin interface must be a socket; None for nowhere.
         max_downstream_connections: client connections beyond this are refused, over all listeners.
         max_heap_bytes: memory above 95 % of this is given back, at 98 % requests are refused; None sets no limit.
         initial_fetch_timeout_s: how long a start waits for clusters and listeners before it goes on without. Never 0,
@@ -120,6 +122,7 @@ class BootstrapOptions:
     xds: TcpAddress | UnixSocket
     admin: TcpAddress | UnixSocket
     tls_dir: str | None = None
+    probes: TcpAddress | None = None
     max_downstream_connections: int = MAX_CONNECTIONS.value
     max_heap_bytes: int | None = None
     initial_fetch_timeout_s: float = 15.0
@@ -129,7 +132,8 @@ def build_bootstrap(options: BootstrapOptions) -> Bootstrap:
     """Return the bootstrap of one Envoy; equal options give equal messages.
 
     Raises:
-        ValueError: the fetch timeout is not positive, or a socket's path is longer than the kernel takes.
+        ValueError: the fetch timeout is not positive, a socket's path is longer than the kernel takes, or there are
+            probes and the admin interface is not a socket.
     """
     if options.initial_fetch_timeout_s <= 0:
         message = "initial_fetch_timeout_s must be positive: at 0 an Envoy waits for ever for what does not come"
@@ -146,6 +150,12 @@ def build_bootstrap(options: BootstrapOptions) -> Bootstrap:
     if options.tls_dir is not None:
         cluster.transport_socket.CopyFrom(mutual_tls(options.tls_dir))
     bootstrap.static_resources.clusters.append(cluster)
+    if options.probes is not None:
+        if not isinstance(options.admin, UnixSocket):
+            message = "probes need an admin interface on a socket: on a port it can be asked itself"
+            raise ValueError(message)
+        bootstrap.static_resources.clusters.append(admin_cluster(options.admin.path))
+        bootstrap.static_resources.listeners.append(probes_listener(_address(options.probes)))
     # Most clusters of a large gateway see no request for a while; their counters are made when one does.
     bootstrap.deferred_stat_options.enable_deferred_creation_stats = True
     return bootstrap
