@@ -32,7 +32,7 @@ class Serving:
         async with asyncio.timeout(within_s):
             while True:
                 for one in self.notices[seen:]:
-                    if subject in one["subject"] and text in one["text"]:
+                    if subject in one["subject"] and text in one["message"]:
                         return one
                 seen = len(self.notices)
                 self.news.clear()
@@ -41,7 +41,9 @@ class Serving:
     async def listen(self) -> None:
         assert self.process.stderr is not None
         async for line in self.process.stderr:
-            self.notices.append(json.loads(line) if line.startswith(b"{") else {"subject": "", "text": line.decode()})
+            self.notices.append(
+                json.loads(line) if line.startswith(b"{") else {"subject": "", "message": line.decode()}
+            )
             self.news.set()
 
 

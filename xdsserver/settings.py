@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import os
+import re
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 MAX_PORT = 65535
 MAX_POOL = 65536
 """Addresses of a pool: enough for any fleet, few enough to be held as a list."""
@@ -180,6 +182,28 @@ class ServeSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchSettings:
+    """What is read of a cluster: `namespaces`, none for all; `secrets` is the label selector of Secrets, "" for all."""
+
+    namespaces: tuple[str, ...] = ()
+    secrets: str = ""
+
+
+def watching(namespaces: str, secrets: str) -> WatchSettings:
+    """Parse names of namespaces, separated by commas, and a label selector, which the API server judges.
+
+    Raises:
+        SettingsError: something is no name of a namespace.
+    """
+    names = tuple(dict.fromkeys(part.strip() for part in namespaces.split(",") if part.strip()))
+    for name in names:
+        if not _NAMESPACE.fullmatch(name):
+            message = f"--watch-namespaces: {name!r} is no name of a namespace"
+            raise SettingsError(message)
+    return WatchSettings(names, secrets.strip())
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterSettings:
     """What `xdsserver serve` was asked for in a cluster.
 
@@ -188,6 +212,7 @@ class ClusterSettings:
         context: one of a kubeconfig; None for its current one.
         namespace: ours, with the Lease.
         controllers: controllerNames of GatewayClasses that are ours too, besides our own.
+        watched: of which namespaces objects are read, and which Secrets.
         pool: addresses that Gateways get, in the order in which they are given out.
         xds: addresses for xDS besides the socket of the supervised Envoy, each `HOST:PORT` on loopback or `unix:PATH`.
         envoy: the Envoy to run; None for none.
@@ -201,6 +226,7 @@ class ClusterSettings:
     namespace: str
     pool: tuple[str, ...]
     xds: tuple[str, ...]
+    watched: WatchSettings = field(default_factory=WatchSettings)
     envoy: EnvoySettings | None = None
     saved_state: SavedStateSettings | None = None
     secure_xds: SecureXds | None = None

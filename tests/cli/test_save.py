@@ -117,7 +117,7 @@ def test_a_key_that_is_none_is_exit_1_and_nothing_is_written(conf: Path, file: P
 def test_serve_says_what_it_serves_from() -> None:
     answer = xdsserver("serve")
     assert answer.code == 2
-    assert "--from FILE is needed" in answer.err
+    assert "or serve a file with --from" in answer.err
 
 
 def test_serve_without_a_usable_file_is_exit_1(file: Path) -> None:

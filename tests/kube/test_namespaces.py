@@ -100,7 +100,7 @@ async def test_a_named_namespace_that_does_not_exist_holds_nobody_up_and_is_foll
         assert {change.name for change in batch.changes if change.kind == "HTTPRoute"} == {Name("shop", "of-shop")}
         absent = [one for one in cluster.source.states() if one.standing is Standing.ABSENT]
         assert {one.namespace for one in absent} == {"later"}
-        assert {one.words for one in absent} == {"there is no namespace later"}
+        assert {one.words for one in absent} == {"its namespace does not exist"}
         await api.came.put("later")
         refused = len([one for one in cluster.server.asked if "/later/" in one.path])
         await cluster.until(lambda: len([one for one in cluster.server.asked if "/later/" in one.path]) > refused + 3)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from xdsserver.observe.metrics import FAMILIES, KUBE_FAMILIES, KubeMetrics, Metrics, WriteResult
+from xdsserver.observe.metrics import FAMILIES, KUBE_FAMILIES, KubeMetrics, KubeState, Metrics, Watched, WriteResult
 
 
 def test_a_name_says_its_unit_and_a_counter_that_it_counts() -> None:
@@ -17,7 +16,7 @@ def test_a_name_says_its_unit_and_a_counter_that_it_counts() -> None:
 def test_what_is_registered_is_what_is_listed() -> None:
     registry = CollectorRegistry()
     Metrics(registry)
-    KubeMetrics(registry)
+    KubeMetrics(registry, KubeState(tuple, lambda: False))
     listed = {family.name.removesuffix("_total") for family in (*FAMILIES, *KUBE_FAMILIES)}
     assert {one.name for one in registry.collect()} == listed
 
@@ -44,25 +43,26 @@ def test_values_are_read_back_under_their_labels() -> None:
     assert value("xdsserver_certificate_expiry_timestamp_seconds") == 1.8e9
 
 
-def test_the_age_of_a_watch_grows_while_nothing_is_said() -> None:
-    now_s = 100.0
+def test_k4_the_age_of_a_watch_is_counted_when_it_is_scraped() -> None:
+    """K4: how long the API server has said nothing about a kind; of several namespaces the longest, with all lists."""
+    watched = [Watched("HTTPRoute", 30.0, 2), Watched("HTTPRoute", 90.0, 1), Watched("Gateway", None, 0)]
     registry = CollectorRegistry()
-    metrics = KubeMetrics(registry, lambda: now_s)
-    metrics.heard("HTTPRoute")
-    now_s = 130.0
-    assert registry.get_sample_value("xdsserver_watch_age_seconds", {"kind": "HTTPRoute"}) == pytest.approx(30)
-    metrics.heard("HTTPRoute")
-    assert registry.get_sample_value("xdsserver_watch_age_seconds", {"kind": "HTTPRoute"}) == 0
+    KubeMetrics(registry, KubeState(lambda: watched, lambda: True))
+    value = registry.get_sample_value
+    assert value("xdsserver_watch_age_seconds", {"kind": "HTTPRoute"}) == 90
+    assert value("xdsserver_watch_age_seconds", {"kind": "Gateway"}) is None
+    assert value("xdsserver_relists_total", {"kind": "HTTPRoute"}) == 3
+    watched[1] = Watched("HTTPRoute", 1.0, 1)
+    assert value("xdsserver_watch_age_seconds", {"kind": "HTTPRoute"}) == 30
 
 
 def test_what_happens_with_an_api_server_is_counted() -> None:
-    registry = CollectorRegistry()
-    metrics = KubeMetrics(registry)
-    metrics.relisted("Gateway")
+    registry, leads = CollectorRegistry(), False
+    metrics = KubeMetrics(registry, KubeState(tuple, lambda: leads))
     metrics.wrote_status("Gateway", WriteResult.CONFLICT)
-    metrics.leading(may_write=True)
 
-    assert registry.get_sample_value("xdsserver_relists_total", {"kind": "Gateway"}) == 1
     written = {"kind": "Gateway", "result": "conflict"}
     assert registry.get_sample_value("xdsserver_status_writes_total", written) == 1
+    assert registry.get_sample_value("xdsserver_leader") == 0
+    leads = True
     assert registry.get_sample_value("xdsserver_leader") == 1

@@ -16,9 +16,11 @@ import contextlib
 import socket
 import time
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xdsserver.app import watching
 from xdsserver.app.announcer import Announcer
 from xdsserver.app.doors import secure_doors
 from xdsserver.app.local import local_addresses, supervisor
@@ -39,15 +41,13 @@ from xdsserver.kube.elector import Elector, KubeLease, Listeners, process_identi
 from xdsserver.kube.events import EventWriter
 from xdsserver.kube.executor import Executor
 from xdsserver.kube.executor import Surroundings as Cluster
-from xdsserver.kube.following import Standing
 from xdsserver.kube.lease import Election
 from xdsserver.kube.source import ClusterSource
 from xdsserver.kube.writes import Writes
 from xdsserver.model.places import Delivery, ListenerKey
 from xdsserver.narrator import Narrator
 from xdsserver.objects.gatewayclass import CONTROLLER
-from xdsserver.objects.kinds import BY_NAME
-from xdsserver.objects.meta import GATEWAY_GROUP, Name, ObjectKey
+from xdsserver.objects.meta import Name, ObjectKey
 from xdsserver.observe.condition import Condition
 from xdsserver.observe.notices import Level, Notice
 from xdsserver.pipeline import Options
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from xdsserver.files.snapshot import Saved
     from xdsserver.gatewayapi.statuses import ObjectStatus
     from xdsserver.infrastructure.allocation import Written
-    from xdsserver.kube.source import Batch, KindState
+    from xdsserver.kube.source import Batch
     from xdsserver.kube.store import Reading
     from xdsserver.observe.notices import Report
     from xdsserver.settings import ClusterSettings
@@ -99,18 +99,22 @@ class ServeCluster:
 
         files = settings.kubeconfig
         self._client = KubeClient(InCluster() if files is None else Kubeconfig(files, settings.context))
-        self._source = ClusterSource(self._client, tell=self._tell_kind)
+        self._source = ClusterSource(
+            self._client, watching.followed(settings.watched), lambda state: report(watching.notice(state))
+        )
         lease = KubeLease(self._client, settings.namespace, NAME)
         self._elector = Elector(lease, Election(process_identity()), Listeners(self._tell_leading, self._tell_lease))
-        self._executor = Executor(
-            Cluster(
-                Writes(self._client, self._source.version),
-                self._decision,
-                self._elector.may_write,
-                self._tell_refused,
-                controllers=frozenset(controllers),
-            )
+        cluster = Cluster(
+            Writes(self._client, self._source.version),
+            self._decision,
+            self._elector.may_write,
+            self._tell_refused,
+            controllers=frozenset(controllers),
         )
+        if self._observation is not None:
+            wrote = watching.measured(self._observation.registry, self._source.states, self._elector.may_write)
+            cluster = replace(cluster, wrote_status=wrote)
+        self._executor = Executor(cluster)
         self._events = EventWriter(self._client, Recorder(socket.gethostname()), self._elector.may_write)
         self._announcer = Announcer(self._events.happened, self._uid)
         self._written: dict[Name, Written] = {}
@@ -264,30 +268,8 @@ class ServeCluster:
 
     def _condition(self) -> Condition:
         served = self._plane.condition()
-        kinds = {
-            one.kind: {
-                "standing": one.standing.value,
-                "objects": one.objects,
-                "age_s": None if one.age_s is None else round(one.age_s, 1),
-                **({"words": one.words} if one.words else {}),
-            }
-            for one in self._source.states()
-        }
+        kinds = watching.detail(self._source.states())
         return Condition(served.ready, {**served.detail, "leader": self._elector.may_write(), "kinds": kinds})
-
-    def _tell_kind(self, state: KindState) -> None:
-        match state.standing:
-            case Standing.WAITING | Standing.STALE:
-                self._report(Notice(Level.WARNING, state.kind, f"{state.standing.value}: {state.words}"))
-            case Standing.FORBIDDEN:
-                self._report(Notice(Level.ERROR, state.kind, f"may not be read: {state.words}"))
-            case Standing.ABSENT if state.kind in BY_NAME and BY_NAME[state.kind].group == GATEWAY_GROUP:
-                words = "its CustomResourceDefinition is not installed; it is taken in as soon as it is"
-                self._report(Notice(Level.WARNING, state.kind, words))
-            case Standing.ABSENT:
-                self._report(Notice(Level.INFO, state.kind, "not installed here"))
-            case Standing.SYNCED:
-                self._report(Notice(Level.INFO, state.kind, f"{state.objects} objects"))
 
     def _tell_problems(self, problems: Mapping[ObjectKey, str]) -> None:
         before, self._problems = self._problems, dict(problems)

@@ -40,6 +40,7 @@ from xdsserver.settings import (
     default_runtime_dir,
     parse_pool,
     secure_xds,
+    watching,
 )
 from xdsserver.settings import replica as replica_settings
 
@@ -79,6 +80,22 @@ def serve(
             envvar="XDSSERVER_CONTROLLER",
         ),
     ] = None,
+    watch_namespaces: Annotated[
+        str,
+        typer.Option(
+            metavar="A,B",
+            help="Read objects of these namespaces only; of all without.",
+            envvar="XDSSERVER_WATCH_NAMESPACES",
+        ),
+    ] = "",
+    secret_selector: Annotated[
+        str,
+        typer.Option(
+            metavar="SELECTOR",
+            help="Read Secrets with these labels only, such as gateway=yes.",
+            envvar="XDSSERVER_SECRET_SELECTOR",
+        ),
+    ] = "",
     addresses: Annotated[
         str,
         typer.Option(
@@ -167,6 +184,7 @@ def serve(
             namespace,
             pool=parse_pool(addresses) if addresses else (),
             xds=doors,
+            watched=watching(watch_namespaces, secret_selector),
             envoy=None
             if envoy is None
             else EnvoySettings(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol, assert_never
 
-from xdsserver.effects import Apply, Book, Delete, Intended, Taken
+from xdsserver.effects import Apply, Book, Decided, Delete, Intended, StatusWrite, Taken
 from xdsserver.kube.answers import Away, Conflict, Done, Missing, Refused, TooMany
 from xdsserver.kube.pace import Pace, PaceLimits
 from xdsserver.kube.workqueue import Rhythm, WorkQueue
@@ -19,7 +19,7 @@ from xdsserver.objects.gatewayclass import CONTROLLER
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from xdsserver.effects import Decision, Observed, StatusWrite
+    from xdsserver.effects import Decision, Observed
     from xdsserver.kube.answers import Answer
     from xdsserver.objects.meta import ObjectKey
 
@@ -64,14 +64,16 @@ class Surroundings:
     """What the executor asks and tells.
 
     `decided` gives the newest decision on an object. `may_write` is asked before every single write. `refused` is told
-    when the server refuses a write: the object, the server's words, and the seconds until the next try. `controllers`
-    are the names of those whose entries in shared lists we answer for.
+    when the server refuses a write: the object, the server's words, and the seconds until the next try. `wrote_status`
+    is told each answer to the write of a status; None where it had come about otherwise. `controllers` are the names of
+    those whose entries in shared lists we answer for.
     """
 
     api: ObjectApi
     decided: Callable[[ObjectKey], Decision | None]
     may_write: Callable[[], bool]
     refused: Callable[[ObjectKey, str, float], None] = lambda _key, _words, _wait_s: None
+    wrote_status: Callable[[ObjectKey, Answer | None], None] = lambda _key, _answer: None
     clock: Clock = field(default_factory=Clock)
     controllers: frozenset[str] = frozenset({CONTROLLER})
 
@@ -217,6 +219,8 @@ class Executor:
         decided = self._around.decided(key)
         owed = self.book.owed(key, decided, self._clock.today())
         if owed is None:
+            if isinstance(decided, Decided):
+                self._around.wrote_status(key, None)
             self._queue.done(key, self._clock.monotonic(), wrote=False)
         elif isinstance(owed, Taken):
             self._refuse(key, "there is an object of this name that is not ours; it is left alone")
@@ -228,6 +232,8 @@ class Executor:
 
     async def _write(self, key: ObjectKey, decided: Decision | None, owed: StatusWrite | Apply | Delete) -> Answer:
         answer = await self._ask(self._around.api.write(key, owed))
+        if isinstance(owed, StatusWrite):
+            self._around.wrote_status(key, answer)
         match answer, owed:
             case Done(), Delete():
                 self.book.gone(key)

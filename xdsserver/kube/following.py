@@ -348,7 +348,7 @@ class Following:
         """Take that its namespace does not exist, which is why it may not be read: what grants that is in there."""
         if self.standing is Standing.FORBIDDEN:
             self.store.clear()
-            self.standing, self.words = Standing.ABSENT, f"there is no namespace {self.followed.namespace}"
+            self.standing, self.words = Standing.ABSENT, "its namespace does not exist"
 
     # Within a step.
 

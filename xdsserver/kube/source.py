@@ -146,8 +146,8 @@ class ClusterSource:
 
     def version(self, kind: str) -> str | None:
         """Give the API version under which a kind is read, None where it is not; writes go there too."""
-        found = (one.following for one in self._reflectors if one.following.followed.kind.name == kind)
-        return next((following.version for following in found), None)
+        found = (one.following.version for one in self._reflectors if one.following.followed.kind.name == kind)
+        return next((version for version in found if version is not None), None)
 
     def _reflector(self, followed: Followed, heard: Callable[[Following, News], None]) -> Reflector:
         following = Following(followed, self._timing.draw)

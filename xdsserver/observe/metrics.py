@@ -7,17 +7,19 @@ notices, since each value of a label is a time series that is kept for weeks.
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
     from prometheus_client import CollectorRegistry
+    from prometheus_client.core import Metric
 
 _Collector = TypeVar("_Collector", Counter, Gauge, Histogram)
 
@@ -169,32 +171,59 @@ class Metrics:
         self._lag.observe(max(0.0, late_s))
 
 
+class Watched(NamedTuple):
+    """How a kind is followed; one that is followed in several namespaces has several."""
+
+    kind: str
+    age_s: float | None
+    """Since the API server last said something about it; None: never."""
+    lists: int
+
+
+@dataclass(frozen=True, slots=True)
+class KubeState:
+    """What is asked when somebody scrapes: an age that somebody has to set stands still when he does."""
+
+    watched: Callable[[], Iterable[Watched]]
+    may_write: Callable[[], bool]
+
+
+class _Watches(Collector):
+    """Of a kind that is followed in several namespaces the oldest age, and all lists."""
+
+    def __init__(self, watched: Callable[[], Iterable[Watched]]) -> None:
+        self._watched = watched
+
+    def describe(self) -> Iterable[Metric]:
+        return self._families({}, {})
+
+    def collect(self) -> Iterable[Metric]:
+        ages: dict[str, float] = {}
+        lists: dict[str, int] = {}
+        for one in self._watched():
+            lists[one.kind] = lists.get(one.kind, 0) + one.lists
+            if one.age_s is not None:
+                ages[one.kind] = max(ages.get(one.kind, 0.0), one.age_s)
+        return self._families(ages, lists)
+
+    def _families(self, ages: Mapping[str, float], lists: Mapping[str, int]) -> Iterable[Metric]:
+        age = GaugeMetricFamily(WATCH_AGE.name, WATCH_AGE.means, labels=WATCH_AGE.labels)
+        relists = CounterMetricFamily(RELISTS.name, RELISTS.means, labels=RELISTS.labels)
+        for kind, age_s in ages.items():
+            age.add_metric([kind], age_s)
+        for kind, count in lists.items():
+            relists.add_metric([kind], count)
+        return (age, relists)
+
+
 class KubeMetrics:
     """What happens between us and an API server."""
 
-    def __init__(self, registry: CollectorRegistry, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._watch_age = _made(WATCH_AGE, Gauge, registry)
-        self._relists = _made(RELISTS, Counter, registry)
+    def __init__(self, registry: CollectorRegistry, state: KubeState) -> None:
+        registry.register(_Watches(state.watched))
         self._status_writes = _made(STATUS_WRITES, Counter, registry)
-        self._leader = _made(LEADER, Gauge, registry)
-        self._heard_s: dict[str, float] = {}
-
-    def heard(self, kind: str) -> None:
-        """Note that the API server said something about this kind, were it only that nothing changed."""
-        if kind not in self._heard_s:
-            # Counted when it is scraped: an age that somebody has to set stands still when he does.
-            self._watch_age.labels(kind).set_function(lambda: self._clock() - self._heard_s[kind])
-        self._heard_s[kind] = self._clock()
-
-    def relisted(self, kind: str) -> None:
-        """Note that a kind is listed as a whole."""
-        self._relists.labels(kind).inc()
+        _made(LEADER, Gauge, registry).set_function(state.may_write)
 
     def wrote_status(self, kind: str, result: WriteResult) -> None:
         """Note what became of the write of a status."""
         self._status_writes.labels(kind, result.value).inc()
-
-    def leading(self, *, may_write: bool) -> None:
-        """Note whether this replica may write."""
-        self._leader.set(may_write)
