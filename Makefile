@@ -35,11 +35,12 @@ $(STAMP): requirements-dev.txt pyproject.toml tools/proto_stubs.py
 run: $(STAMP) ## start the quickstart: two demo backends, the gateway and Envoy
 	$(BIN)/python examples/quickstart/run.py
 
-# What measures nothing runs on all processors, a file on one of them; what runs real processes has the machine to itself.
+# What measures nothing runs side by side, a file after the other on each worker; what does has the machine to itself.
+# One worker more than processors: tests of real processes mostly wait.
 test: check ## check, then every test: golden, properties, protocol, unit, and live in bounded form
 ifeq ($(ARGS),)
-	$(BIN)/python -m pytest -m "not live" --numprocesses auto --dist loadfile
-	$(BIN)/python -m pytest -m live
+	$(BIN)/python -m pytest -m "not alone" --numprocesses $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m alone
 else
 	$(BIN)/python -m pytest $(ARGS)
 endif

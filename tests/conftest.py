@@ -10,6 +10,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fuzz-s", type=float, default=9.0, help="seconds of fuzzing, all targets together (default 9)")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take long: one that a worker begins at the end keeps it when the others are done."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session")
 def fuzz_s(request: pytest.FixtureRequest) -> float:
     """Seconds of fuzzing for all targets together: bounded in `make test`, longer in `make fuzz`."""

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from xdsserver.server.reporter import Situation
     from xdsserver.xds.case import Blame, Rejection
 
-WITHIN_S = 10.0
+WITHIN_S = 30.0
 KEY = ListenerKey("Gateway", "default", "edge", "http")
 PACE = Pace(heartbeat_s=1.0, backoff_s=0.05)
 

@@ -72,7 +72,7 @@ class Told:
 
     async def of(self, words: str, *, since: int = 0) -> Notice:
         """Wait for a notice with these words; `since` counts what was told before."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 self._heard.clear()
                 for one in self.notices[since:]:

@@ -64,7 +64,7 @@ async def shown(port: int) -> bytes | None:
     """Give the certificate that a listener shows; asked again while nobody listens."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             try:
                 _, writer = await asyncio.open_connection(

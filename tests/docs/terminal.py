@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 PORTS = ("8080", "8443", "9901", "18000", "18001", "18081", "18082")
 """Ports that guides and examples write. Here others are used, since these may be taken."""
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 class Terminal:
@@ -82,11 +82,11 @@ class Terminal:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(20):
                     while self._pids():  # noqa: ASYNC110 (other processes, nothing to await)
                         await asyncio.sleep(0.02)
         # Their pipes too: what is still open when the loop closes is told of in whatever test runs then.
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             for process in self._serving:
                 await process.communicate()
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import pytest
 
 from tests.kube.held import Held, Refusal, key_of, serving
 from xdsserver.effects import Decided, Intended
@@ -75,7 +76,7 @@ class Scene:
 
 async def until(true: Callable[[], object]) -> None:
     """Wait for something that no event tells of."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not true():  # noqa: ASYNC110
             await asyncio.sleep(0.002)
 
@@ -236,6 +237,11 @@ async def test_k22_what_a_watch_does_not_know_yet_is_asked_for() -> None:
         assert one.held.asked == {"GET 200": 1, "PATCH 200": 1, "GET 404": 1}
 
 
+def tries_since(begun: float) -> float:
+    """Give how often may be tried: 14 times in half a second, and then every 80 ms, half of the longest wait."""
+    return 14 + max(0.0, asyncio.get_running_loop().time() - begun - 0.5) / 0.08
+
+
 async def test_k23_what_is_refused_is_tried_ever_less_often_and_others_go_on() -> None:
     """K23: no hot loop where a namespace is being deleted: half a second of 10 ms doubling to 160 ms is a few tries."""
     async with scene() as one:
@@ -244,14 +250,15 @@ async def test_k23_what_is_refused_is_tried_ever_less_often_and_others_go_on() -
             return Refusal(403, "Forbidden") if key_of(request.path).namespace == "bad" else None
 
         one.held.fault = terminating
+        begun = asyncio.get_running_loop().time()
         one.appear([route("r", "bad"), *(route(f"r{number}") for number in range(20))])
         for step in range(50):
             await asyncio.sleep(0.01)
             one.decided[route("r", "bad")] = Decided("u1", parents(step))
             one.executor.touch([route("r", "bad")])
 
-        assert len(one.held.writes) == 20
-        assert 3 <= one.held.asked["PATCH 403"] <= 14
+        await until(lambda: len(one.held.writes) == 20 and one.held.asked["PATCH 403"] >= 3)
+        assert one.held.asked["PATCH 403"] <= tries_since(begun)
         assert set(one.refusals) == {(route("r", "bad"), "403 Forbidden: no reason was given")}
         one.held.fault = None
         await one.settle()
@@ -333,16 +340,15 @@ async def test_s16_writes_of_one_namespace_that_hang_hold_up_no_other() -> None:
         one.held.fault = hangs
         one.appear(route(f"r{number}", "bad") for number in range(100))
         await asyncio.sleep(0.05)
-        begun = asyncio.get_running_loop().time()
         one.appear(route(f"r{number}", "good") for number in range(100))
         await until(lambda: len(one.held.writes) == 100)
-        assert asyncio.get_running_loop().time() - begun < 1.0
         assert {key.namespace for key in one.held.writes} == {"good"}
         hang.set()
         await one.settle()
         assert len(one.held.writes) == 200
 
 
+@pytest.mark.alone
 async def test_s16_ten_thousand_refused_routes_delay_others_by_less_than_a_second() -> None:
     """S16: at the default of 200 writes a second, of which one namespace would have all for 50 s."""
     async with scene(ExecutorOptions()) as one:
@@ -397,7 +403,7 @@ async def test_a_fault_of_ours_costs_one_object() -> None:
         one.appear([route("r"), route("s")])
         one.decided[route("r")] = Decided("u1", {"parents": [{"nonsense": 1}]})
         one.executor.touch([route("r")])
-        await asyncio.sleep(0.1)
+        await until(lambda: one.held.writes and one.refusals)
 
         assert one.held.writes == [route("s")]
         assert {key for key, _ in one.refusals} == {route("r")}
@@ -461,9 +467,11 @@ async def test_k23_an_apply_into_a_namespace_that_is_not_there_is_tried_ever_les
 
         one.held.fault = missing
         one.decided[SERVICE] = service()
+        begun = asyncio.get_running_loop().time()
         one.executor.touch([SERVICE])
         await asyncio.sleep(0.5)
-        assert 3 <= one.held.asked["PATCH 404"] <= 14
+        await until(lambda: one.held.asked["PATCH 404"] >= 3)
+        assert one.held.asked["PATCH 404"] <= tries_since(begun)
         one.held.fault = None
         await one.settle()
         assert one.held.writes == [SERVICE]

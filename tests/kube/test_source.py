@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from xdsserver.kube.following import Followed
     from xdsserver.kube.source import Batch, KindState
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 METADATA = {False: "PartialObjectMetadataList", True: "PartialObjectMetadata"}
 """What an API server wants to be asked for lists and for watches of metadata; it refuses the other one."""
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"

@@ -34,7 +34,7 @@ class Backend:
     open: set[asyncio.WriteTransport] = field(default_factory=set)
     """Connections, to be closed with it."""
 
-    async def has_served(self, count: int, within_s: float = 5.0) -> None:
+    async def has_served(self, count: int, within_s: float = 30.0) -> None:
         """Wait until so many requests reached it; a copy comes when it comes."""
         async with asyncio.timeout(within_s):
             while self.served < count:  # noqa: ASYNC110 (another process sends them, nothing to await)

@@ -77,7 +77,7 @@ async def telling(backend: Backend, shows: Certificate | None = None) -> AsyncIt
         await server.stop(None)
 
 
-async def call(channel: grpc.aio.Channel, one: Call, within_s: float = 5.0) -> Outcome:
+async def call(channel: grpc.aio.Channel, one: Call, within_s: float = 30.0) -> Outcome:
     """Make a call and read all of its answer."""
     made = channel.unary_unary(one.method, None, None)(b"", metadata=one.metadata, timeout=within_s)
     try:

@@ -222,7 +222,7 @@ class Stage:
             return answer.status == 200 and seen(answer).values(STAMP) == [str(number)]
 
         for probe in case.probes(number):
-            await answers(self.port, probe, matches, within_s=30)
+            await answers(self.port, probe, matches)
 
     async def change_under_load(self, case: Case, for_s: float, at_least: int) -> Report:
         """Write generation after generation, each when the one before is in force, under load.

@@ -62,7 +62,7 @@ def request(*lines: str, path: str = "/", method: str = "GET", host: str | None 
     return ("\r\n".join(head) + "\r\n\r\n").encode("latin-1") + body
 
 
-async def send(port: int, data: bytes, *, quiet_s: float = 0.15, within_s: float = 5.0) -> Said:
+async def send(port: int, data: bytes, *, quiet_s: float = 0.15, within_s: float = 30.0) -> Said:
     """Send bytes on a connection of their own and read until it is closed, or nothing more comes for a while."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     got = b""

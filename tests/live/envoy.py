@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # A process of its own sets this before it becomes Envoy: a function between fork and exec of a process that has gRPC's
 # threads may find their locks held for ever. 1 is PR_SET_PDEATHSIG, 9 is SIGKILL.
 _DIE_WITH_PARENT: Final = "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9); os.execv(sys.argv[1], sys.argv[1:])"
-_READY_WITHIN_S: Final = 30.0
+_READY_WITHIN_S: Final = 60.0
 
 
 def binary() -> Path:
@@ -108,7 +108,7 @@ class Admin:
                 return int(value)
         return 0
 
-    async def wait_for_stat(self, name: str, value: int, within_s: float = 10.0) -> None:
+    async def wait_for_stat(self, name: str, value: int, within_s: float = 30.0) -> None:
         """Wait until a statistic has this value; nothing tells of it, so Envoy is asked again and again."""
         async with asyncio.timeout(within_s):
             while await self.stat(name) != value:  # noqa: ASYNC110 (another process, nothing to await)
@@ -147,7 +147,7 @@ async def running(
                 sys.executable, "-c", _DIE_WITH_PARENT, str(binary()), *arguments, stdout=log, stderr=log
             )
         connector = aiohttp.UnixConnector(path=str(admin))
-        async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(5)) as session:
+        async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(30)) as session:
             envoy = Envoy(session, process, said)
             try:
                 await _answering(envoy)

@@ -91,7 +91,7 @@ async def connected(ip: str, port: int, tls: Tls | None = None) -> AsyncIterator
 
 
 async def ask(
-    port: int, request: Ask, ip: str = "127.0.0.1", within_s: float = 5.0, *, tls: Tls | None = None
+    port: int, request: Ask, ip: str = "127.0.0.1", within_s: float = 30.0, *, tls: Tls | None = None
 ) -> Answer:
     """Ask once on a connection of its own."""
     async with asyncio.timeout(within_s), connected(ip, port, tls) as connection:

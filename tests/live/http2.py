@@ -17,7 +17,7 @@ _DIGITS = ("00000", "00001", "00010", "011001", "011010", "011011", "011100", "0
 """Huffman codes of HPACK."""
 
 
-async def status(port: int, tls: Tls, host: str, path: str = "/", *, within_s: float = 5.0) -> int:
+async def status(port: int, tls: Tls, host: str, path: str = "/", *, within_s: float = 30.0) -> int:
     """Ask once on a connection of its own, and give the status."""
     async with asyncio.timeout(within_s):
         reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls.context, server_hostname=tls.sni)

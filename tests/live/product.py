@@ -195,7 +195,7 @@ def bootstrap(xds: str) -> dict[str, Any]:
 async def admin(found: Home) -> AsyncIterator[Admin]:
     """Ask the admin interface of the Envoy that the product runs."""
     connector = aiohttp.UnixConnector(path=str(found.runtime / "admin.sock"))
-    async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(5)) as session:
+    async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(30)) as session:
         yield Admin(session)
 
 
@@ -205,7 +205,7 @@ async def answers(  # noqa: PLR0913 # what is asked, where, how, and for how lon
     condition: Callable[[Answer], bool],
     *,
     ip: str = "127.0.0.1",
-    within_s: float = 15.0,
+    within_s: float = 30.0,
     tls: Tls | None = None,
 ) -> tuple[Answer, float]:
     """Ask again and again until an answer is like this; give it and how long that took, in seconds.

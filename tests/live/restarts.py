@@ -38,7 +38,7 @@ class World:
     home: Home
     port: int
 
-    async def shows(self, number: int, within_s: float = 15.0) -> None:
+    async def shows(self, number: int, within_s: float = 30.0) -> None:
         """Wait for the answer that shows an edit."""
         wanted = edit(number)
 
@@ -120,7 +120,7 @@ def check(tally: Tally) -> None:
     assert tally.dense, str(tally)
 
 
-async def connected(envoy: Admin, within_s: float = 20.0) -> None:
+async def connected(envoy: Admin, within_s: float = 30.0) -> None:
     """Wait until Envoy says that it has a control plane."""
     name = "control_plane.connected_state"
     async with asyncio.timeout(within_s):

@@ -105,7 +105,7 @@ class Line:
 
     async def answered(self) -> str | None:
         """Give the name of the backend that answers, None where the connection is closed or reset."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             try:
                 reader, writer = await self._open()
             except (OSError, EOFError):
@@ -121,7 +121,7 @@ class Line:
 
     async def shown(self) -> bytes:
         """Give the certificate in the handshake, in DER."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             _, writer = await self._open()
             shown: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
             writer.transport.abort()
@@ -153,7 +153,7 @@ class Caller(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         self._answers.put_nowait(data)
 
-    async def exchange(self, data: bytes, within_s: float = 5.0) -> bytes | None:
+    async def exchange(self, data: bytes, within_s: float = 30.0) -> bytes | None:
         """Send a datagram and give what comes back, None where nothing does in this time."""
         assert self._transport is not None
         self._transport.sendto(data)
@@ -162,7 +162,7 @@ class Caller(asyncio.DatagramProtocol):
         except TimeoutError:
             return None
 
-    async def answered(self, within_s: float = 5.0) -> str | None:
+    async def answered(self, within_s: float = 30.0) -> str | None:
         """Give the name of the backend that answers."""
         answer = await self.exchange(b"hello", within_s)
         return None if answer is None else answer.decode().split(" ")[0]
@@ -179,7 +179,7 @@ async def caller(port: int, ip: str = "127.0.0.1") -> AsyncIterator[Caller]:
         transport.close()
 
 
-async def called(port: int, within_s: float = 5.0, ip: str = "127.0.0.1") -> str | None:
+async def called(port: int, within_s: float = 30.0, ip: str = "127.0.0.1") -> str | None:
     """Send one datagram from a socket of its own; give the name of the backend that answers."""
     async with caller(port, ip) as one:
         return await one.answered(within_s)

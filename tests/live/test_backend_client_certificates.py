@@ -99,7 +99,7 @@ class Served:
 
     async def becomes(self, gateway_: str, expected: str | int) -> None:
         request = Ask("/", "asking.test", headers=CLOSING)
-        await answers(self.port, request, lambda answer: _shown(answer) == expected, ip=GATEWAYS[gateway_], within_s=5)
+        await answers(self.port, request, lambda answer: _shown(answer) == expected, ip=GATEWAYS[gateway_])
 
 
 def _shown(answer: Answer) -> str | int:
@@ -183,7 +183,7 @@ async def test_new_certificates_are_shown_and_no_request_fails(served: Served) -
     async with load(traffic) as tally:
         for name in ("two", "three"):
             m.write(file, [m.tls_secret("edge", (client(name).pem, wrong))])
-            heard, _ = await served.product.since(heard, "clientCertificateRef", "serves on", within_s=5)
+            heard, _ = await served.product.since(heard, "clientCertificateRef", "serves on")
             assert await served.shown("edge") == before
             m.write(file, [secret("edge", client(name))])
             await served.becomes("edge", name)

@@ -370,7 +370,7 @@ async def test_websocket(served: Served, name: str) -> None:
         "upgrade: websocket\r\nconnection: Upgrade",
         "sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==",
     ]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
         writer.write("\r\n".join((*head, "\r\n")).encode())
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")

@@ -88,7 +88,7 @@ class Served:
     async def comes_in(self, place: str, shows: Certificate | None = None) -> None:
         """Wait until a client that shows this gets an answer."""
         tls = Tls(HOST, shows=shows)
-        await answers(self.ports[place], Ask("/", HOST), lambda one: one.status == 200, tls=tls, within_s=5)
+        await answers(self.ports[place], Ask("/", HOST), lambda one: one.status == 200, tls=tls)
 
     async def refusal(
         self, place: str, shows: Certificate | None = None, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3
@@ -98,7 +98,7 @@ class Served:
 
     async def refuses(self, place: str, shows: Certificate | None = None) -> str:
         """Wait until a client is refused that shows this, and say how."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while (said := await failure(self.ports[place], Tls(HOST, shows=shows), within_s=0.2)) == "open":
                 pass
         return said

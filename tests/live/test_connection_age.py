@@ -19,6 +19,7 @@ from xdsserver.xds.resource import ROUTE
 from xdsserver.xds.rules import Rules
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from xdsserver.xds.ledger import Event
@@ -35,9 +36,9 @@ async def test_x25_an_envoy_whose_connection_ages_is_sent_nothing_again(tmp_path
         events.append(event)
         heard.set()
 
-    async def until(count: int, kind: type[Event]) -> None:
-        async with asyncio.timeout(20):
-            while sum(isinstance(event, kind) for event in events) < count:
+    async def until(count: int, condition: Callable[[Event], bool]) -> None:
+        async with asyncio.timeout(30):
+            while sum(map(condition, events)) < count:
                 heard.clear()
                 await heard.wait()
 
@@ -55,10 +56,11 @@ async def test_x25_an_envoy_whose_connection_ages_is_sent_nothing_again(tmp_path
         await server.start()
         try:
             async with running(ads_bootstrap(options.addresses[0])):
-                assert any(isinstance(event, Acked) and event.type_url == ROUTE for event in events)
+                # Envoy is ready a moment before it has said so of its last resource.
+                await until(1, lambda event: isinstance(event, Acked) and event.type_url == ROUTE)
                 async with load(Traffic([Ask()], port, rate=200)) as tally:
-                    await until(3, Left)
-                    await until(4, Joined)
+                    await until(3, lambda event: isinstance(event, Left))
+                    await until(4, lambda event: isinstance(event, Joined))
         finally:
             await server.stop(1.0)
     assert not tally.failures, str(tally)

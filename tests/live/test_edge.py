@@ -8,6 +8,8 @@ import grpc
 import pytest
 import pytest_asyncio
 
+from tests.live.attacker import attacker
+from tests.live.attacks import SLOW
 from tests.live.backends import seen
 from tests.live.calls import Call, call, channel
 from tests.live.edge import HOST, edge, request, send
@@ -185,6 +187,13 @@ async def test_refused(served: Edge, name: str) -> None:
 async def test_who_was_refused_is_disconnected(served: Edge) -> None:
     data, _status = SMUGGLING["both lengths"]
     assert (await send(served.port, data, quiet_s=5)).closed
+
+
+async def test_slow_headers_are_timed_out(served: Edge) -> None:
+    async with attacker("slow_headers", served.port) as attacking:
+        outcome = await attacking.attack(16)
+    assert (outcome["open"], outcome["timed_out"]) == (0, SLOW)
+    assert 9 < outcome["first"] <= outcome["last"] < 15
 
 
 async def test_headers_below_the_limits_pass(served: Edge) -> None:

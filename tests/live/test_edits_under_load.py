@@ -6,7 +6,7 @@ import pytest
 
 from tests.live.edits import edits_under_load
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alone]
 
 
 async def test_fifty_edits_fail_no_request(load_s: float) -> None:

@@ -370,7 +370,7 @@ async def over_tls(served: Served, hostname: str) -> bytes | None:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with suppress(OSError, EOFError):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             reader, writer = await asyncio.open_connection(
                 OPEN, served.ports.tls, ssl=context, server_hostname=hostname
             )

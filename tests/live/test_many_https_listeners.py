@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 
-DRAIN_S = 2
+DRAIN_S = 5
+"""Long enough to see it, on a busy machine too."""
 EVERY = 10
 """A connection is held to every tenth listener."""
 UPDATES_PER_S = 50
@@ -60,7 +61,7 @@ class Stage:
         return str(name.value)
 
     async def until_shown(self, number: int, wanted: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while await self.shown(number) != host(wanted):  # noqa: ASYNC110 # another process, nothing to await
                 await asyncio.sleep(0.005)
 
@@ -84,7 +85,7 @@ async def on(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
         envoy = await stack.enter_async_context(running(ads_bootstrap(xds, fleet=FLEET), options=options))
         for number in (0, LISTENERS - 1):
             one = Tls(host(number))
-            await answers(port, Ask("/", host(number)), lambda answer: answer.status == 200, tls=one, within_s=30)
+            await answers(port, Ask("/", host(number)), lambda answer: answer.status == 200, tls=one)
         yield Stage(port, listeners, plane, envoy)
 
 
@@ -120,7 +121,7 @@ async def test_a_rotated_secret_among_500_is_all_that_is_sent(on: Stage) -> None
     old = (await handshake(on.port, Tls(host(7)))).certificate
     on.plane.sent.clear()
     on.plane.put(secret(7))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while (await handshake(on.port, Tls(host(7)))).certificate == old:  # noqa: ASYNC110 # the same
             await asyncio.sleep(0.005)
     assert on.plane.sent == {SECRET: 1}

@@ -107,13 +107,16 @@ class Served:
         for name, count in (("a", 3), ("b", 3), ("c", 3)):
             self.backends[name].served -= count
 
-    async def loaded(self, host: str, requests: int) -> tuple[Tally, dict[str, int]]:
+    async def loaded(self, host: str, requests: int, every: str = "") -> tuple[Tally, dict[str, int]]:
+        """Ask so often, and count what each backend got; wait for all copies of the one that gets every request."""
         before = self.counts()
         traffic = Traffic([Ask("/", host)], self.port, kept=8, new=0, rate=3000, timeout_s=20)
         async with load(traffic, lambda answer: seen(answer).backend) as tally:
             while tally.requests < requests:  # noqa: ASYNC110 (the load counts by itself)
                 await asyncio.sleep(0.02)
         assert not tally.failures, str(tally)
+        if every:
+            await self.backends[every].has_served(before[every] + tally.requests)
         await self.settled()
         return tally, {name: count - before[name] for name, count in self.counts().items()}
 
@@ -164,14 +167,15 @@ async def test_a_copy_has_the_host_the_path_and_the_edited_headers_of_the_reques
 
 @pytest.mark.parametrize(("name", "percent"), [("none", 0), ("percent", 20), ("third", 33.3), ("all", 100)])
 async def test_the_share_that_is_copied(served: Served, name: str, percent: float) -> None:
-    tally, counts = await served.loaded(f"{name}.test", 3000)
+    every = "b" if percent == 100 else ""
+    tally, counts = await served.loaded(f"{name}.test", 5000 if 0 < percent < 100 else 2000, every)
     assert counts["a"] == tally.requests
     assert abs(100 * counts["b"] / tally.requests - percent) <= (3 if 0 < percent < 100 else 0)
 
 
 async def test_a_mirror_of_a_backend_copies_its_share_of_that_backends_requests(served: Served) -> None:
     """Envoy draws one number for a request, by which it chooses a backend and whether to copy: both must hold."""
-    tally, counts = await served.loaded("split.test", 4000)
+    tally, counts = await served.loaded("split.test", 6000)
     assert abs(100 * tally.answers["b"] / tally.requests - 25) <= 3
     assert abs(100 * counts["c"] / tally.answers["a"] - 50) <= 4
     assert abs(100 * counts["d"] / tally.answers["b"] - 50) <= 6

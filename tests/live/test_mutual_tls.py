@@ -64,7 +64,7 @@ class Plane:
         self._woken.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             while not condition():
                 self._woken.clear()
                 await self._woken.wait()
@@ -113,7 +113,7 @@ def _issue(store: FolderStore, tls: Path) -> str:
 
 
 async def _reaches(envoy: Admin, name: str, value: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await envoy.stat(name) < value:  # noqa: ASYNC110 (another process, nothing to await)
             await asyncio.sleep(0.01)
 

@@ -61,6 +61,7 @@ def static(name: str, *, fault: str = "") -> Resource:
     return Resource.of(message, name)
 
 
+@pytest.mark.alone
 @both_dialects
 @pytest.mark.parametrize("fault", ["validation", "loading"])
 async def test_x15_of_a_hundred_the_99_good_ones_are_live(tmp_path: Path, fault: str, *, delta: bool) -> None:
@@ -123,6 +124,7 @@ def chain(bind: Bind, host: str, *, fault: str = "") -> tuple[ChainKey, Chain]:
     return key, replace(made, wire=prefix + body, body_at=len(prefix))
 
 
+@pytest.mark.alone
 @both_dialects
 async def test_x15_of_a_hundred_listeners_on_a_port_the_99_good_ones_are_live(tmp_path: Path, *, delta: bool) -> None:
     """X15: its last good stays, the rest is live in <2 s; who never was good is closed, by a chain that Envoy takes."""
@@ -176,6 +178,7 @@ async def edit_of(port: int, number: int) -> str | None:
     return (await ask(port, Ask(f"/r{number}"))).headers.get("x-edit")
 
 
+@pytest.mark.alone
 async def test_x15_a_poison_route_among_100_good_changes_fails_no_request() -> None:
     """X15, seen from outside: of 100 edited routes of one port one is rejected, and goes on as it was.
 

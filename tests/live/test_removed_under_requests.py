@@ -16,7 +16,7 @@ from tests.ports import free_port
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alone]
 
 _TAKES_S = 3.0
 _EACH = 20
@@ -51,7 +51,7 @@ async def slow_backend() -> AsyncIterator[Slow]:
         server.close()
 
 
-async def refused(port: int, within_s: float = 10.0) -> None:
+async def refused(port: int, within_s: float = 30.0) -> None:
     """Wait until nobody listens on a port."""
     async with asyncio.timeout(within_s):
         while True:
@@ -87,7 +87,7 @@ async def test_x18_requests_under_way_outlive_their_route_their_backend_and_thei
             await answers(goes, Ask("/quick"), lambda answer: answer.status == 200)
             asked = [asyncio.create_task(ask(stays, Ask("/", "deleted.test"))) for _ in range(_EACH)]
             asked += [asyncio.create_task(ask(goes, Ask())) for _ in range(_EACH)]
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while slow.under_way < 2 * _EACH:  # noqa: ASYNC110 (Envoy sends them)
                     await asyncio.sleep(0.005)
             m.write(file, [m.gateway_class(), m.gateway(listeners[0]), *services[4:], routes[2]])

@@ -9,7 +9,7 @@ from tests.live.product import admin, bootstrap, standalone
 from tests.live.restarts import Held, check, connected, during, restart_apart, restart_kept, world
 from tests.ports import free_port
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.alone]
 
 RESTARTS = pytest.mark.parametrize("how", ["killed", "stopped"])
 

@@ -26,6 +26,7 @@ def save(on: World, file: Path) -> None:
     assert xdsserver("save", on.home.folder, "--out", file, "--addresses", "127.0.0.1").code == 0
 
 
+@pytest.mark.alone
 async def test_a7_a_server_is_replaced_by_one_with_its_saved_state_and_nothing_is_made_anew(load_s: float) -> None:
     """A7: same input, same resource names and versions; 0 listener re-creation, when servers are swapped under load."""
     xds = f"127.0.0.1:{free_port()}"
@@ -94,6 +95,6 @@ async def test_a8_a_state_folder_that_takes_no_files_is_warned_of_and_everything
         await on.shows(3)
         on.save(8)
         await on.shows(8)
-        async with admin(on.home) as envoy, asyncio.timeout(10):
+        async with admin(on.home) as envoy, asyncio.timeout(30):
             await connected(envoy)
         assert await product.stop() == 0

@@ -57,7 +57,7 @@ async def test_probes_and_metrics_of_a_run() -> None:
 
             before = await _acknowledged(session, where)
             folder(found.folder, b=ROUTE.replace("name: shop}", "name: store}"))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while await _acknowledged(session, where) <= before:  # noqa: ASYNC110 (another process)
                     await asyncio.sleep(0.05)
             assert await run.stop() == 0

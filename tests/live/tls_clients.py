@@ -62,7 +62,7 @@ class Handshake:
     version: str | None
 
 
-async def handshake(port: int, tls: Tls, *, within_s: float = 5.0) -> Handshake:
+async def handshake(port: int, tls: Tls, *, within_s: float = 30.0) -> Handshake:
     """Connect and say goodbye."""
     async with asyncio.timeout(within_s):
         _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls.context, server_hostname=tls.sni)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.properties.gateway_worlds import histories, reconciler, settled, take, world
@@ -21,6 +22,8 @@ from xdsserver.pipeline import Pipeline
 if TYPE_CHECKING:
     from tests.properties.gateway_worlds import Step
     from xdsserver.reconciler import Outcome
+
+pytestmark = pytest.mark.long
 
 HISTORIES = 1_000
 

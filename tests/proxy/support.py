@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from xdsserver.proxy.states import State
 
 S = TypeVar("S")
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 """Bound of every wait: generous, because the machine may be busy; nothing waits for so long unless it fails."""
 
 

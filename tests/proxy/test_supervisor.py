@@ -128,6 +128,7 @@ async def test_an_idle_connection_does_not_hold_up_a_stop(tmp_path: Path) -> Non
         writer.close()
 
 
+@pytest.mark.alone
 async def test_f5_an_envoy_that_was_killed_serves_again_within_two_seconds(tmp_path: Path) -> None:
     """Supervised: backoff, crash reason in status."""
     port, states = free_port(), States()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 DELTA = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
 SOTW = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"
 RULES = Rules(fleet_of=lambda node: node.cluster)
-WITHIN_S = 10.0
+WITHIN_S = 30.0
 
 
 class Running:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from xdsserver.server.stream import Context, Ending
     from xdsserver.xds.ledger import Event
 
-WITHIN_S = 10.0
+WITHIN_S = 30.0
 ADS = "/envoy.service.discovery.v3.AggregatedDiscoveryService"
 DELTA, SOTW = f"{ADS}/DeltaAggregatedResources", f"{ADS}/StreamAggregatedResources"
 DAY = timedelta(days=1)

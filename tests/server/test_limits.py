@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import grpc
+import pytest
 from envoy.service.discovery.v3 import discovery_pb2
 
 from tests.server.clients import WITHIN_S, call_delta, cluster, delta, ends_with, put, read_delta, running
@@ -201,6 +202,7 @@ async def test_a3_a_client_that_never_answers_keeps_its_place_for_a_bounded_time
         assert [found.name for found in (await read_delta(calls["silent"])).resources] == ["green"]
 
 
+@pytest.mark.alone
 async def test_x22_one_stalled_reader_of_fifty_delays_nobody() -> None:
     """X22: only the newest state is kept (coalesce), write timeout -> abort; 1 stalled of 50: others' push < 2x.
 

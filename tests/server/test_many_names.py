@@ -8,6 +8,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.server.clients import call_delta, delta, read_delta, running
 from xdsserver.xds.ledger import Left
 from xdsserver.xds.resource import ENDPOINTS, ROUTE, Resource
@@ -40,6 +42,7 @@ async def _reconnect(plane: Running, node: str) -> float:
     return took_s
 
 
+@pytest.mark.alone
 async def test_x26_five_thousand_names_are_answered_in_time_and_leave_nothing_behind() -> None:
     """X26: RDS/EDS for 5,000 names on reconnect: answered in < 3 s on 2 cores, memory back to base."""
     async with running() as plane:
