@@ -9,7 +9,7 @@ import pytest
 
 from tests.golden.validation import refused
 from tests.properties.gateway_worlds import POOLS, SLOTS, Edit, settled, take, world
-from xdsserver.xds.fragments import differing, hold_back
+from xdsserver.xds.fragments import hold_back
 from xdsserver.xds.resource import LISTENER, ROUTE
 
 if TYPE_CHECKING:
@@ -37,6 +37,12 @@ def listeners(running: Reconciler) -> dict[str, Resource]:
 def apart(table: Resource) -> Assembly:
     assert table.parts is not None
     return table.parts()
+
+
+def differing(wanted: Assembly, good: Assembly) -> tuple[tuple[str, ...], ...]:
+    """Name the owners who wrote something that is not in the good one."""
+    before = good.contents
+    return tuple(owner for owner, content in wanted.contents.items() if not content <= before.get(owner, set()))
 
 
 def edits(number: int) -> Iterator[tuple[Reconciler, dict[str, Resource], tuple[str, ...]]]:

@@ -122,7 +122,7 @@ class Fleet:
         self.receipts = Receipts(self.cache, self.ledger, self.quarantine)
 
     def join(self, id_: str = "envoy", **how: object) -> Envoy:
-        """Connect one more Envoy; it gets all there is."""
+        """Connect one more Envoy; it gets all there is, but for what it has `running` and announces."""
         self.streams += 1
         envoy = Envoy(id_, Session(f"s{self.streams}", self.cache, RULES), **how)  # type: ignore[arg-type]
         self.envoys.append(envoy)
@@ -130,7 +130,8 @@ class Fleet:
         for type_url in TYPES:
             names = self.tables if type_url == RDS else ("pods",) if type_url == ENDPOINTS else ()
             envoy.subscribed[type_url] = names
-            request: Request = DeltaRequest(type_url, node, subscribe=names)
+            has = {name: one.version for (kind, name), one in envoy.running.items() if kind == type_url}
+            request: Request = DeltaRequest(type_url, node, subscribe=names, initial_versions=has)
             if envoy.sotw:
                 request = SotwRequest(type_url, node, names=names)
             self._take(envoy, envoy.session.on_request(request, self.now))

@@ -117,3 +117,25 @@ def test_x15_chains_that_close_anyway_do_not_hide_the_bad_one() -> None:
     fleet.put(port((closed | {"h7.test": _https("h7.test", "two")}).items()))
     assert shown(envoy) == dict.fromkeys(closed, "") | {"h7.test": "two"}
     assert not fleet.quarantine.rejections()
+
+
+def test_x15_where_what_closes_a_filter_chain_is_rejected_too_the_chain_alone_is_left_out() -> None:
+    """X15, at its worst: even then the rest of the port is served, also at a start where nothing was ever good."""
+    hosts = [f"h{number}.test" for number in range(20)]
+    closed = closing_chain(ChainKey(BIND, "h13.test")).body
+
+    def judge(resource: Resource) -> str:
+        return "no" if b"bad" in resource.body or closed in resource.body else ""
+
+    for shows_before in (None, dict.fromkeys(hosts[:13], "one")):
+        fleet = Fleet()
+        envoy = fleet.join(judge=judge)
+        if shows_before is not None:
+            fleet.put(https(shows_before))
+        fleet.put(https(dict.fromkeys(hosts, "two") | {"h13.test": "bad"}))
+        assert shown(envoy) == {host: "two" for host in hosts if host != "h13.test"}
+        assert [blame.owner for blame in fleet.quarantine.rejections()] == [owner("h13.test")]
+        assert max(envoy.sends.values()) <= 3
+        fleet.put(https(dict.fromkeys(hosts, "two")))
+        assert shown(envoy) == dict.fromkeys(hosts, "two")
+        assert not fleet.quarantine.rejections()

@@ -132,6 +132,38 @@ def test_x16_what_some_have_and_nothing_can_replace_is_served_on() -> None:
     assert fleet.blamed() == {}
 
 
+def test_x16_who_comes_later_takes_no_route_from_the_others_until_they_are_gone() -> None:
+    """X16: what the others have is served on while they are there; then the newcomers get all that they take."""
+    fleet = Fleet()
+    lax = fleet.join("lax", judge=lambda _resource: "")
+    fleet.put(table("t", a="bad", b="1", c="1"))
+    strict = fleet.join("strict")
+    assert strict.has("t") == {}
+    assert fleet.blamed() == {"t": ("strict",)}
+    fleet.put(table("t", a="bad", b="1", c="2"))
+    assert lax.history[-1] == {"a": "bad", "b": "1", "c": "2"}
+    assert all(seen.get("a") == "bad" for seen in lax.history if seen)
+    fleet.leave(lax)
+    fleet.settle()
+    assert strict.has("t") == {"b": "1", "c": "2"}
+    assert fleet.blamed() == {"a": ("strict",)}
+
+
+def test_x15_what_an_envoy_announced_counts_as_taken() -> None:
+    """X15, after a restart: the last good of the offender stays, and nothing of anybody else is tried."""
+    before = Fleet()
+    known = table("t", **{f"r{number}": "1" for number in range(50)})
+    running = before.join().running
+    before.put(known)
+    fleet = Fleet()
+    fleet.publish(known)
+    envoy = fleet.join(running=dict(running))
+    assert not envoy.sends
+    fleet.put(table("t", **({f"r{number}": "1" for number in range(50)} | {"r7": "bad"})))
+    assert all(seen == {f"r{number}": "1" for number in range(50)} for seen in envoy.history)
+    assert fleet.blamed() == {"r7": ("envoy",)}
+
+
 def test_x16_a_slow_envoy_that_rejects_what_others_have_taken_takes_it_back() -> None:
     """X16: the answer of a slow Envoy counts as much: the fleet goes back to what it can serve."""
     fleet = Fleet()

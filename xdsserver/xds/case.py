@@ -1,24 +1,34 @@
-"""One resource that was rejected: who is blamed, what is served meanwhile, and when it is over."""
+"""One resource of which something was rejected: who is blamed, what is served meanwhile, and when it is over."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from xdsserver.xds.fragments import NOBODY, differing, hold_back
-from xdsserver.xds.search import Search
+from xdsserver.xds.fragments import NOBODY
+from xdsserver.xds.refusals import Refusal, are_there, closings, contents_of, next_trial
+from xdsserver.xds.substitutes import substitutes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
-    from xdsserver.xds.fragments import Assembly, Owner
+    from xdsserver.xds.fragments import Owner, Piece
+    from xdsserver.xds.refusals import Said, Trial
     from xdsserver.xds.resource import Resource
+    from xdsserver.xds.rulings import Rulings
 
 _MAX_TRIALS: Final = 64
 """Trials of one search; whoever is not known to be good by then counts as bad."""
 
-_MAX_REJECTED: Final = 4
-"""Rejected versions that are remembered, for Envoys that answer later than others."""
+_MAX_REMEMBERED: Final = 16
+"""Versions that were served, and those that one Envoy took: what is older is asked about again."""
+
+_MAX_REFUSALS: Final = 64
+"""Refusals that are remembered, of all Envoys."""
+
+_MAX_BASES: Final = 8
+"""Versions that somebody took which are remembered, so that bad pieces can be replaced by those in them."""
 
 
 class Blame(NamedTuple):
@@ -43,247 +53,229 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """An Envoy rejects: which stream of which node, and in which words."""
+class Audience:
+    """Who is there to answer for a resource.
 
-    stream: str
-    node: str
-    words: str
+    Attributes:
+        holds: which version each stream of the fleet has accepted last; None where it has none.
+        has_a_say: whether what a stream refuses is taken from the others.
+    """
 
-
-@dataclass(slots=True)
-class _Verdict:
-    content: Any
-    words: str
-    nodes: set[str]
-    kept: bool = False
-    """It is served nevertheless: some Envoys have it, and there is nothing else that they could have."""
+    holds: Mapping[str, str | None]
+    has_a_say: Callable[[str], bool]
 
 
-@dataclass(slots=True)
 class Case:
     """A resource of which something was rejected, from then until all that is wanted of it has been acknowledged.
 
-    While it lasts, acknowledgements of those count that have rejected: what another release takes proves nothing.
+    It knows which pieces each Envoy took and what it refused, and makes what is served of these facts alone. What an
+    Envoy refused is not served again as long as it is there, so that it ends with what all of them take.
     """
 
-    wanted: Resource
-    origin: Resource | None
-    """What was good before the first rejection: all else is good by the word of those who have rejected something."""
-    _convicted: dict[Owner, _Verdict] = field(default_factory=dict)
-    _search: Search | None = None
-    _suspected: dict[Owner, Any] = field(default_factory=dict)
-    _rejected: dict[str, Resource] = field(default_factory=dict)
-    _heard: list[Said] = field(default_factory=list)
-    _held: frozenset[Owner] = frozenset()
-    _served: str = ""
-    _accusers: set[str] = field(default_factory=set)
-    _awaited: set[str] = field(default_factory=set)
-    """Accusers who have not acknowledged what is served."""
-
-    def __post_init__(self) -> None:
-        """Begin with what was rejected being what is served."""
-        self._served = self.wanted.version
+    def __init__(self, wanted: Resource, before: Sequence[Resource], rulings: Rulings) -> None:
+        """Begin with what is wanted being served, and with what somebody has taken `before`, oldest first."""
+        self.wanted = wanted
+        self.rulings = rulings
+        self._bases = list(before)
+        self._served: dict[str, Resource] = {wanted.version: wanted}
+        self._took: dict[str, list[Resource]] = {}
+        self._refusals: list[Refusal] = []
+        # Versions by stream, and the Envoys that have a say in when it is over.
+        self._refused: dict[str, set[str]] = {}
+        self._blamed: dict[Owner, Rejection] = {}
+        self._trials = 0
+        self.delivers = False
+        """Whether what is served stands for what is wanted, but for the pieces that are rejected."""
 
     @property
     def closed(self) -> bool:
-        """Say whether there is nobody left to blame or to try."""
-        return not self._convicted and self._search is None
-
-    @property
-    def keeps(self) -> bool:
-        """Say whether something is served that some Envoys reject."""
-        return any(verdict.kept for verdict in self._convicted.values())
-
-    @property
-    def delivers(self) -> bool:
-        """Say whether what is served stands for what is wanted, but for the pieces that are rejected."""
-        return self._search is None and not self._is_bad
+        """Whether there is nobody left to blame or to try."""
+        return not self._blamed and self.delivers
 
     def rejections(self) -> Iterator[tuple[Owner, Rejection]]:
         """Give who is blamed, and for what."""
-        for owner, verdict in self._convicted.items():
-            yield owner, Rejection(verdict.words, tuple(sorted(verdict.nodes)), verdict.kept)
+        return iter(self._blamed.items())
 
+    def find(self, version: str | None) -> Resource | None:
+        """Return a version that an Envoy may have, or may answer."""
+        found = self._served.get(version or "")
+        return found or next((one for one in self._bases if one.version == version), None)
+
+    # ------------------------------------------------------------------------------------------------------- facts
     def want(self, wanted: Resource) -> None:
         """Take in what is wanted from now on."""
         self.wanted = wanted
-        if self._search is not None:
-            self._search.disturb()
 
-    def serve(self, good: Resource | None) -> Resource | None:
-        """Say what the cache shall hold, given what was acknowledged last."""
-        chosen = self._choose(good)
-        version = chosen.version if chosen is not None else ""
-        if version != self._served:
-            self._served, self._awaited = version, set(self._accusers)
-        if chosen is not None and chosen == good:
-            # There will be no answer to what has been acknowledged.
-            self._forgive()
-            self._end_search_if_over()
+    def took(self, stream: str, resource: Resource) -> None:
+        """Take in that an Envoy accepted a version."""
+        self._note_taken(stream, resource)
+        if resource not in self._bases:
+            self._bases.append(resource)
+            if len(self._bases) > _MAX_BASES:
+                # The oldest one is what an Envoy may have that is far behind.
+                del self._bases[1]
+        contents = contents_of(resource)
+        for refusal in [one for one in self._refusals if one.said.stream == stream]:
+            if refusal.version == resource.version:
+                self._refusals.remove(refusal)
+            else:
+                refusal.took(contents)
+
+    def has(self, stream: str, resource: Resource) -> None:
+        """Take in what an Envoy took before this began, or before it came."""
+        if stream not in self._took:
+            self._took[stream] = [resource]
+
+    def refused(self, said: Said, resource: Resource) -> None:
+        """Take in that an Envoy rejects a version."""
+        if not said.of_the_machine:
+            self._refused.setdefault(said.stream, set()).add(resource.version)
+        refusal = Refusal(said, resource.version, contents_of(resource))
+        for one in self._took.get(said.stream, ()):
+            refusal.took(contents_of(one))
+        others = [one for one in self._refusals if (one.said.stream, one.version) != (said.stream, resource.version)]
+        self._refusals = [*others, refusal][-_MAX_REFUSALS:]
+        self._trials += 1
+
+    def left(self, stream: str) -> None:
+        """Take in that a stream ended, from which no answer will come."""
+        self._took.pop(stream, None)
+        self._refused.pop(stream, None)
+        self._refusals = [one for one in self._refusals if one.said.stream != stream]
+
+    # --------------------------------------------------------------------------------------------- what follows of them
+    def serve(self, audience: Audience) -> Resource | None:
+        """Say what the cache shall hold."""
+        trial, (chosen, whole) = self._investigate(audience)
+        if chosen is not None:
+            self._note_served(chosen)
+        self.delivers = trial is None and whole
+        self._blame(chosen, audience)
         return chosen
 
-    def rejected(self, resource: Resource, good: Resource | None, said: Said) -> None:
-        """Take in that an Envoy rejects a version of it, whose last good version is `good`."""
-        self._accusers.add(said.stream)
-        self._awaited.add(said.stream)
-        self._rejected[resource.version] = resource
-        if len(self._rejected) > _MAX_REJECTED:
-            del self._rejected[next(iter(self._rejected))]
-        if resource.parts is not None:
-            self._judge(resource, resource.parts(), good, said)
-            return
-        whole = self._convicted.get(NOBODY)
-        if whole is None or resource.version in (whole.content, self._served):
-            self._convict(NOBODY, resource.version, said)
-
-    def _judge(self, resource: Resource, assembly: Assembly, good: Resource | None, said: Said) -> None:
-        suspects = differing(assembly, _assembly(good))
-        known = [
-            verdict
-            for owner in suspects
-            if (verdict := self._convicted.get(owner)) is not None and verdict.content == assembly.contents[owner]
-        ]
-        if known:
-            # Another Envoy finds bad what is known to be.
-            for verdict in known:
-                verdict.nodes.add(said.node)
-            return
-        self._heard.append(said)
-        current = resource.version == self._served
-        if not current and (self._search is not None or not suspects):
-            # What replaced it is on trial already, or will be judged by itself.
-            return
-        if not suspects:
-            # What was only removed, or stands for itself.
-            self._convict(NOBODY, resource.version, said)
-            return
-        self._suspected.update((owner, assembly.contents[owner]) for owner in suspects)
-        self._search = self._search or Search()
-        self._found(self._search.rejected(suspects))
-        if not current:
-            self._search.disturb()
-        if self._search.trials >= _MAX_TRIALS:
-            for owner in (*suspects, *self._search.give_up()):
-                self._found(owner)
-
-    def keep(self, resource: Resource, said: Said) -> None:
-        """Take in that an Envoy rejects what must be served all the same."""
-        self._accusers.clear()
-        self._awaited.clear()
-        self._convict(NOBODY, resource.version, said)
-        self._convicted[NOBODY].kept = True
-
-    def is_new_to(self, stream: str) -> bool:
-        """Say whether this stream rejects something of it for the first time, and not as the first."""
-        return bool(self._accusers) and stream not in self._accusers
-
-    def restart(self) -> None:
-        """Forget the search, since one more stream has a say in what is good."""
-        self._search = None
-
-    def revoked(self, version: str) -> None:
-        """Take in that an Envoy rejects what counted as good: unless that is the trial, the search starts anew."""
-        if version != self._served:
-            self._search = None
-
-    def left(self, stream: str) -> bool:
-        """Take in that a stream ended; say whether the search ends with it, since nobody would answer."""
-        self._awaited.discard(stream)
-        if stream not in self._accusers:
-            return False
-        self._accusers.discard(stream)
-        if self._accusers or self._search is None:
-            return False
-        self._search = None
-        return True
-
-    def proves(self, version: str, stream: str) -> bool:
-        """Take in that a stream acknowledged a version; say whether that proves it to be good."""
-        if not self._accusers:
-            return True
-        if version == self._served:
-            self._awaited.discard(stream)
-        return version == self._served and not self._awaited
-
-    def acked(self, version: str) -> None:
-        """Take in that what is served has proved to be good."""
-        if version != self._served:
-            return
-        self._forgive()
-        self._end_search_if_over()
-        if self._search is not None:
-            self._found(self._search.acked())
-
-    def find(self, version: str) -> Resource | None:
-        """Return a version that was rejected, which more Envoys may reject."""
-        return self._rejected.get(version)
-
-    def accepted_by(self, node: str, version: str) -> None:
-        """Take in that a node has come to accept what is kept."""
-        verdict = self._convicted.get(NOBODY)
-        if verdict is not None and verdict.kept and verdict.content == version:
-            verdict.nodes.discard(node)
-            if not verdict.nodes:
-                del self._convicted[NOBODY]
-
-    @property
-    def _is_bad(self) -> bool:
-        """Whether what is wanted was rejected as it is, and is not served for that."""
-        whole = self._convicted.get(NOBODY)
-        return whole is not None and not whole.kept and whole.content == self.wanted.version
-
-    def _forgive(self) -> None:
-        """Drop the verdicts about content that has given way to what is good now."""
-        for owner in [one for one in self._convicted if one not in self._held and self._is_past(one)]:
-            del self._convicted[owner]
-
-    def _end_search_if_over(self) -> None:
-        if self._search is not None and self._search.over:
-            self._search = None
-            self._suspected.clear()
-            self._heard.clear()
-
-    def _is_past(self, owner: Owner) -> bool:
-        verdict = self._convicted[owner]
-        if owner == NOBODY:
-            return bool(verdict.content != self.wanted.version)
-        return self.wanted.parts is None or self.wanted.parts().contents.get(owner) != verdict.content
-
-    def _choose(self, good: Resource | None) -> Resource | None:
-        self._held = frozenset()
-        if self._is_bad:
-            return good
-        wanted = self.wanted
-        if wanted.parts is None:
-            return wanted
-        assembly, before = wanted.parts(), _assembly(good)
+    def _investigate(self, audience: Audience) -> tuple[Trial | None, tuple[Resource | None, bool]]:
+        """Find what is tried next, if anything, to which there is no answer yet."""
+        idle: set[Refusal] = set()
+        mind: set[str] = set()
         while True:
-            bad = {owner for owner in self._convicted if not self._is_past(owner) and owner != NOBODY}
-            self._held = frozenset(bad | (self._search.held if self._search is not None else frozenset()))
-            if not self._held:
-                return wanted
-            found = hold_back(assembly, self._held, before).resource(wanted.type_url, wanted.name)
-            if self._search is None or self._search.over or good is None or found.version != good.version:
-                return found
-            # Nothing of those under trial is wanted any more: nobody would answer to what is there already.
-            self._search.disturb()
-            self._found(self._search.acked())
+            trial = next_trial(self._judge(audience), idle, mind)
+            if trial is not None and self._trials >= _MAX_TRIALS:
+                self._give_up(trial)
+                trial = None
+            if trial is None:
+                self._trials = 0
+            chosen, whole = self._choose(trial)
+            if trial is None or chosen is None:
+                return trial, (chosen, whole)
+            said = trial.refusal.said
+            objectors = {one.said.stream for one in self._refusals if one.foretells(contents_of(chosen))}
+            if not objectors <= mind:
+                mind |= objectors
+            elif self._has_taken(said.stream, chosen):
+                if not self._take_once_more(trial.refusal, chosen):
+                    # What is suspected is not wanted now, and waits for when it is.
+                    idle.add(trial.refusal)
+                    mind.clear()
+            elif any(chosen.version in versions for versions in self._refused.values()):
+                # Nobody is asked for the same twice.
+                self.rulings.convict_version(chosen.version, said.words, said.node)
+            else:
+                return trial, (chosen, whole)
 
-    def _found(self, owner: Owner | None) -> None:
-        if owner is not None:
-            content = self._suspected.get(owner)
-            for said in self._heard:
-                self._convict(owner, content, said)
+    def _judge(self, audience: Audience) -> list[Refusal]:
+        """Convict where there is no other explanation; give the refusals that are still to be explained."""
+        where = [one for resource in (*self._bases, self.wanted) for one in (contents_of(resource), closings(resource))]
+        open_: list[Refusal] = []
+        for refusal in [one for one in self._refusals if self._counts(one, audience)]:
+            said = refusal.said
+            known = [
+                verdict
+                for owner in refusal.suspects
+                if (verdict := self.rulings.on(owner, refusal.contents[owner])) is not None
+            ]
+            if not refusal.suspects:
+                self.rulings.convict_version(refusal.version, said.words, said.node)
+                self._refusals.remove(refusal)
+            elif len(known) == len(refusal.suspects):
+                for verdict in known:
+                    self.rulings.join(verdict, said.words, said.node)
+                self._refusals.remove(refusal)
+            elif not known and len(refusal.suspects) == 1:
+                ((owner, pieces),) = refusal.suspects.items()
+                self.rulings.convict(owner, pieces, said.words, said.node)
+                self._refusals.remove(refusal)
+            elif not known and are_there(refusal.suspects, where):
+                open_.append(refusal)
+        return open_
 
-    def _convict(self, owner: Owner, content: object, said: Said) -> None:
-        verdict = self._convicted.get(owner)
-        if verdict is None or verdict.content != content:
-            self._convicted[owner] = _Verdict(content, said.words, {said.node})
-        else:
-            verdict.words = said.words
-            verdict.nodes.add(said.node)
+    def _counts(self, refusal: Refusal, audience: Audience) -> bool:
+        return not refusal.said.of_the_machine and audience.has_a_say(refusal.said.stream)
 
+    def _choose(self, trial: Trial | None) -> tuple[Resource | None, bool]:
+        """Give the best that is not known to be bad; say whether it is made of what is wanted."""
+        # In the order in which they were served: an answer may be about what was replaced long ago.
+        places = {version: place for place, version in enumerate(self._served)}
+        self._bases.sort(key=lambda one: places.get(one.version, -1))
+        held = trial.held if trial is not None else {}
 
-def _assembly(resource: Resource | None) -> Assembly | None:
-    return resource.parts() if resource is not None and resource.parts is not None else None
+        def unfit(owner: Owner, content: AbstractSet[Piece]) -> bool:
+            return not content.isdisjoint(held.get(owner, ())) or self.rulings.on(owner, content) is not None
+
+        watched = self.rulings.owners | held.keys()
+        for number, resource in enumerate(substitutes(self.wanted, self._bases, watched, unfit)):
+            if self.rulings.on_version(resource.version) is None:
+                return resource, number == 0
+        return None, False
+
+    def _give_up(self, trial: Trial) -> None:
+        said = trial.refusal.said
+        for owner in trial.suspects:
+            self.rulings.convict(owner, trial.refusal.suspects[owner], said.words, said.node)
+
+    def _has_taken(self, stream: str, resource: Resource) -> bool:
+        return any(one.version == resource.version for one in self._took.get(stream, ()))
+
+    def _take_once_more(self, refusal: Refusal, resource: Resource) -> bool:
+        """Take in that the same bytes may be joined of other pieces, which are good, too; say whether there are any."""
+        before = dict(refusal.suspects)
+        self.took(refusal.said.stream, resource)
+        return refusal.suspects != before
+
+    def _blame(self, served: Resource | None, audience: Audience) -> None:
+        now = dict(self._found())
+        for refusal in self._refusals:
+            if served is not None and refusal.version == served.version and not self._counts(refusal, audience):
+                before = now.get(NOBODY)
+                nodes = {refusal.said.node, *(before.nodes if before is not None else ())}
+                now[NOBODY] = Rejection(refusal.said.words, tuple(sorted(nodes)), kept=True)
+        if self._is_owed(served, audience):
+            # What was mended is rejected until the mended one is accepted.
+            now = {**self._blamed, **now}
+        self._blamed = now
+
+    def _found(self) -> Iterator[tuple[Owner, Rejection]]:
+        contents = contents_of(self.wanted)
+        for owner in self.rulings.owners & contents.keys():
+            if (verdict := self.rulings.on(owner, contents[owner])) is not None:
+                yield owner, Rejection(verdict.words, tuple(sorted(verdict.nodes)))
+        if (verdict := self.rulings.on_version(self.wanted.version)) is not None:
+            yield NOBODY, Rejection(verdict.words, tuple(sorted(verdict.nodes)))
+
+    def _is_owed(self, served: Resource | None, audience: Audience) -> bool:
+        """Whether somebody who rejected something has not accepted what is served."""
+        version = served.version if served is not None else None
+        judges = [stream for stream in self._refused if audience.has_a_say(stream)]
+        if judges:
+            return any(audience.holds.get(stream) != version for stream in judges)
+        return version not in audience.holds.values()
+
+    # ----------------------------------------------------------------------------------------------------- helpers
+    def _note_served(self, resource: Resource) -> None:
+        self._served.pop(resource.version, None)
+        self._served[resource.version] = resource
+        if len(self._served) > _MAX_REMEMBERED:
+            del self._served[next(iter(self._served))]
+
+    def _note_taken(self, stream: str, resource: Resource) -> None:
+        taken = [one for one in self._took.get(stream, ()) if one != resource]
+        self._took[stream] = [*taken, resource][-_MAX_REMEMBERED:]

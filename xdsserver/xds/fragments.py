@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from xdsserver.xds.protobuf import length_prefix
 from xdsserver.xds.resource import Resource
@@ -22,7 +22,13 @@ Owner: TypeAlias = tuple[str, ...]
 
 NOBODY: Owner = ()
 
+Piece: TypeAlias = tuple[str, bytes]
+"""What an owner wrote for a section, by its key; of settings that are the same in all sections, for no section."""
+
 _NONE: frozenset[str] = frozenset()
+
+_SHUT: Final = "(closed)"
+"""Ends the name of whoever answers for closed sections; nothing that anybody writes is named like it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +81,9 @@ class Assembly:
     tail: bytes = b""
 
     @cached_property
-    def contents(self) -> Mapping[Owner, AbstractSet[tuple[str, bytes]]]:
+    def contents(self) -> Mapping[Owner, AbstractSet[Piece]]:
         """All that each owner wrote, and for which section: whoever has nothing new here is no suspect."""
-        found: dict[Owner, set[tuple[str, bytes]]] = {}
+        found: dict[Owner, set[Piece]] = {}
         for section in self.sections:
             if section.owner and section.bare:
                 found.setdefault(section.owner, set()).add((section.key, section.settings))
@@ -86,6 +92,16 @@ class Assembly:
                 found.setdefault(section.owner, set()).add(("", section.settings))
             for one in section.fragments:
                 found.setdefault(one.owner, set()).add((one.home, one.wire))
+        return found
+
+    @cached_property
+    def closings(self) -> Mapping[Owner, AbstractSet[Piece]]:
+        """All that would stand for the sections of each owner if they were closed, as of `shut` of the owner."""
+        found: dict[Owner, set[Piece]] = {}
+        for section in self.sections:
+            if section.owner and section.closed:
+                pieces = ((section.key, section.closed), ("", section.closed))
+                found.setdefault(shut(section.owner), set()).update(pieces)
         return found
 
     @cached_property
@@ -100,14 +116,21 @@ class Assembly:
         return Resource.of_bytes(type_url, name, body, clusters=tuple(clusters)).joined_from(lambda: self)
 
 
-def differing(wanted: Assembly, good: Assembly | None) -> tuple[Owner, ...]:
-    """Name the owners who wrote something that is not in the good one, in the order of the resource."""
-    before = good.contents if good is not None else {}
-    return tuple(owner for owner, content in wanted.contents.items() if not content <= before.get(owner, _NONE))
+def shut(owner: Owner) -> Owner:
+    """Name who answers for what stands in the place of the closed sections of an owner."""
+    return (*owner, _SHUT)
+
+
+def is_shut(owner: Owner) -> bool:
+    """Say whether this is not an owner, but who answers for the closed sections of one."""
+    return owner[-1:] == (_SHUT,)
 
 
 def hold_back(wanted: Assembly, held: Collection[Owner], good: Assembly | None) -> Assembly:
-    """Join what is wanted, but with the pieces of these owners as they are in the good one, or without them."""
+    """Join what is wanted, but with the pieces of these owners as they are in the good one, or without them.
+
+    Where `shut` of an owner is held, too, its sections are left out altogether instead of closed.
+    """
     if not held:
         return wanted
     before = good.by_key if good is not None else {}
@@ -119,8 +142,8 @@ def hold_back(wanted: Assembly, held: Collection[Owner], good: Assembly | None) 
 def _held_section(wanted: Section, good: Section | None, held: Collection[Owner]) -> Section | None:
     out = wanted
     if wanted.owner in held:
-        if good is None:
-            return Section(wanted.key, NOBODY, wanted.field_number, wanted.closed) if wanted.closed else None
+        if good is None or is_shut(good.owner):
+            return _closed(wanted) if wanted.closed and shut(wanted.owner) not in held else None
         # With the settings and the owner that it had: new ones that nobody took yet are suspects when they are tried.
         out = replace(good, fragments=wanted.fragments, bare=wanted.bare, closed=wanted.closed)
     back = [one for one in good.fragments if one.owner in held] if good is not None else []
@@ -130,6 +153,10 @@ def _held_section(wanted: Section, good: Section | None, held: Collection[Owner]
     if not (out.bare or any(one.home == wanted.key for one in (*stay, *back))):
         return None
     return replace(out, fragments=tuple(sorted((*stay, *back), key=lambda one: one.order) if back else stay))
+
+
+def _closed(wanted: Section) -> Section:
+    return Section(wanted.key, shut(wanted.owner), wanted.field_number, wanted.closed, settings=wanted.closed)
 
 
 def _brought_back(wanted: Assembly, gone: Iterator[Section], held: Collection[Owner]) -> Iterator[Section]:

@@ -1,4 +1,4 @@
-"""Which versions Envoys have acknowledged: of each resource of a fleet the newest, the one before, and what is open."""
+"""Which versions Envoys have acknowledged: of each resource of a fleet the newest, those before, and what is open."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from xdsserver.xds.cache import ResourceKey
     from xdsserver.xds.resource import Resource
@@ -25,6 +25,8 @@ class _Proof:
     another release, may still reject what others have taken."""
     open: list[Resource] = field(default_factory=list)
     """Served since, oldest first; the last is what is served now, unless that is good already."""
+    since: int | None = None
+    """How many streams there had been when the first of all was acknowledged."""
 
 
 class Proofs:
@@ -50,58 +52,44 @@ class Proofs:
         """Name the resources of a type that were never acknowledged as they are now."""
         return self._open.get((fleet, type_url), ())
 
-    def good(self, key: ResourceKey) -> Resource | None:
-        """Return what was acknowledged last and rejected by nobody."""
-        proof = self._proofs.get(key)
-        return proof.good if proof is not None else None
-
-    def find(self, key: ResourceKey, version: str) -> Resource | None:
-        """Return a version that an answer may be about."""
-        proof = self._proofs.get(key)
-        known = (*proof.open, proof.good) if proof is not None else ()
-        return next((one for one in known if one is not None and one.version == version), None)
-
-    def acked(self, key: ResourceKey, version: str) -> Resource | None:
-        """Take in an acknowledgement; return what is good by it that was not before."""
+    def known(self, key: ResourceKey) -> Sequence[Resource]:
+        """Return all versions that are remembered, oldest first."""
         proof = self._proofs.get(key)
         if proof is None:
-            return None
+            return ()
+        return (*proof.earlier, *((proof.good,) if proof.good is not None else ()), *proof.open)
+
+    def good(self, key: ResourceKey) -> Collection[Resource]:
+        """Return those versions that were acknowledged."""
+        proof = self._proofs.get(key)
+        return () if proof is None or proof.good is None else (*proof.earlier, proof.good)
+
+    def since(self, key: ResourceKey) -> int | None:
+        """Return how many streams there had been when the first version was acknowledged; None where none was."""
+        proof = self._proofs.get(key)
+        return None if proof is None else proof.since
+
+    def find(self, key: ResourceKey, version: str | None) -> Resource | None:
+        """Return a version that an answer may be about."""
+        return next((one for one in self.known(key) if one.version == version), None)
+
+    def acked(self, key: ResourceKey, version: str, streams: int) -> None:
+        """Take in an acknowledgement, when there had been this many streams."""
+        proof = self._proofs.get(key)
+        if proof is None:
+            return
         number = next((number for number, one in enumerate(proof.open) if one.version == version), None)
         if number is None:
-            return None
+            return
         found = proof.open[number]
         proof.open = proof.open[number + 1 :]
         if not proof.open:
             self._close(key)
-        if proof.good is not None:
+        if proof.good is None:
+            proof.since = streams
+        else:
             proof.earlier = [*proof.earlier[1 - _MAX_EARLIER :], proof.good.without_bytes()]
         proof.good = found
-        return found
-
-    def revoke(self, key: ResourceKey) -> bool:
-        """Fall back to the oldest good version that is known; say whether there is one.
-
-        Which of them the Envoy had that rejects the good one is not known, and one that is too old does no harm: only
-        what is found to be bad is taken from it.
-        """
-        proof = self._proofs.get(key)
-        if proof is None or proof.good is None or not proof.earlier:
-            return False
-        # Others may reject it as well.
-        proof.open.insert(0, proof.good)
-        self._open.setdefault(key[:2], set()).add(key[2])
-        proof.good, proof.earlier = proof.earlier[0].with_bytes(), []
-        return True
-
-    def fall_back(self, key: ResourceKey, resource: Resource | None) -> None:
-        """Count this version as good and nothing that came after it."""
-        proof = self._proofs.get(key)
-        if proof is None or proof.good == resource:
-            return
-        if proof.good is not None:
-            proof.open.insert(0, proof.good)
-            self._open.setdefault(key[:2], set()).add(key[2])
-        proof.good, proof.earlier = resource, []
 
     def _close(self, key: ResourceKey) -> None:
         names = self._open.get(key[:2])

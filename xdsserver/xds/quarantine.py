@@ -3,24 +3,30 @@
 Whatever an Envoy rejects alone is taken out of the cache for all of its fleet: the last content that was acknowledged
 comes back, or nothing where there was none. A resource that is joined from pieces of several owners is tried again with
 fewer of those that changed, until the bad ones are known; all others get through. It ends when the content changes.
+An Envoy that comes later and never took any of a resource takes it from nobody: what is served stays for the others.
 Translation is told nothing of it, so that a rejection cannot make it go back and forth.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from xdsserver.xds.case import Blame, Case, Said
+from xdsserver.xds.case import Audience, Blame, Case
 from xdsserver.xds.ledger import Acked, Joined, Left, Rejected
 from xdsserver.xds.proofs import Proofs
+from xdsserver.xds.refusals import Said
 from xdsserver.xds.resource import LISTENER
 from xdsserver.xds.retained import Retained
+from xdsserver.xds.rulings import Rulings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from xdsserver.xds.cache import Cache, ResourceKey
     from xdsserver.xds.case import Rejection
+    from xdsserver.xds.delivery import Delivery
     from xdsserver.xds.ledger import Event
     from xdsserver.xds.resource import Resource
 
@@ -29,6 +35,21 @@ Changed = dict[str, dict[str, frozenset[str]]]
 
 _OF_THE_MACHINE: Final = "cannot bind"
 """In Envoy's words of a socket that it did not get: the content is not to blame, and another Envoy may well get it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """A stream that is open: the how manieth it was, who it is from, and what it was sent and answered."""
+
+    number: int
+    fleet: str
+    node: str
+    types: Mapping[str, Delivery]
+
+    def holds(self, key: ResourceKey) -> str | None:
+        """Return the version of a resource of its fleet that it has accepted last, or announced."""
+        delivery = self.types.get(key[1])
+        return None if delivery is None else delivery.acked.version(key[2])
 
 
 class Quarantine:
@@ -42,8 +63,8 @@ class Quarantine:
         self._proofs = Proofs()
         self._cases: dict[ResourceKey, Case] = {}
         self._retained = Retained()
-        # Fleet and node id by stream.
-        self._streams: dict[str, tuple[str, str]] = {}
+        self._streams: dict[str, _Stream] = {}
+        self._joined = 0
         self._blames: dict[Blame, Rejection] = {}
         self._told: dict[Blame, Rejection | None] = {}
 
@@ -57,12 +78,11 @@ class Quarantine:
     def hear(self, event: Event) -> Changed:
         """Take in what an Envoy said; return what differs in the cache because of it."""
         match event:
-            case Joined(stream, node, fleet):
-                self._streams[stream] = (fleet, node.id)
-            case Left(stream):
-                self._streams.pop(stream, None)
-                ended = {key: case for key, case in self._cases.items() if case.left(stream)}
-                return self._put({key: self._settle(key, case) for key, case in ended.items()}) if ended else {}
+            case Joined(stream, node, fleet, types):
+                self._joined += 1
+                self._streams[stream] = _Stream(self._joined, fleet, node.id, types)
+            case Left(stream) if (left := self._streams.pop(stream, None)) is not None:
+                return self._left(stream, left)
             case Acked() if event.stream in self._streams:
                 return self._acked(event)
             case Rejected(versions=(_,)) if event.stream in self._streams:
@@ -92,63 +112,86 @@ class Quarantine:
 
     # ---------------------------------------------------------------------------------------------------- answers
     def _acked(self, event: Acked) -> Changed:
-        fleet, node = self._streams[event.stream]
-        if self._cases:
-            self._come_round(event, fleet, node)
+        fleet = self._streams[event.stream].fleet
         open_ = self._proofs.open(fleet, event.type_url)
-        if not open_:
+        if not (open_ or self._cases):
             return {}
         changes: dict[ResourceKey, Resource | None] = {}
         for name, version in event.versions:
-            if name not in open_:
+            if not (self._cases or name in open_):
                 continue
             key = (fleet, event.type_url, name)
             case = self._cases.get(key)
-            if case is not None and not case.proves(version, event.stream):
-                continue
-            if self._proofs.acked(key, version) is not None and case is not None:
-                case.acked(version)
+            resource = self._find(key, version) if case is not None else None
+            self._proofs.acked(key, version, self._joined)
+            if case is not None and resource is not None:
+                case.took(event.stream, resource)
                 changes[key] = self._settle(key, case)
         if not self._cases:
             self._retained.purge(fleet, self._proofs)
         return self._put(changes) if changes else {}
 
-    def _come_round(self, event: Acked, fleet: str, node: str) -> None:
-        for name, version in event.versions:
-            key = (fleet, event.type_url, name)
-            if (case := self._cases.get(key)) is not None and case.keeps:
-                case.accepted_by(node, version)
-                self._settle(key, case)
-
     def _rejected(self, event: Rejected) -> Changed:
-        fleet, node = self._streams[event.stream]
+        stream = self._streams[event.stream]
         ((name, version),) = event.versions
-        key = (fleet, event.type_url, name)
-        case = self._cases.get(key)
-        resource = self._proofs.find(key, version) or (case.find(version) if case is not None else None)
+        key = (stream.fleet, event.type_url, name)
+        resource = self._find(key, version)
         if resource is None:
             # Too old to matter: what replaced it is judged by itself.
             return {}
-        said = Said(event.stream, node, event.words)
-        others_have_it = resource == self._proofs.good(key)
-        if others_have_it and self._proofs.revoke(key):
-            # They get what they had before: a fleet has one configuration.
-            others_have_it = False
-            if case is not None:
-                case.revoked(version)
+        case = self._cases.get(key)
         if case is None:
-            wanted = self._cache.resources(fleet, event.type_url)[name]
-            case = self._cases[key] = Case(wanted, None if others_have_it else self._proofs.good(key))
-        elif case.is_new_to(event.stream) and not others_have_it:
-            self._proofs.fall_back(key, case.origin)
-            case.restart()
-        if others_have_it or (event.type_url == LISTENER and _OF_THE_MACHINE in event.words):
-            case.keep(resource, said)
-        else:
-            case.rejected(resource, self._proofs.good(key), said)
+            wanted = self._cache.resources(stream.fleet, event.type_url)[name]
+            case = self._open(key, wanted)
+        of_the_machine = event.type_url == LISTENER and _OF_THE_MACHINE in event.words
+        said = Said(event.stream, stream.node, event.words, of_the_machine=of_the_machine)
+        if (held := self._find(key, stream.holds(key))) is not None:
+            case.has(event.stream, held)
+        case.refused(said, resource)
         return self._put({key: self._settle(key, case)})
 
+    def _left(self, stream: str, left: _Stream) -> Changed:
+        cases = {key: case for key, case in self._cases.items() if key[0] == left.fleet}
+        for case in cases.values():
+            case.left(stream)
+        return self._put({key: self._settle(key, case) for key, case in cases.items()}) if cases else {}
+
+    # ---------------------------------------------------------------------------------------------------- audience
+    def _audience(self, key: ResourceKey) -> Audience:
+        holds = {name: one.holds(key) for name, one in self._streams.items() if one.fleet == key[0]}
+        return Audience(holds, partial(self._has_a_say, key, holds))
+
+    def _has_a_say(self, key: ResourceKey, holds: Mapping[str, str | None], stream: str) -> bool:
+        """Say whether a stream was there from the start, or has some version, or nobody has who was there before."""
+        if holds.get(stream) is not None:
+            return True
+        number, since = self._streams[stream].number, self._proofs.since(key)
+        if since is not None and number <= since:
+            return True
+        return all(version is None or self._streams[other].number > number for other, version in holds.items())
+
+    def _accepted(self, key: ResourceKey) -> Sequence[Resource]:
+        """Give the versions that somebody took, from the oldest one that somebody still has."""
+        known = self._proofs.known(key)
+        held = {one.holds(key) for one in self._streams.values() if one.fleet == key[0]} - {None}
+        good = {one.version for one in self._proofs.good(key)} | held
+        # The last place of each version: content may have come back.
+        places = {one.version: place for place, one in enumerate(known) if one.version in good}
+        first = min((places.get(version, 0) for version in held if version is not None), default=0)
+        return [known[place] for place in sorted(places.values()) if place >= first]
+
     # ------------------------------------------------------------------------------------------------------ cases
+    def _open(self, key: ResourceKey, wanted: Resource) -> Case:
+        case = self._cases[key] = Case(wanted, self._accepted(key), Rulings())
+        for name, stream in self._streams.items():
+            if stream.fleet == key[0] and (held := self._proofs.find(key, stream.holds(key))) is not None:
+                case.has(name, held)
+        return case
+
+    def _find(self, key: ResourceKey, version: str | None) -> Resource | None:
+        case = self._cases.get(key)
+        return self._proofs.find(key, version) or (case.find(version) if case is not None else None)
+
     def _wish(self, key: ResourceKey, wanted: Resource | None) -> Resource | None:
         case = self._cases[key]
         if wanted is None:
@@ -160,7 +203,7 @@ class Quarantine:
 
     def _settle(self, key: ResourceKey, case: Case) -> Resource | None:
         """Say what is served of a case now, tell who is blamed, and close it when it is over."""
-        served = case.serve(self._proofs.good(key))
+        served = case.serve(self._audience(key))
         self._blame(key, case)
         if case.closed:
             del self._cases[key]

@@ -1,0 +1,100 @@
+"""What is known to be bad of one resource: pieces by whose they are, or a version as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+from xdsserver.xds.fragments import NOBODY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
+
+    from xdsserver.xds.fragments import Owner, Piece
+
+_DIGEST_BYTES: Final = 16
+
+_MOST: Final = 256
+"""Verdicts about one resource; beyond it those that came first are forgotten, and found again where they matter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """At least one of these pieces of an owner is bad; NOBODY's is a version of the whole resource.
+
+    Attributes:
+        owner: whose pieces.
+        digests: of the pieces, so that what is written down of a verdict holds nothing of the content.
+        words: Envoy's, of the last one.
+        nodes: the ids of those that reject it.
+    """
+
+    owner: Owner
+    digests: frozenset[bytes]
+    words: str
+    nodes: frozenset[str]
+
+
+class Rulings:
+    """The verdicts about one resource.
+
+    What contains all that a verdict is about is bad. So content is judged anew as soon as it changes there, and whoever
+    changes something else does not get the bad piece tried again.
+    """
+
+    def __init__(self, verdicts: tuple[Verdict, ...] = ()) -> None:
+        self._of: dict[Owner, dict[frozenset[bytes], Verdict]] = {}
+        for verdict in verdicts:
+            self._of.setdefault(verdict.owner, {})[verdict.digests] = verdict
+
+    def __iter__(self) -> Iterator[Verdict]:
+        """Walk all verdicts."""
+        return (verdict for verdicts in self._of.values() for verdict in verdicts.values())
+
+    @property
+    def owners(self) -> AbstractSet[Owner]:
+        """Those of whom something was found to be bad."""
+        return self._of.keys() - {NOBODY}
+
+    def on(self, owner: Owner, content: AbstractSet[Piece]) -> Verdict | None:
+        """Return the last verdict that content of an owner falls under."""
+        if (verdicts := self._of.get(owner)) is None:
+            return None
+        digests = {digest(piece) for piece in content}
+        return next((verdicts[one] for one in reversed(verdicts) if one <= digests), None)
+
+    def on_version(self, version: str) -> Verdict | None:
+        """Return the verdict about a version as a whole."""
+        return self._of.get(NOBODY, {}).get(_of_version(version))
+
+    def convict(self, owner: Owner, pieces: AbstractSet[Piece], words: str, node: str) -> None:
+        """Find pieces to be bad, by the word of a node."""
+        self._add(Verdict(owner, frozenset(map(digest, pieces)), words, frozenset((node,))))
+
+    def convict_version(self, version: str, words: str, node: str) -> None:
+        """Find a version to be bad as a whole, by the word of a node."""
+        self._add(Verdict(NOBODY, _of_version(version), words, frozenset((node,))))
+
+    def join(self, verdict: Verdict, words: str, node: str) -> None:
+        """Take in that one more node finds bad what is known to be."""
+        self._of[verdict.owner][verdict.digests] = replace(verdict, words=words, nodes=verdict.nodes | {node})
+
+    def _add(self, verdict: Verdict) -> None:
+        verdicts = self._of.setdefault(verdict.owner, {})
+        if (before := verdicts.get(verdict.digests)) is not None:
+            verdict = replace(verdict, nodes=verdict.nodes | before.nodes)
+        verdicts[verdict.digests] = verdict
+        if len(verdicts) > _MOST:
+            del verdicts[next(iter(verdicts))]
+
+
+def digest(piece: Piece) -> bytes:
+    """Name the content of a piece and the section that it was written for."""
+    section, wire = piece
+    return sha256(b"%d:%s%s" % (len(section.encode()), section.encode(), wire)).digest()[:_DIGEST_BYTES]
+
+
+def _of_version(version: str) -> frozenset[bytes]:
+    return frozenset((version.encode(),))
