@@ -21,6 +21,7 @@ from xdsserver.tables import Change
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from xdsserver.effects import Intended
     from xdsserver.gatewayapi.installed import Installed
     from xdsserver.gatewayapi.statuses import ObjectStatus
     from xdsserver.infrastructure.allocation import Probe, Written
@@ -65,13 +66,15 @@ class Surroundings:
 class Outcome:
     """What one round changed; None stands for what is gone. `failures` are bugs of ours, by table and row.
 
-    `awaited` is what Envoys must acknowledge of listeners that are new or were changed.
+    `awaited` is what Envoys must acknowledge of listeners that are new or were changed. `intended` are objects that are
+    made for others, where there is an API server to make them at.
     """
 
     resources: Mapping[ResourceKey, Resource | None]
     awaited: Mapping[ListenerKey, Awaited | None]
     statuses: Mapping[ObjectKey, ObjectStatus | None]
     failures: Mapping[tuple[str, object], Exception]
+    intended: Mapping[ObjectKey, Intended | None] = field(default_factory=dict)
 
 
 class Reconciler:
@@ -216,11 +219,14 @@ def _merged(pipeline: Pipeline, deltas: list[Delta]) -> Outcome:
     awaited: dict[ListenerKey, Awaited | None] = {}
     statuses: dict[ObjectKey, ObjectStatus | None] = {}
     failures: dict[tuple[str, object], Exception] = {}
+    intended: dict[ObjectKey, Intended | None] = {}
     for delta in deltas:
         changed_resources, changed_statuses = delta[pipeline.resources], delta[pipeline.statuses]
         resources.update(changed_resources)
         changed_awaited = delta[pipeline.awaited]
         awaited.update(changed_awaited)
         statuses.update(changed_statuses)
+        changed_intended = delta[pipeline.intended]
+        intended.update(changed_intended)
         failures.update(delta.failures)
-    return Outcome(resources, awaited, statuses, failures)
+    return Outcome(resources, awaited, statuses, failures, intended)

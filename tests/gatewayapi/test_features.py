@@ -10,7 +10,7 @@ from xdsserver.gatewayapi.features import claimed
 from xdsserver.gatewayapi.installed import EXPERIMENTAL, STANDARD, Installed, installed, is_gateway_api
 from xdsserver.objects.meta import KubeObject, Name, ObjectMeta
 
-WHOLE = features.FEATURES + features.WITH_TRUST_BUNDLES + registry.FEATURES
+WHOLE = features.FEATURES + features.IN_A_CLUSTER + features.WITH_TRUST_BUNDLES + registry.FEATURES
 
 # Every feature of gateways that the suites of both releases know.
 BOTH = frozenset(
@@ -77,29 +77,34 @@ NEW = frozenset(
 )
 FORMER = frozenset({"HTTPRouteRetry", "HTTPRouteRetryBackendTimeout"})
 
-UNCLAIMED = frozenset({"GatewayAddressRoutability", "GatewayAddressRoutabilityCluster", "GatewayInfrastructure"})
+UNCLAIMED = frozenset({"GatewayAddressRoutability", "GatewayAddressRoutabilityCluster"})
 """What is not whole yet."""
 
 
+def of(version: str, channel: str = EXPERIMENTAL) -> set[str]:
+    return set(claimed(WHOLE, Installed((version,), channel, in_cluster=True)))
+
+
 def test_a_release_is_told_its_own_names() -> None:
-    of_1_7 = claimed(WHOLE, Installed(("v1.7.0",)))
-    assert set(of_1_7) == (BOTH | NEW) - UNCLAIMED
-    assert set(claimed(WHOLE, Installed(("v1.6.3",)))) == (BOTH | FORMER) - UNCLAIMED
-    # GatewayClass.status.supportedFeatures is a list sorted by name, of 64 entries at most.
-    assert list(of_1_7) == sorted(of_1_7)
+    assert of("v1.7.0") == (BOTH | NEW) - UNCLAIMED
+    assert of("v1.6.3") == (BOTH | FORMER) - UNCLAIMED
+
+
+def test_the_list_has_the_form_that_a_status_asks_for() -> None:
+    """GatewayClass.status.supportedFeatures: sorted by name, 64 entries at most."""
+    listed = list(claimed(WHOLE, Installed(("v1.7.0",), in_cluster=True)))
+    assert listed == sorted(listed)
     assert len(BOTH | NEW) < 64
 
 
 def test_fields_that_a_channel_does_not_have_are_not_claimed() -> None:
     """Retries were experimental before 1.7; parentRefs[].port is in both channels, whatever its feature is called."""
-    everything = set(claimed(WHOLE, Installed(("v1.7.0",))))
-    assert everything - set(claimed(WHOLE, Installed(("v1.7.0",), STANDARD))) == {
-        "ClusterTrustBundle",
-        "GatewayListenerFilters",
-    }
-    of_1_6 = set(claimed(WHOLE, Installed(("v1.6.3",))))
-    retries = FORMER | {"HTTPRouteRetryConnectionError"}
-    assert of_1_6 - set(claimed(WHOLE, Installed(("v1.6.3",), STANDARD))) == retries
+    assert of("v1.7.0") - of("v1.7.0", STANDARD) == {"ClusterTrustBundle", "GatewayListenerFilters"}
+    assert of("v1.6.3") - of("v1.6.3", STANDARD) == FORMER | {"HTTPRouteRetryConnectionError"}
+
+
+def test_what_is_made_at_an_api_server_is_claimed_where_there_is_one() -> None:
+    assert of("v1.7.0") - set(claimed(WHOLE, Installed(("v1.7.0",)))) == {"GatewayInfrastructure"}
 
 
 def test_between_two_releases_what_both_have_is_claimed() -> None:
@@ -107,7 +112,7 @@ def test_between_two_releases_what_both_have_is_claimed() -> None:
 
 
 def test_where_nobody_knows_all_that_is_whole_is_claimed() -> None:
-    assert claimed(WHOLE, None) == tuple(sorted(WHOLE))
+    assert set(claimed(WHOLE, None)) == set(WHOLE) - {"GatewayInfrastructure"}
 
 
 def definition(version: str | None, channel: str = EXPERIMENTAL) -> KubeObject:
@@ -122,9 +127,9 @@ def definition(version: str | None, channel: str = EXPERIMENTAL) -> KubeObject:
     [
         ([], None),
         ([definition(None)], None),
-        ([definition("v1.7.0"), definition("v1.7.0")], Installed(("v1.7.0",))),
-        ([definition("v1.7.0"), definition("v1.7.0", "standard")], Installed(("v1.7.0",), STANDARD)),
-        ([definition("v1.7.0"), definition("v1.6.3")], Installed(("v1.6.3", "v1.7.0"))),
+        ([definition("v1.7.0"), definition("v1.7.0")], Installed(("v1.7.0",), in_cluster=True)),
+        ([definition("v1.7.0"), definition("v1.7.0", "standard")], Installed(("v1.7.0",), STANDARD, in_cluster=True)),
+        ([definition("v1.7.0"), definition("v1.6.3")], Installed(("v1.6.3", "v1.7.0"), in_cluster=True)),
     ],
 )
 def test_crds_tell_release_and_channel(definitions: list[KubeObject], told: Installed | None) -> None:

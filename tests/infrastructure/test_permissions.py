@@ -12,8 +12,8 @@ from xdsserver.objects.kinds import KINDS
 READING = {"get", "list", "watch"}
 
 
-OURS = {"events", "leases", "secrets", "tokenreviews"}
-"""What is ours alone, or (reviews) is kept nowhere."""
+OURS = {"endpointslices", "events", "leases", "secrets", "services", "tokenreviews"}
+"""What is ours alone, or (reviews) kept nowhere, or (Services and their slices) made by us beside those of users."""
 
 
 def test_s11_of_what_users_write_nothing_but_statuses_is_written() -> None:

@@ -60,12 +60,13 @@ from xdsserver.xds.rules import Rules
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from xdsserver.effects import Decision
     from xdsserver.files.snapshot import Saved
-    from xdsserver.gatewayapi.statuses import ObjectStatus
     from xdsserver.infrastructure.allocation import Written
     from xdsserver.kube.source import Batch
     from xdsserver.kube.store import Reading
     from xdsserver.observe.notices import Report
+    from xdsserver.reconciler import Outcome
     from xdsserver.settings import ClusterSettings
 
 _LOOK_S = 1.0
@@ -216,15 +217,18 @@ class ServeCluster:
 
     # What is owed.
 
-    def _decision(self, key: ObjectKey) -> Decided | None:
+    def _decision(self, key: ObjectKey) -> Decision | None:
         pipeline = self._reconciler.pipeline
+        intended = pipeline.intended.rows.get(key)
+        if intended is not None:
+            return intended
         status, row = pipeline.statuses.rows.get(key), pipeline.object(key)
         return None if status is None or row is None else Decided(row.metadata.uid, status.document())
 
-    def _decided(self, statuses: Mapping[ObjectKey, ObjectStatus | None]) -> None:
-        self._executor.touch(statuses)
+    def _decided(self, outcome: Outcome) -> None:
+        self._executor.touch((*outcome.statuses, *outcome.intended))
         if self._elector.may_write():
-            self._announcer.decided(statuses)
+            self._announcer.decided(outcome.statuses)
 
     def _uid(self, key: ObjectKey) -> str:
         row = self._reconciler.pipeline.object(key)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
     from xdsserver.app.measures import Measures
-    from xdsserver.gatewayapi.statuses import ObjectStatus
     from xdsserver.infrastructure.allocation import Written
     from xdsserver.model.places import Delivery, ListenerKey
     from xdsserver.narrator import Narrator
@@ -57,13 +56,13 @@ class Hooks:
     """What a way to run adds.
 
     `keep` writes down what was allocated, `place` says where an object is defined, `measures` is told what to measure,
-    `decided` hears of statuses that are new, once they are true of what is served.
+    `decided` hears of statuses and objects of ours that are new, once they are true of what is served.
     """
 
     keep: Callable[[Mapping[Name, Written]], None]
     place: Callable[[ObjectKey], tuple[str, int] | None]
     measures: Measures | None = None
-    decided: Callable[[Mapping[ObjectKey, ObjectStatus | None]], None] = lambda _statuses: None
+    decided: Callable[[Outcome], None] = lambda _outcome: None
 
 
 class ControlPlane:
@@ -132,7 +131,7 @@ class ControlPlane:
         self._narrator.outcome(outcome, self._whereabouts)
         self.answers.published(outcome)
         self._expiry.published(outcome)
-        self._hooks.decided(outcome.statuses)
+        self._hooks.decided(outcome)
 
     def _take_answers(
         self, deliveries: Mapping[ListenerKey, Delivery | None], rejections: Mapping[Blame, Rejection | None]

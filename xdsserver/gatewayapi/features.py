@@ -50,6 +50,9 @@ FEATURES: tuple[str, ...] = (
 WITH_TRUST_BUNDLES: tuple[str, ...] = ("ClusterTrustBundle",)
 """Claimed where ClusterTrustBundles are served, and nowhere else (GEP-5075)."""
 
+IN_A_CLUSTER: tuple[str, ...] = ("GatewayInfrastructure",)
+"""Claimed where there is an API server to make objects at, which spec.infrastructure marks."""
+
 EXPERIMENTAL = frozenset({"ClusterTrustBundle", "GatewayListenerFilters"})
 """Features whose fields only the experimental channel has.
 
@@ -76,9 +79,11 @@ _NEW_IN_1_7 = frozenset(
 def claimed(features: Iterable[str], installed: Installed | None) -> tuple[str, ...]:
     """Give those of `features` that an installation has, under the names that its release gives them.
 
-    Where nothing is known of the installation, all of them.
+    Where nothing is known of the installation, all of them that need no cluster.
     """
     found = set(features)
+    if installed is None or not installed.in_cluster:
+        found -= set(IN_A_CLUSTER)
     if installed is None:
         return tuple(sorted(found))
     if not installed.experimental:

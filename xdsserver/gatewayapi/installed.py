@@ -27,10 +27,15 @@ _RELEASE = re.compile(r"v(\d+)\.(\d+)\.")
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """The Gateway API that objects are checked by: its channel and releases (`v1.7.0`; several during an update)."""
+    """The Gateway API that objects are checked by.
+
+    `versions` are its releases (`v1.7.0`; several during an update). `in_cluster`: its CRDs told, and what is made for
+    Gateways is made.
+    """
 
     versions: tuple[str, ...]
     channel: str = EXPERIMENTAL
+    in_cluster: bool = False
 
     @property
     def experimental(self) -> bool:
@@ -65,4 +70,4 @@ def installed(definitions: Sequence[KubeObject]) -> Installed | None:
     if not versions:
         return None
     experimental = all(one.get(CHANNEL_ANNOTATION) == EXPERIMENTAL for one in told)
-    return Installed(tuple(versions), EXPERIMENTAL if experimental else STANDARD)
+    return Installed(tuple(versions), EXPERIMENTAL if experimental else STANDARD, in_cluster=True)

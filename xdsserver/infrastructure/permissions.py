@@ -82,6 +82,10 @@ def _table() -> Iterator[Permission]:
         kind = BY_NAME[name]
         scope = Scope.WATCHED if kind.namespaced else Scope.CLUSTER
         yield Permission(kind.group, f"{kind.plural}/status", ("patch",), scope, "what was decided")
+    found = "what leads pods of the cluster to a Gateway"
+    for name in ("Service", "EndpointSlice"):
+        kind = BY_NAME[name]
+        yield Permission(kind.group, kind.plural, ("create", "patch", "delete"), Scope.WATCHED, found)
     crds = "which of the kinds above are installed, and when one is added"
     yield Permission("apiextensions.k8s.io", "customresourcedefinitions", _READ, Scope.CLUSTER, crds)
     yield Permission("events.k8s.io", "events", ("create", "patch"), Scope.WATCHED, "what happened, and how often")

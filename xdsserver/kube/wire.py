@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from xdsserver.effects.objects import INTENT
 from xdsserver.effects.status import Observed
 from xdsserver.kube.errors import Garbled
 from xdsserver.objects.decode import decode_json
@@ -33,12 +34,17 @@ class Entry:
     """Why it cannot be decoded now; `object` is then its last good version."""
 
 
+class _Annotations(Part):
+    intent: str = msgspec.field(default="", name=INTENT)
+
+
 class _Metadata(Part):
     name: str
     namespace: str = ""
     uid: str = ""
     resource_version: str = ""
     generation: int = 0
+    annotations: _Annotations | None = None
 
 
 class _Header(Part):
@@ -125,7 +131,8 @@ def read_header(data: msgspec.Raw, *, status: bool) -> tuple[Name, Observed]:
     metadata = header.metadata
     # A copy, or a few bytes of status would keep alive the whole page that they came in.
     kept = bytes(header.status) if status else b""
-    observed = Observed(metadata.uid, metadata.resource_version, metadata.generation, kept)
+    intent = metadata.annotations.intent if metadata.annotations is not None else ""
+    observed = Observed(metadata.uid, metadata.resource_version, metadata.generation, kept, intent)
     return Name(metadata.namespace, metadata.name), observed
 
 

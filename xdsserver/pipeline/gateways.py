@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from xdsserver.gatewayapi.classes import class_problems
 from xdsserver.gatewayapi.default_gateways import scope
 from xdsserver.gatewayapi.gateways import port_claim
+from xdsserver.infrastructure.gateway_service import Opened, gateway_service
 from xdsserver.model.places import Bind, PortKey, Promised, Refusal
 from xdsserver.objects.meta import Name
 from xdsserver.pipeline.rows import (
@@ -16,10 +17,12 @@ from xdsserver.pipeline.rows import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from xdsserver.effects import Intended
     from xdsserver.gatewayapi.listeners import Listener
     from xdsserver.model.places import Binding, ListenerKey, PortClaim
     from xdsserver.objects.gateway import Gateway
     from xdsserver.objects.gatewayclass import GatewayClass
+    from xdsserver.objects.meta import ObjectKey
     from xdsserver.pipeline.story import Pipeline
     from xdsserver.tables import Read
 
@@ -70,6 +73,16 @@ def address_of(key: PortKey, binding: Binding) -> tuple[Name, str] | None:
             return key.gateway, binding.bind.ip
         case Refusal():
             return None
+
+
+def to_gateway_services(tables: Pipeline, read: Read, key: Name, gateway: Gateway) -> Mapping[ObjectKey, Intended]:
+    ports, address = [], None
+    for claim in read(tables.claims_of, key) or ():
+        binding = read(tables.bindings, claim)
+        bound = binding if isinstance(binding, Bind) else None
+        ports.append(Opened(claim.port, claim.transport, bound.port if bound is not None else 0))
+        address = bound.ip if bound is not None else address
+    return gateway_service(gateway, address, ports)
 
 
 def to_default_scopes(_read: Read, key: Name, gateway: Gateway) -> Mapping[Name, str]:

@@ -76,7 +76,7 @@ def to_class_statuses(
     tables: Pipeline, read: Read, key: Name, class_: GatewayClass
 ) -> Mapping[ObjectKey, ObjectStatus]:
     bundles = features.WITH_TRUST_BUNDLES if read(tables.trust_bundle_kinds, "ClusterTrustBundle") else ()
-    whole = features.FEATURES + bundles + registry.FEATURES
+    whole = features.FEATURES + features.IN_A_CLUSTER + bundles + registry.FEATURES
     return {ObjectKey("GatewayClass", *key): class_status(class_, whole, read(tables.installed, GATEWAY_GROUP))}
 
 

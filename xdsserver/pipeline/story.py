@@ -62,6 +62,7 @@ from xdsserver.translation.routes import route_list
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from xdsserver.effects import Intended
     from xdsserver.gatewayapi.installed import Installed
     from xdsserver.gatewayapi.last_good import Remembered
     from xdsserver.gatewayapi.statuses import ObjectStatus
@@ -216,9 +217,15 @@ class Pipeline:
         self.claimants = graph.derive("claimants", self.our_gateways, gateways.to_claimants)
         self.port_counts = graph.count("port_counts", self.listeners, gateways.port_of)
         self.claims = graph.derive("claims", self.port_counts, on(gateways.to_claims))
+        self.claims_of = graph.index("claims_of", self.claims, lambda key, _claim: key.gateway)
         # Those that are served, and where.
         self.binds = graph.derive("binds", self.listeners, on(gateways.to_binds))
         self.listeners_at = graph.index("listeners_at", self.binds, lambda _key, at: at.place)
+
+        # Objects that are made for Gateways, in the form in which they are applied.
+        self.intended: Table[ObjectKey, Intended] = graph.derive(
+            "intended", self.our_gateways, on(gateways.to_gateway_services)
+        )
 
         # Attachment: which routes ask for which hostnames on which listeners, up to what a namespace may ask for.
         self.route_heads = graph.union(
