@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from xdsserver.xds.delivery import Delivery
 from xdsserver.xds.history import _LEAST_LOG, History
 from xdsserver.xds.holding import Holding
 from xdsserver.xds.names import shared
@@ -41,7 +42,8 @@ class Histories(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.history = History()
-        self.holdings = (Holding(self.history), Holding(self.history))
+        self.delivery = Delivery(self.history)
+        self.holdings = (self.delivery.held, self.delivery.acked)
         self.models: tuple[dict[str, str], dict[str, str]] = ({}, {})
         self.scopes = [NO_SUBSCRIPTION, NO_SUBSCRIPTION]
         self.kept: list[Parcel] = []
@@ -131,7 +133,8 @@ def test_a_client_that_has_everything_has_no_exceptions() -> None:
 def test_the_log_is_bounded_whoever_stands_still() -> None:
     history = History()
     history.apply([("a", resource("a")), ("b", resource("b"))])
-    still = Holding(history)
+    delivery = Delivery(history)
+    still = delivery.held
     still.take(history.parcel(history.names), EVERYTHING)
     for number in range(10_000):
         history.apply([("a", resource("a", str(number)))])
@@ -142,9 +145,9 @@ def test_the_log_is_bounded_whoever_stands_still() -> None:
 
 def test_nothing_is_owed_to_a_client_that_is_gone() -> None:
     history = History()
-    holding = weakref.ref(Holding(history))
+    delivery = weakref.ref(Delivery(history))
     gc.collect()
-    assert holding() is None
+    assert delivery() is None
     assert len(history._readers) == 0
 
 

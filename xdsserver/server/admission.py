@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from xdsserver.xds import ledger
 from xdsserver.xds.messages import DeltaRequest
+from xdsserver.xds.names import NO_NAMES, shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -78,8 +79,9 @@ class FullSync:
         self._admission = admission
         self._on_seated = on_seated
         self._announces: bool | None = None
-        self._asked: set[str] = set()
-        self._unanswered: set[str] = set()
+        # Shared with other streams: they ask in the same order.
+        self._asked = NO_NAMES
+        self._unanswered = NO_NAMES
         self._seated = False
         self._queued = False
         # Asked for while nothing could be answered yet.
@@ -98,7 +100,7 @@ class FullSync:
         if ready and not self._may_begin():
             return False
         self._held = self._held or not ready
-        self._asked.add(request.type_url)
+        self._asked = shared(self._asked | {request.type_url})
         return True
 
     def may_open(self, *, ready: bool) -> bool:
@@ -115,9 +117,9 @@ class FullSync:
         for event in events:
             match event:
                 case ledger.Sent():
-                    self._unanswered.add(event.type_url)
+                    self._unanswered = shared(self._unanswered | {event.type_url})
                 case ledger.Acked() | ledger.Rejected():
-                    self._unanswered.discard(event.type_url)
+                    self._unanswered = shared(self._unanswered - {event.type_url})
                 case _:
                     pass
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from xdsserver.xds import subscription as subscriptions
 from xdsserver.xds.delivery import Delivery
 from xdsserver.xds.names import NO_NAMES, union
+from xdsserver.xds.owned import NOTHING, own
 from xdsserver.xds.parcel import EMPTY, Parcel
 from xdsserver.xds.resource import WILDCARD_TYPES
 
@@ -51,7 +52,7 @@ class Channel:
     """All that there is must be answered, except what was announced."""
     announced: Pairs | None = None
     """(name, version) of what the client says it holds, until that is compared."""
-    waiting: dict[str, float] = field(default_factory=dict)
+    waiting: Mapping[str, float] = field(init=False)
     """Names of `dirty` or `asked` that have to wait, and the time since when each does."""
     latest_nonce: str = ""
     owes_answer: bool = False
@@ -61,6 +62,7 @@ class Channel:
         """Start as the protocol does for a type that nobody has asked for yet."""
         self.subscription = subscriptions.fresh(self.type_url)
         self.delivery = Delivery(self.history)
+        self.waiting = NOTHING
 
     @classmethod
     def delta(cls, type_url: str, history: History) -> Channel:
@@ -78,7 +80,7 @@ class Channel:
         return self.delivery.held
 
     @property
-    def in_flight(self) -> dict[str, InFlight]:
+    def in_flight(self) -> Mapping[str, InFlight]:
         """The responses that are not answered, by nonce, oldest first."""
         return self.delivery.in_flight
 
@@ -144,7 +146,7 @@ class Channel:
         self.delivery.leave(dropped, after)
         self._show(NO_NAMES, dropped)
         for name in dropped & self.waiting.keys():
-            del self.waiting[name]
+            self.wait_no_more(name)
         self.dirty -= dropped
         self.asked -= dropped
         return dropped
@@ -156,13 +158,26 @@ class Channel:
         a whole list, the answer counts for what they changed as well; elsewhere their fate is unknown.
         """
         in_flight = self.in_flight
-        if (sent := in_flight.pop(nonce, None)) is None:
+        if nonce not in in_flight:
             return []
         if self.incremental:
-            return [sent]
-        older = [other for other in in_flight if in_flight[other].sequence < sent.sequence]
-        superseded = [in_flight.pop(other) for other in older]
-        return [*superseded, sent] if self.full_state else [sent]
+            return self.delivery.answer((nonce,))
+        read = in_flight[nonce].sequence
+        older = [other for other, sent in in_flight.items() if sent.sequence < read]
+        answered = self.delivery.answer((*older, nonce))
+        return answered if self.full_state else answered[-1:]
+
+    def wait_since(self, name: str, now: float) -> float:
+        """Note that a name has to wait; return since when it does."""
+        self.waiting = waiting = own(self.waiting)
+        return waiting.setdefault(name, now)
+
+    def wait_no_more(self, name: str) -> None:
+        """Note that a name has no reason to wait."""
+        if name in self.waiting:
+            waiting = own(self.waiting)
+            del waiting[name]
+            self.waiting = waiting or NOTHING
 
     def is_in_flight(self, name: str) -> bool:
         """Say whether an earlier version of this resource is under way and not answered yet."""
@@ -175,9 +190,7 @@ class Channel:
         self.held.take(sent.parcel, self.subscription)
         if self.full_state:
             self._show(sent.parcel.present, frozenset(sent.parcel.removed))
-        self.in_flight[nonce] = sent
-        if len(self.in_flight) > _MAX_IN_FLIGHT:
-            del self.in_flight[next(iter(self.in_flight))]
+        self.delivery.send(nonce, sent, at_most=_MAX_IN_FLIGHT)
 
     def forget(self, names: Iterable[str]) -> None:
         """Note that the client holds these no more."""

@@ -10,9 +10,10 @@ from typing_extensions import override
 
 from xdsserver.xds.holding import Holding
 from xdsserver.xds.names import NO_NAMES
+from xdsserver.xds.owned import NOTHING, own
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from xdsserver.xds.history import History
     from xdsserver.xds.parcel import Parcel
@@ -56,7 +57,7 @@ class Rejections(Mapping[str, tuple[str, str]]):
     __slots__ = ("_entries",)
 
     def __init__(self) -> None:
-        self._entries: list[Rejection] = []
+        self._entries: tuple[Rejection, ...] = ()
 
     @override
     def __getitem__(self, name: str) -> tuple[str, str]:
@@ -80,20 +81,20 @@ class Rejections(Mapping[str, tuple[str, str]]):
         """Note that a response was rejected."""
         self.forget(parcel.names)
         if parcel.present:
-            self._entries.append(Rejection(parcel, words, at_s, parcel.present))
+            self._entries += (Rejection(parcel, words, at_s, parcel.present),)
 
     def forget(self, names: frozenset[str]) -> None:
         """Note that what was rejected of these names matters no more."""
         if all(entry.names.isdisjoint(names) for entry in self._entries):
             return
         left = [(entry, entry.names - names) for entry in self._entries]
-        self._entries = [Rejection(entry.parcel, entry.words, entry.at_s, rest) for entry, rest in left if rest]
+        self._entries = tuple(Rejection(entry.parcel, entry.words, entry.at_s, rest) for entry, rest in left if rest)
 
 
 class Delivery:
     """The state of one type on one stream. Sessions write it; all others read."""
 
-    __slots__ = ("acked", "held", "in_flight", "rejected")
+    __slots__ = ("__weakref__", "acked", "held", "in_flight", "rejected")
 
     def __init__(self, history: History) -> None:
         self.held = Holding(history)
@@ -101,8 +102,9 @@ class Delivery:
         self.acked = Holding(history)
         """All that it has accepted, or announced."""
         self.rejected = Rejections()
-        self.in_flight: dict[str, InFlight] = {}
+        self.in_flight: Mapping[str, InFlight] = NOTHING
         """By nonce, oldest first."""
+        history.register(self)
 
     @property
     def pending(self) -> Mapping[str, str]:
@@ -113,6 +115,25 @@ class Delivery:
         """Return since when an answer about this name is open, None where none is."""
         times = (sent.sent_at_s for sent in self.in_flight.values() if name in sent.parcel.names)
         return min(times, default=None)
+
+    def catch_up(self) -> None:
+        """Stand at the head of the history: what led there is about to be forgotten."""
+        self.held.catch_up()
+        self.acked.catch_up()
+
+    def send(self, nonce: str, sent: InFlight, *, at_most: int) -> None:
+        """Note a response that is written; of more than `at_most` the oldest count as never answered."""
+        self.in_flight = in_flight = own(self.in_flight)
+        in_flight[nonce] = sent
+        if len(in_flight) > at_most:
+            del in_flight[next(iter(in_flight))]
+
+    def answer(self, nonces: Iterable[str]) -> list[InFlight]:
+        """Take out responses that are answered."""
+        in_flight = own(self.in_flight)
+        answered = [in_flight.pop(nonce) for nonce in nonces]
+        self.in_flight = in_flight or NOTHING
+        return answered
 
     def announce(self, parcel: Parcel, announced: Mapping[str, str], scope: Subscription) -> frozenset[str]:
         """Believe what a client says it holds; return the names for which that is not what the parcel says.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
-from weakref import WeakValueDictionary
+from weakref import WeakSet
 
 from xdsserver.xds.names import shared
 from xdsserver.xds.parcel import Parcel
@@ -18,7 +18,7 @@ from xdsserver.xds.parcel import Parcel
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from xdsserver.xds.holding import Holding
+    from xdsserver.xds.delivery import Delivery
     from xdsserver.xds.names import Names
     from xdsserver.xds.resource import Resource
 
@@ -46,7 +46,7 @@ class History:
         self._floor = 0
         self._names: Names | None = None
         self._parcels: OrderedDict[frozenset[str], Parcel] = OrderedDict()
-        self._readers: WeakValueDictionary[int, Holding] = WeakValueDictionary()
+        self._readers: WeakSet[Delivery] = WeakSet()
 
     @property
     def head(self) -> int:
@@ -92,9 +92,9 @@ class History:
                 self._parcels.popitem(last=False)
         return found
 
-    def register(self, reader: Holding) -> None:
+    def register(self, reader: Delivery) -> None:
         """Have a reader catch up when the log is cut; nothing is owed to one that nobody has any more."""
-        self._readers[id(reader)] = reader
+        self._readers.add(reader)
 
     def _pack(self, names: frozenset[str]) -> Parcel:
         now = self._now
@@ -120,7 +120,7 @@ class History:
     def _cut(self) -> None:
         """Forget the log where it is long: before a change and never within one, so that a large one costs once."""
         if len(self._log) > max(_LEAST_LOG, 2 * len(self._now)):
-            for reader in tuple(self._readers.values()):
+            for reader in tuple(self._readers):
                 reader.catch_up()
             self._floor += len(self._log)
             self._log.clear()

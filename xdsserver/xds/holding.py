@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from xdsserver.xds.names import gained
+from xdsserver.xds.owned import NOTHING, own
 from xdsserver.xds.subscription import NO_SUBSCRIPTION
 
 if TYPE_CHECKING:
@@ -26,17 +27,17 @@ class Holding(Mapping[str, str]):
     """Versions by name: those of the history at a position, of the names in scope, but for the exceptions.
 
     An exception is a version, or None for a name that is in scope and not held. There is none that says what would be
-    so without it, hence a client that has caught up has none at all.
+    so without it, hence a client that has caught up has none at all. Who has one registers with the history, and calls
+    `catch_up` when told to.
     """
 
-    __slots__ = ("__weakref__", "_exceptions", "_history", "_position", "_scope")
+    __slots__ = ("_exceptions", "_history", "_position", "_scope")
 
     def __init__(self, history: History) -> None:
         self._history = history
         self._position = history.head
         self._scope = NO_SUBSCRIPTION
-        self._exceptions: dict[str, str | None] = {}
-        history.register(self)
+        self._exceptions: Mapping[str, str | None] = NOTHING
 
     @property
     def exceptions(self) -> int:
@@ -83,10 +84,13 @@ class Holding(Mapping[str, str]):
         """Hold this version of a name from now on, or (None) nothing."""
         self.catch_up()
         unsaid = self._history.version(name) if self._scope.covers(name) else None
-        if version == unsaid:
-            self._exceptions.pop(name, None)
-        else:
+        if version != unsaid:
+            self._exceptions = own(self._exceptions)
             self._exceptions[name] = version
+        elif name in self._exceptions:
+            exceptions = own(self._exceptions)
+            del exceptions[name]
+            self._exceptions = exceptions or NOTHING
 
     def take(self, parcel: Parcel, scope: Subscription) -> None:
         """Hold what a parcel says that was made for a client with this subscription.
@@ -101,7 +105,7 @@ class Holding(Mapping[str, str]):
                 for name in apart
                 if scope.covers(name)
             }
-            self._scope, self._exceptions = scope, {}
+            self._scope, self._exceptions = scope, NOTHING
             for name, version in versions.items():
                 self.put(name, version)
             return
@@ -121,11 +125,12 @@ class Holding(Mapping[str, str]):
         if scope is before or (scope.wildcard == before.wildcard and scope.names is before.names):
             return
         self.catch_up()
+        exceptions = own(self._exceptions)
         if not before.wildcard:
             there = self._history.names
             for name in there - before.names if scope.wildcard else gained(before.names, scope.names) & there:
-                self._exceptions.setdefault(name, None)
-        self._exceptions = {name: version for name, version in self._exceptions.items() if scope.covers(name)}
+                exceptions.setdefault(name, None)
+        self._exceptions = {name: version for name, version in exceptions.items() if scope.covers(name)} or NOTHING
         self._scope = scope
 
     def catch_up(self) -> None:
@@ -135,7 +140,7 @@ class Holding(Mapping[str, str]):
             return
         changes = history.since(self._position)
         self._position = history.head
-        covers, exceptions = self._scope.covers, self._exceptions
+        covers, exceptions = self._scope.covers, own(self._exceptions)
         if not (self._scope.wildcard or self._scope.names):
             return
         for name, before in changes:
@@ -145,6 +150,7 @@ class Holding(Mapping[str, str]):
             # What was taken back, or arrived at what is held already, is no exception.
             if name in exceptions and exceptions[name] == (history.version(name) if covers(name) else None):
                 del exceptions[name]
+        self._exceptions = exceptions or NOTHING
 
 
 def _is_whole(parcel: Parcel, scope: Subscription) -> bool:

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from xdsserver.xds.resource import Resource
     from xdsserver.xds.rules import Rules
 
-_SERVED: Final = frozenset(TYPE_ORDER)
+_SERVED: Final = {type_url: type_url for type_url in TYPE_ORDER}
+"""By itself, so that each stream does not keep the copy of its own requests."""
+
 _MAX_UNSERVED: Final = 16
 """Types that are not served and reported, per stream; a client cannot make us remember more."""
 
@@ -79,7 +81,7 @@ class Session:
         self._deliveries: dict[str, Delivery] = {}
         # The client announced that it has something, from an earlier stream.
         self._holds = False
-        self._unserved: set[str] = set()
+        self._unserved: frozenset[str] = NO_NAMES
         self._responses: list[Response] = []
         self._events: list[ledger.Event] = []
 
@@ -102,7 +104,7 @@ class Session:
         if request.type_url not in _SERVED:
             # A stream carries all types: ending it would take the types that are served from the client, too.
             if request.type_url not in self._unserved and len(self._unserved) < _MAX_UNSERVED:
-                self._unserved.add(request.type_url)
+                self._unserved |= {request.type_url}
                 self._events.append(ledger.Unserved(self.stream, request.type_url))
             return self._step()
         first = request.type_url not in self._channels
@@ -152,7 +154,7 @@ class Session:
 
     # -------------------------------------------------------------------------------------------------- requests
     def _channel(self, request: Request, fleet: str) -> Channel:
-        type_url = request.type_url
+        type_url = _SERVED[request.type_url]
         channel = self._channels.get(type_url)
         if channel is None:
             make = Channel.delta if isinstance(request, DeltaRequest) else Channel.sotw
@@ -273,7 +275,7 @@ class Session:
         for name in channel.dirty | channel.asked:
             resource = have.get(name)
             if resource is None:
-                channel.waiting.pop(name, None)
+                channel.wait_no_more(name)
                 if name in channel.asked:
                     # "When a resource subscribed to by a client does not exist", it is told so at once.
                     tell.append(name)
@@ -283,7 +285,7 @@ class Session:
                 continue
             self._departures.cancel((channel.type_url, name))
             if name not in channel.asked and channel.held.version(name) == resource.version:
-                channel.waiting.pop(name, None)
+                channel.wait_no_more(name)
             elif self._must_wait(channel, resource, now):
                 stay.append(name)
             else:
@@ -297,11 +299,11 @@ class Session:
         # While an earlier version is under way, later ones merge: a client that is slow to apply skips them.
         merges = name not in channel.asked and channel.is_in_flight(name)
         if merges or self._warming.holds_back(resource):
-            since = channel.waiting.setdefault(name, now)
+            since = channel.wait_since(name, now)
             if now < since + self._rules.timing.ack_wait_s:
                 return True
             self._warming.give_up(resource)
-        channel.waiting.pop(name, None)
+        channel.wait_no_more(name)
         return False
 
     def _depart(self, now: float) -> None:
