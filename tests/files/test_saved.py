@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +25,11 @@ from xdsserver.objects.kinds import BY_NAME
 from xdsserver.objects.meta import Name, ObjectKey, ObjectMeta
 from xdsserver.objects.secret import Secret, SecretBytes
 from xdsserver.objects.validation import validate
+from xdsserver.xds.fragments import NOBODY
+from xdsserver.xds.precedents import Precedent
+from xdsserver.xds.resource import ROUTE
+from xdsserver.xds.resource import SECRET as SECRET_TYPE
+from xdsserver.xds.rulings import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,6 +62,26 @@ def test_what_is_saved_with_a_key_is_read_with_it(objects: Mapping[ObjectKey, Ku
     assert saved.snapshot == snapshot
     assert not saved.missing
     assert CERT in saved.snapshot.objects
+
+
+def test_what_envoys_rejected_is_read_again_and_repeats_nothing_of_secrets(file: Path) -> None:
+    digests = frozenset((b"a" * 16, b"b" * 16))
+    verdict = Verdict(("HTTPRoute", "shop", "a"), digests, "no such regex", frozenset(("n1", "n2")), frozenset(("1",)))
+    table = Precedent(("fleet", ROUTE, "80"), (verdict,), "wanted", frozenset(("served", "before")))
+    whole = replace(verdict, owner=NOBODY, words="KEY")
+    secret = Precedent(("fleet", SECRET_TYPE, "s"), (whole,), "wanted")
+    write_saved(file, Snapshot({}, {}, precedents=(table, secret)))
+    found = read_saved(file).snapshot.precedents
+    assert found[0] == table
+    assert found[1].verdicts[0].owner == NOBODY
+    assert b"KEY" not in file.read_bytes()
+
+
+def test_a_verdict_about_nothing_is_none(file: Path) -> None:
+    """It would be about everything that there is."""
+    verdict = Verdict(("HTTPRoute", "shop", "a"), frozenset(), "no", frozenset())
+    write_saved(file, Snapshot({}, {}, precedents=(Precedent(("fleet", ROUTE, "80"), (verdict,), "wanted"),)))
+    assert read_saved(file).snapshot.precedents[0].verdicts == ()
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from tests.live.envoy import Envoy
     from tests.live.product import Home
     from xdsserver.translation.chains import Chain
 
@@ -213,6 +214,41 @@ async def test_x15_a_poison_route_among_100_good_changes_fails_no_request() -> N
                 assert "regex" in notice["message"]
                 assert "all.yaml" in notice["message"]
                 assert took_s < 2, "seconds until 99 of 100 are live"
+
+
+async def tables_rejected(envoy: Envoy) -> int:
+    """Count the route tables that an Envoy rejected in its life."""
+    found = await envoy.get("/stats?filter=rds.*update_rejected$")
+    return sum(int(line.rpartition(": ")[2]) for line in found.splitlines())
+
+
+async def test_x15_across_a_restart_what_was_rejected_stays_as_it_was_and_is_not_sent_again() -> None:
+    """X15: the last good of the offender is served on, the others change, the condition is there from the start.
+
+    The Envoy counts what it rejects: nothing in the life of the second process.
+    """
+    xds, port = f"127.0.0.1:{free_port()}", free_port()
+    async with home() as found, backend_of("web") as backend:
+        strict = ads_bootstrap(xds, node_id="strict", fleet=FLEET)
+        good = world(port, backend.port, [route(number, "1") for number in range(10)])
+        bad = world(
+            port, backend.port, [route(number, "1", regex=LARGE if number == 4 else "") for number in range(10)]
+        )
+        save(found, good)
+        async with running(strict, wait=False) as envoy:
+            async with standalone(found, "--no-envoy", "--xds", xds) as product:
+                await answers(port, Ask("/r4"), lambda answer: answer.status == 200)
+                mark = len(product.notices)
+                save(found, bad)
+                await product.since(mark, "HTTPRoute default/r4", "rejected by Envoy strict")
+            rejected = await tables_rejected(envoy)
+            async with standalone(found, "--no-envoy", "--xds", xds) as product:
+                await product.notice("rejected by Envoy strict")
+                assert await edit_of(port, 4) == "1"
+                save(found, world(port, backend.port, [route(number, "2") for number in range(10)]))
+                await edited_to(port, 4, "2")
+            assert rejected > 0
+            assert await tables_rejected(envoy) == rejected
 
 
 async def test_x16_an_envoy_of_another_kind_is_named_and_holds_one_route_back() -> None:

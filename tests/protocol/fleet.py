@@ -81,6 +81,7 @@ class Envoy:
     inbox: list[Response] = field(default_factory=list)
     subscribed: dict[str, tuple[str, ...]] = field(default_factory=dict)
     mute: bool = False
+    build: str = "1.40.0"
 
     def has(self, name: str, type_url: str = RDS) -> dict[str, str]:
         """Give the pieces of a table that it runs."""
@@ -126,7 +127,7 @@ class Fleet:
         self.streams += 1
         envoy = Envoy(id_, Session(f"s{self.streams}", self.cache, RULES), **how)  # type: ignore[arg-type]
         self.envoys.append(envoy)
-        node: Node | None = Node(id_, FLEET)
+        node: Node | None = Node(id_, FLEET, envoy.build)
         for type_url in TYPES:
             names = self.tables if type_url == RDS else ("pods",) if type_url == ENDPOINTS else ()
             envoy.subscribed[type_url] = names
@@ -138,6 +139,12 @@ class Fleet:
             node = None
         self.settle()
         return envoy
+
+    def restarted(self) -> Fleet:
+        """Make the next process: it knows what this one wrote down of rejections, and nothing else."""
+        after = Fleet(self.tables)
+        after.quarantine.recall(self.quarantine.precedents())
+        return after
 
     def leave(self, envoy: Envoy) -> None:
         self.envoys.remove(envoy)

@@ -27,7 +27,6 @@ from xdsserver.app.local import local_addresses, supervisor
 from xdsserver.app.measures import observation
 from xdsserver.app.plane import ControlPlane, Hooks
 from xdsserver.app.saving import saver
-from xdsserver.app.trust import Trust, Us
 from xdsserver.effects import Decided
 from xdsserver.effects.events import Recorder
 from xdsserver.files.saved import read_saved
@@ -42,7 +41,6 @@ from xdsserver.kube.elector import Elector, KubeLease, Listeners, process_identi
 from xdsserver.kube.events import EventWriter
 from xdsserver.kube.executor import Executor
 from xdsserver.kube.executor import Surroundings as Cluster
-from xdsserver.kube.leadership import replica_name
 from xdsserver.kube.lease import Election
 from xdsserver.kube.source import ClusterSource
 from xdsserver.kube.writes import Writes
@@ -93,15 +91,12 @@ class ServeCluster:
         controllers = (CONTROLLER, *settings.controllers)
         decisive = Options(controllers, system_authorities=system_authorities())
         self._reconciler = Reconciler(Surroundings(Pool(FLEET, settings.pool), options=decisive, promising=True))
-        hooks = Hooks(lambda _written: None, lambda _key: None, measures, self._decided)
+        hooks = Hooks(lambda _written: None, lambda _key: None, measures, self._decided, self._save_soon)
         rules = Rules(fleet_of=lambda _node: FLEET)
         addresses = (*local_addresses(settings.envoy), *settings.xds)
         options = XdsOptions(addresses, rules, secure_doors(settings.secure_xds, report))
-        identity = process_identity(settings.pod)
-        among_others = settings.trust is not None and settings.trust.reports is not None
-        name = replica_name(identity) if among_others else ""
-        self._plane = ControlPlane(self._reconciler, options, self._narrator, hooks, name)
-        self._saver = None if settings.saved_state is None else saver(settings.saved_state, self._reconciler, report)
+        self._plane = ControlPlane(self._reconciler, options, self._narrator, hooks)
+        self._saver = None if settings.saved_state is None else saver(settings.saved_state, self._plane, report)
 
         files = settings.kubeconfig
         self._client = KubeClient(InCluster() if files is None else Kubeconfig(files, settings.context))
@@ -109,11 +104,7 @@ class ServeCluster:
             self._client, watching.followed(settings.watched), lambda state: report(watching.notice(state))
         )
         lease = KubeLease(self._client, settings.namespace, NAME)
-        self._elector = Elector(
-            lease, Election(identity), Listeners(self._tell_leading, self._tell_lease, self._hear_leader)
-        )
-        us = Us(identity, self._elector.may_write, self._client)
-        self._trust = None if settings.trust is None else Trust(settings.trust, us, report)
+        self._elector = Elector(lease, Election(process_identity()), Listeners(self._tell_leading, self._tell_lease))
         cluster = Cluster(
             Writes(self._client, self._source.version),
             self._decision,
@@ -159,21 +150,19 @@ class ServeCluster:
             await stack.enter_async_context(self._source.running())
             # What writes has ended before the Lease is given back.
             await stack.enter_async_context(self._elector.taking_part())
-            tasks = [asyncio.create_task(self._work()), asyncio.create_task(stop.wait())]
-            if self._trust is not None:
-                await stack.enter_async_context(self._trust.running())
-                tasks.append(asyncio.create_task(self._trust.serve(self._plane)))
+            working = asyncio.create_task(self._work())
+            stopping = asyncio.create_task(stop.wait())
             try:
-                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
                 self._report(Notice(Level.INFO, "", "stopping"))
             finally:
-                for task in tasks:
-                    task.cancel()
-                for task in tasks:
-                    with contextlib.suppress(asyncio.CancelledError):
-                        await task
+                stopping.cancel()
+                working.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await working
 
     async def _work(self) -> None:
+        await self._recall()
         async with asyncio.TaskGroup() as tasks:
             falling_back = tasks.create_task(self._fall_back())
             first = await self._source.batch()
@@ -199,7 +188,11 @@ class ServeCluster:
         # An object that is new, or made anew, may be owed a status that was decided on before.
         self._executor.touch({change_key(change) for change in batch.changes})
         self._tell_problems(batch.problems)
-        if self._saver is not None and batch.changes:
+        if batch.changes:
+            self._save_soon()
+
+    def _save_soon(self) -> None:
+        if self._saver is not None:
             self._saver.changed()
 
     def _observe(self, readings: Iterable[Reading]) -> None:
@@ -269,6 +262,15 @@ class ServeCluster:
             return
         self._serve_saved(saved)
 
+    async def _recall(self) -> None:
+        """Learn what Envoys rejected before, where that was saved."""
+        settings = self._settings.saved_state
+        if settings is not None and settings.file.exists():
+            # Why a file cannot be read is told when it is needed.
+            with contextlib.suppress(StateError):
+                saved = await asyncio.to_thread(read_saved, settings.file)
+                self._plane.server.quarantine.recall(saved.snapshot.precedents)
+
     def _serve_saved(self, saved: Saved) -> None:
         snapshot = saved.snapshot
         words = f"the API server is silent; {len(snapshot.objects)} objects of {self._settings.saved_state} are served"
@@ -298,10 +300,6 @@ class ServeCluster:
     def _tell_leading(self, leads: bool) -> None:  # noqa: FBT001 (told by position)
         words = "this server leads: it writes statuses" if leads else "this server does not lead"
         self._report(Notice(Level.INFO, "Lease", words))
-
-    def _hear_leader(self, identity: str) -> None:
-        if self._trust is not None:
-            self._trust.leadership.held_by(identity)
 
     def _tell_lease(self, words: str) -> None:
         level = Level.WARNING if words else Level.OK

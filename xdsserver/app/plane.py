@@ -56,13 +56,15 @@ class Hooks:
     """What a way to run adds.
 
     `keep` writes down what was allocated, `place` says where an object is defined, `measures` is told what to measure,
-    `decided` hears of statuses and objects of ours that are new, once they are true of what is served.
+    `decided` hears of statuses and objects of ours that are new, once they are true of what is served. `rejected` is
+    called when Envoys reject something else than before.
     """
 
     keep: Callable[[Mapping[Name, Written]], None]
     place: Callable[[ObjectKey], tuple[str, int] | None]
     measures: Measures | None = None
     decided: Callable[[Outcome], None] = lambda _outcome: None
+    rejected: Callable[[], None] = lambda: None
 
 
 class ControlPlane:
@@ -137,6 +139,8 @@ class ControlPlane:
         self, deliveries: Mapping[ListenerKey, Delivery | None], rejections: Mapping[Blame, Rejection | None]
     ) -> None:
         self._narrator.rejections(rejections)
+        if rejections:
+            self._hooks.rejected()
         self._take(self.reconciler.answers(deliveries, rejections), time.monotonic())
 
     def _socket_of(self, key: ListenerKey) -> Socket | None:

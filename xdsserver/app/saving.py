@@ -15,13 +15,14 @@ from xdsserver.observe.notices import Level, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
+    from xdsserver.app.plane import ControlPlane
     from xdsserver.observe.notices import Report
-    from xdsserver.reconciler import Reconciler
     from xdsserver.settings import SavedStateSettings
 
 
-def saver(settings: SavedStateSettings, reconciler: Reconciler, report: Report) -> Saver:
+def saver(settings: SavedStateSettings, plane: ControlPlane, report: Report) -> Saver:
     """Make what saves into the file.
 
     Raises:
@@ -31,12 +32,29 @@ def saver(settings: SavedStateSettings, reconciler: Reconciler, report: Report) 
     release = version("xdsserver")
 
     def prepare() -> Callable[[], None]:
+        reconciler, precedents = plane.reconciler, plane.server.quarantine.precedents()
         objects, last_good = reconciler.pipeline.objects(), reconciler.last_good()
-        snapshot = Snapshot(objects, reconciler.written, last_good, release, time.time())
+        snapshot = Snapshot(objects, reconciler.written, last_good, release, time.time(), precedents)
         return partial(write_saved, settings.file, snapshot, key)
 
+    return Saver(prepare, _telling(settings.file, report))
+
+
+def saver_of_precedents(file: Path, plane: ControlPlane, report: Report) -> Saver:
+    """Make what saves into the file what Envoys reject, for the next start of whoever reads the objects anew."""
+    release = version("xdsserver")
+
+    def prepare() -> Callable[[], None]:
+        precedents = plane.server.quarantine.precedents()
+        snapshot = Snapshot({}, {}, precedents=precedents, release=release, saved_at_s=time.time())
+        return partial(write_saved, file, snapshot)
+
+    return Saver(prepare, _telling(file, report))
+
+
+def _telling(file: Path, report: Report) -> Callable[[str], None]:
     def tell(words: str) -> None:
         level = Level.WARNING if words else Level.OK
-        report(Notice(level, "state", words or f"{settings.file} is saved again"))
+        report(Notice(level, "state", words or f"{file} is saved again"))
 
-    return Saver(prepare, tell)
+    return tell

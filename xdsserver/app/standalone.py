@@ -13,8 +13,9 @@ from xdsserver.app.doors import secure_doors
 from xdsserver.app.local import local_addresses, supervisor
 from xdsserver.app.measures import observation
 from xdsserver.app.plane import ControlPlane, Hooks
-from xdsserver.app.saving import saver
+from xdsserver.app.saving import saver, saver_of_precedents
 from xdsserver.files import Folder, scans
+from xdsserver.files.saved import read_saved
 from xdsserver.files.state import StateError, read_state, write_state
 from xdsserver.gatewayapi.installed import OUR_SCHEMAS
 from xdsserver.infrastructure.allocation import Pool
@@ -82,10 +83,13 @@ class Standalone:
         rules = Rules(fleet_of=lambda _node: FLEET)
         self._observation = observation(settings.health, report)
         measures = None if self._observation is None else self._observation.measures
-        hooks = Hooks(self._write_state, self._folder.place, measures)
+        hooks = Hooks(self._write_state, self._folder.place, measures, rejected=self._save_rejected)
         options = XdsOptions(addresses, rules, secure_doors(settings.secure_xds, report))
         self._plane = ControlPlane(self._reconciler, options, self._narrator, hooks)
-        self._saver = None if settings.saved_state is None else saver(settings.saved_state, self._reconciler, report)
+        self._saver = None if settings.saved_state is None else saver(settings.saved_state, self._plane, report)
+        self._rejected_file = settings.state_dir / "rejected.state"
+        self._rejected_saver = saver_of_precedents(self._rejected_file, self._plane, report)
+        self._recall()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop`; then drain Envoy, or keep it, and end.
@@ -103,8 +107,9 @@ class Standalone:
             if self._observation is not None:
                 await stack.enter_async_context(self._observation.serving(self._plane.condition))
             await stack.enter_async_context(self._plane.serving())
-            if self._saver is not None:
-                await stack.enter_async_context(self._saver.running())
+            for saving in (self._saver, self._rejected_saver):
+                if saving is not None:
+                    await stack.enter_async_context(saving.running())
             for address in self._plane.server.addresses:
                 self._report(Notice(Level.INFO, "xDS", f"listening on {address}"))
             following = asyncio.create_task(self._follow())
@@ -136,6 +141,19 @@ class Standalone:
         except StateError as error:
             self._report(Notice(Level.WARNING, "state", str(error)))
             return {}
+
+    def _recall(self) -> None:
+        """Learn what Envoys rejected before, so that it is not tried again; what cannot be read is found out again."""
+        if self._rejected_file.exists():
+            try:
+                self._plane.server.quarantine.recall(read_saved(self._rejected_file).snapshot.precedents)
+            except StateError as error:
+                self._report(Notice(Level.WARNING, "state", str(error)))
+
+    def _save_rejected(self) -> None:
+        for saving in (self._saver, self._rejected_saver):
+            if saving is not None:
+                saving.changed()
 
     def _write_state(self, written: Mapping[Name, Written]) -> None:
         if written == self._kept:

@@ -83,7 +83,8 @@ def standalone(
         Path | None,
         typer.Option(
             metavar="PATH",
-            help="Where allocated addresses are kept; without, a folder of this DIR below ~/.local/state/xdsserver.",
+            help="Where allocated addresses, and what Envoys rejected, are kept; without, a folder of this DIR below"
+            " ~/.local/state/xdsserver.",
             envvar="XDSSERVER_STATE_DIR",
         ),
     ] = None,

@@ -5,12 +5,13 @@ Secrets are sealed with a key, or left out. An object that cannot be had from a 
 
 import base64
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
+from xdsserver.files.precedents import precedent_message, read_precedent
 from xdsserver.files.sealing import SALT_BYTES, StateKey, seal, unseal
 from xdsserver.infrastructure.allocation import Written
 from xdsserver.messages.saved_state_pb2 import Allocation, ObjectReference, SavedObject, SavedState, SealedObject
@@ -18,6 +19,7 @@ from xdsserver.objects.decode import decode_json
 from xdsserver.objects.kinds import BY_NAME
 from xdsserver.objects.meta import KubeObject, Name, ObjectKey
 from xdsserver.objects.secret import SecretBytes
+from xdsserver.xds.precedents import Precedent
 
 SCHEMA = 1
 SEALED_KINDS = frozenset({"Secret"})
@@ -37,6 +39,8 @@ class Snapshot:
     last_good: Mapping[ObjectKey, KubeObject] = field(default_factory=dict)
     release: str = ""
     saved_at_s: float = 0.0
+    precedents: Sequence[Precedent] = ()
+    """What Envoys rejected of what follows from the objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ def to_message(snapshot: Snapshot, key: StateKey | None = None) -> SavedState:
         good = sorted(snapshot.last_good.items())
         state.last_good.extend(_sealed(cipher, one, kube, _LAST_GOOD) for one, kube in good)
     state.allocations.extend(_allocation(name, one) for name, one in sorted(snapshot.written.items()))
+    state.precedents.extend(map(precedent_message, snapshot.precedents))
     return state
 
 
@@ -91,7 +96,8 @@ def from_message(state: SavedState, key: StateKey | None = None) -> Saved:
             objects[_key(reference)] = kube
     written = {Name(one.namespace, one.name): _written(one) for one in state.allocations}
     good = dict(_good(state, cipher)) if cipher is not None else {}
-    snapshot = Snapshot(objects, written, good, state.release, state.saved_at.ToMilliseconds() / 1000)
+    precedents = tuple(map(read_precedent, state.precedents))
+    snapshot = Snapshot(objects, written, good, state.release, state.saved_at.ToMilliseconds() / 1000, precedents)
     return Saved(snapshot, missing)
 
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from xdsserver.gatewayapi.gateways import ListenerState
-    from xdsserver.model.fleets import Placement
     from xdsserver.objects.gateway import Gateway
     from xdsserver.objects.listenerset import ListenerSet
     from xdsserver.objects.meta import ObjectMeta
@@ -44,11 +43,11 @@ class SetParent:
     problem: Problem | None
 
 
-def allowance(gateway: Gateway, placed: Placement | Problem) -> Allowance:
+def allowance(gateway: Gateway) -> Allowance:
     """Narrow a Gateway down to what its ListenerSets depend on; without `allowedListeners` it allows none."""
     allowed = gateway.spec.allowed_listeners
     namespaces = ListenerNamespaces() if allowed is None else allowed.namespaces
-    return Allowance(namespaces, bool(gateway_problems(gateway, placed)))
+    return Allowance(namespaces, bool(gateway_problems(gateway)))
 
 
 def rank(metadata: ObjectMeta, *, of_a_set: bool) -> Rank:

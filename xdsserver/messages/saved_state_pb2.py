@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$xdsserver/messages/saved_state.proto\x12\x12xdsserver.messages\x1a\x1fgoogle/protobuf/timestamp.proto\"\xee\x02\n\nSavedState\x12\x0e\n\x06schema\x18\x01 \x01(\r\x12\x0f\n\x07release\x18\x02 \x01(\t\x12,\n\x08saved_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x07objects\x18\x04 \x03(\x0b\x32\x1f.xdsserver.messages.SavedObject\x12\x30\n\x06sealed\x18\x05 \x03(\x0b\x32 .xdsserver.messages.SealedObject\x12\x35\n\x08left_out\x18\x06 \x03(\x0b\x32#.xdsserver.messages.ObjectReference\x12\x0c\n\x04salt\x18\x07 \x01(\x0c\x12\x33\n\x0b\x61llocations\x18\x08 \x03(\x0b\x32\x1e.xdsserver.messages.Allocation\x12\x33\n\tlast_good\x18\t \x03(\x0b\x32 .xdsserver.messages.SealedObject\"O\n\x0fObjectReference\x12\r\n\x05group\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x11\n\tnamespace\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\"S\n\x0bSavedObject\x12\x36\n\treference\x18\x01 \x01(\x0b\x32#.xdsserver.messages.ObjectReference\x12\x0c\n\x04json\x18\x02 \x01(\x0c\"i\n\x0cSealedObject\x12\x36\n\treference\x18\x01 \x01(\x0b\x32#.xdsserver.messages.ObjectReference\x12\r\n\x05nonce\x18\x02 \x01(\x0c\x12\x12\n\nciphertext\x18\x03 \x01(\x0c\"\xc4\x01\n\nAllocation\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0b\n\x03uid\x18\x03 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x04 \x01(\t\x12\x32\n\x05ports\x18\x05 \x03(\x0b\x32#.xdsserver.messages.Allocation.Port\x1a\x43\n\x04Port\x12\x15\n\rlistener_port\x18\x01 \x01(\r\x12\x11\n\ttransport\x18\x02 \x01(\t\x12\x11\n\tbind_port\x18\x03 \x01(\rb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$xdsserver/messages/saved_state.proto\x12\x12xdsserver.messages\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa1\x03\n\nSavedState\x12\x0e\n\x06schema\x18\x01 \x01(\r\x12\x0f\n\x07release\x18\x02 \x01(\t\x12,\n\x08saved_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x07objects\x18\x04 \x03(\x0b\x32\x1f.xdsserver.messages.SavedObject\x12\x30\n\x06sealed\x18\x05 \x03(\x0b\x32 .xdsserver.messages.SealedObject\x12\x35\n\x08left_out\x18\x06 \x03(\x0b\x32#.xdsserver.messages.ObjectReference\x12\x0c\n\x04salt\x18\x07 \x01(\x0c\x12\x33\n\x0b\x61llocations\x18\x08 \x03(\x0b\x32\x1e.xdsserver.messages.Allocation\x12\x33\n\tlast_good\x18\t \x03(\x0b\x32 .xdsserver.messages.SealedObject\x12\x31\n\nprecedents\x18\n \x03(\x0b\x32\x1d.xdsserver.messages.Precedent\"O\n\x0fObjectReference\x12\r\n\x05group\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x11\n\tnamespace\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\"S\n\x0bSavedObject\x12\x36\n\treference\x18\x01 \x01(\x0b\x32#.xdsserver.messages.ObjectReference\x12\x0c\n\x04json\x18\x02 \x01(\x0c\"i\n\x0cSealedObject\x12\x36\n\treference\x18\x01 \x01(\x0b\x32#.xdsserver.messages.ObjectReference\x12\r\n\x05nonce\x18\x02 \x01(\x0c\x12\x12\n\nciphertext\x18\x03 \x01(\x0c\"\xec\x01\n\tPrecedent\x12\r\n\x05\x66leet\x18\x01 \x01(\t\x12\x10\n\x08type_url\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x37\n\x08verdicts\x18\x04 \x03(\x0b\x32%.xdsserver.messages.Precedent.Verdict\x12\x0e\n\x06wanted\x18\x05 \x01(\t\x12\x0e\n\x06served\x18\x06 \x03(\t\x1aW\n\x07Verdict\x12\r\n\x05owner\x18\x01 \x03(\t\x12\x0f\n\x07\x64igests\x18\x02 \x03(\x0c\x12\r\n\x05words\x18\x03 \x01(\t\x12\r\n\x05nodes\x18\x04 \x03(\t\x12\x0e\n\x06\x62uilds\x18\x05 \x03(\t\"\xc4\x01\n\nAllocation\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0b\n\x03uid\x18\x03 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x04 \x01(\t\x12\x32\n\x05ports\x18\x05 \x03(\x0b\x32#.xdsserver.messages.Allocation.Port\x1a\x43\n\x04Port\x12\x15\n\rlistener_port\x18\x01 \x01(\r\x12\x11\n\ttransport\x18\x02 \x01(\t\x12\x11\n\tbind_port\x18\x03 \x01(\rb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,15 +33,19 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'xdsserver.messages.saved_st
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SAVEDSTATE']._serialized_start=94
-  _globals['_SAVEDSTATE']._serialized_end=460
-  _globals['_OBJECTREFERENCE']._serialized_start=462
-  _globals['_OBJECTREFERENCE']._serialized_end=541
-  _globals['_SAVEDOBJECT']._serialized_start=543
-  _globals['_SAVEDOBJECT']._serialized_end=626
-  _globals['_SEALEDOBJECT']._serialized_start=628
-  _globals['_SEALEDOBJECT']._serialized_end=733
-  _globals['_ALLOCATION']._serialized_start=736
-  _globals['_ALLOCATION']._serialized_end=932
-  _globals['_ALLOCATION_PORT']._serialized_start=865
-  _globals['_ALLOCATION_PORT']._serialized_end=932
+  _globals['_SAVEDSTATE']._serialized_end=511
+  _globals['_OBJECTREFERENCE']._serialized_start=513
+  _globals['_OBJECTREFERENCE']._serialized_end=592
+  _globals['_SAVEDOBJECT']._serialized_start=594
+  _globals['_SAVEDOBJECT']._serialized_end=677
+  _globals['_SEALEDOBJECT']._serialized_start=679
+  _globals['_SEALEDOBJECT']._serialized_end=784
+  _globals['_PRECEDENT']._serialized_start=787
+  _globals['_PRECEDENT']._serialized_end=1023
+  _globals['_PRECEDENT_VERDICT']._serialized_start=936
+  _globals['_PRECEDENT_VERDICT']._serialized_end=1023
+  _globals['_ALLOCATION']._serialized_start=1026
+  _globals['_ALLOCATION']._serialized_end=1222
+  _globals['_ALLOCATION_PORT']._serialized_start=1155
+  _globals['_ALLOCATION_PORT']._serialized_end=1222
 # @@protoc_insertion_point(module_scope)

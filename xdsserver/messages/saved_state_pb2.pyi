@@ -38,6 +38,7 @@ class SavedState(_message.Message):
     SALT_FIELD_NUMBER: _builtins.int
     ALLOCATIONS_FIELD_NUMBER: _builtins.int
     LAST_GOOD_FIELD_NUMBER: _builtins.int
+    PRECEDENTS_FIELD_NUMBER: _builtins.int
     schema: _builtins.int
     """Readers refuse a number that is higher than theirs."""
     release: _builtins.str
@@ -64,6 +65,10 @@ class SavedState(_message.Message):
     def last_good(self) -> _containers.RepeatedCompositeFieldContainer[Global___SealedObject]:
         """Secrets as they were when their certificates were good; those of the same name under `sealed` are not."""
 
+    @_builtins.property
+    def precedents(self) -> _containers.RepeatedCompositeFieldContainer[Global___Precedent]:
+        """What Envoys rejected, sorted by resource."""
+
     def __init__(
         self,
         *,
@@ -76,10 +81,11 @@ class SavedState(_message.Message):
         salt: _builtins.bytes = ...,
         allocations: _abc.Iterable[Global___Allocation] | None = ...,
         last_good: _abc.Iterable[Global___SealedObject] | None = ...,
+        precedents: _abc.Iterable[Global___Precedent] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["saved_at", b"saved_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocations", b"allocations", "last_good", b"last_good", "left_out", b"left_out", "objects", b"objects", "release", b"release", "salt", b"salt", "saved_at", b"saved_at", "schema", b"schema", "sealed", b"sealed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocations", b"allocations", "last_good", b"last_good", "left_out", b"left_out", "objects", b"objects", "precedents", b"precedents", "release", b"release", "salt", b"salt", "saved_at", b"saved_at", "schema", b"schema", "sealed", b"sealed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -165,6 +171,87 @@ class SealedObject(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SealedObject: _TypeAlias = SealedObject  # noqa: Y015
+
+@_typing.final
+class Precedent(_message.Message):
+    """What was found out about one resource that Envoys reject. It holds digests and versions and no content: where another
+    release says the same in other bytes, nothing matches, and it is found out again.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Verdict(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        OWNER_FIELD_NUMBER: _builtins.int
+        DIGESTS_FIELD_NUMBER: _builtins.int
+        WORDS_FIELD_NUMBER: _builtins.int
+        NODES_FIELD_NUMBER: _builtins.int
+        BUILDS_FIELD_NUMBER: _builtins.int
+        words: _builtins.str
+        """Envoy's."""
+        @_builtins.property
+        def owner(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """Whose pieces; empty where it is about a version as a whole."""
+
+        @_builtins.property
+        def digests(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+        @_builtins.property
+        def nodes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """Ids of those that reject it, and which Envoys these are."""
+
+        @_builtins.property
+        def builds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+        def __init__(
+            self,
+            *,
+            owner: _abc.Iterable[_builtins.str] | None = ...,
+            digests: _abc.Iterable[_builtins.bytes] | None = ...,
+            words: _builtins.str = ...,
+            nodes: _abc.Iterable[_builtins.str] | None = ...,
+            builds: _abc.Iterable[_builtins.str] | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["builds", b"builds", "digests", b"digests", "nodes", b"nodes", "owner", b"owner", "words", b"words"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    FLEET_FIELD_NUMBER: _builtins.int
+    TYPE_URL_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    VERDICTS_FIELD_NUMBER: _builtins.int
+    WANTED_FIELD_NUMBER: _builtins.int
+    SERVED_FIELD_NUMBER: _builtins.int
+    fleet: _builtins.str
+    type_url: _builtins.str
+    name: _builtins.str
+    wanted: _builtins.str
+    """The version that was wanted."""
+    @_builtins.property
+    def verdicts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Precedent.Verdict]: ...
+    @_builtins.property
+    def served(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Versions that were served for it; who holds one of these needs nothing else."""
+
+    def __init__(
+        self,
+        *,
+        fleet: _builtins.str = ...,
+        type_url: _builtins.str = ...,
+        name: _builtins.str = ...,
+        verdicts: _abc.Iterable[Global___Precedent.Verdict] | None = ...,
+        wanted: _builtins.str = ...,
+        served: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fleet", b"fleet", "name", b"name", "served", b"served", "type_url", b"type_url", "verdicts", b"verdicts", "wanted", b"wanted"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Precedent: _TypeAlias = Precedent  # noqa: Y015
 
 @_typing.final
 class Allocation(_message.Message):

@@ -28,7 +28,7 @@ class Cache:
     versions in between instead of queueing them.
     """
 
-    __slots__ = ("_filled", "_histories", "doubts", "footing")
+    __slots__ = ("_alike", "_filled", "_histories", "doubts", "footing")
 
     def __init__(self, *, ready: bool = False) -> None:
         """Start empty; until `ready`, sessions hold their streams (but see `footing`) and answer nothing.
@@ -38,6 +38,7 @@ class Cache:
         # Fleets are named by whoever connects: a history without resources stays for as long as a stream reads it.
         self._histories: WeakValueDictionary[tuple[str, str], History] = WeakValueDictionary()
         self._filled: dict[tuple[str, str], History] = {}
+        self._alike: dict[ResourceKey, tuple[frozenset[str], str]] = {}
         self.footing = Footing.LISTED if ready else Footing.NOTHING
         self.doubts = Doubts()
         """What nodes may hold that is not what they announce; it outlives streams, as this cache does."""
@@ -66,6 +67,22 @@ class Cache:
                 # After everything is deleted, nothing is left.
                 self._filled.pop((fleet, type_url), None)
         return changed
+
+    def stand_for(self, key: ResourceKey, alike: frozenset[str], version: str) -> None:
+        """Say which versions of a resource are as good as the present one: who announces one of them needs no other."""
+        if alike - {version}:
+            self._alike[key] = (alike, version)
+        else:
+            self._alike.pop(key, None)
+
+    def recognise(self, fleet: str, type_url: str, announced: Mapping[str, str]) -> Mapping[str, str]:
+        """Read what a client announces: versions by name, with the present one for those that are as good."""
+        found = {
+            name: version
+            for (of, kind, name), (alike, version) in self._alike.items()
+            if (of, kind) == (fleet, type_url) and announced.get(name) in alike
+        }
+        return {**announced, **found} if found else announced
 
     def history(self, fleet: str, type_url: str) -> History:
         """Return the history of one type; the same object for as long as anybody has it."""

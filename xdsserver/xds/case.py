@@ -76,6 +76,8 @@ class Case:
         """Begin with what is wanted being served, and with what somebody has taken `before`, oldest first."""
         self.wanted = wanted
         self.rulings = rulings
+        self.alike: frozenset[str] = frozenset()
+        """Versions that stand for what is wanted as well as what is served: the pieces that are rejected are good."""
         self._bases = list(before)
         self._served: dict[str, Resource] = {wanted.version: wanted}
         self._took: dict[str, list[Resource]] = {}
@@ -104,7 +106,8 @@ class Case:
     # ------------------------------------------------------------------------------------------------------- facts
     def want(self, wanted: Resource) -> None:
         """Take in what is wanted from now on."""
-        self.wanted = wanted
+        if wanted != self.wanted:
+            self.wanted, self.alike = wanted, frozenset()
 
     def took(self, stream: str, resource: Resource) -> None:
         """Take in that an Envoy accepted a version."""
@@ -128,6 +131,7 @@ class Case:
 
     def refused(self, said: Said, resource: Resource) -> None:
         """Take in that an Envoy rejects a version."""
+        self.alike = frozenset()
         if not said.of_the_machine:
             self._refused.setdefault(said.stream, set()).add(resource.version)
         refusal = Refusal(said, resource.version, contents_of(resource))
@@ -143,6 +147,13 @@ class Case:
         self._refused.pop(stream, None)
         self._refusals = [one for one in self._refusals if one.said.stream != stream]
 
+    def reopen(self, builds: AbstractSet[str]) -> bool:
+        """Drop the verdicts that none of these Envoys had a part in; say whether there were any."""
+        if not self.rulings.reopen(builds):
+            return False
+        self.alike = frozenset()
+        return True
+
     # --------------------------------------------------------------------------------------------- what follows of them
     def serve(self, audience: Audience) -> Resource | None:
         """Say what the cache shall hold."""
@@ -150,6 +161,8 @@ class Case:
         if chosen is not None:
             self._note_served(chosen)
         self.delivers = trial is None and whole
+        if self.delivers and chosen is not None:
+            self.alike |= {chosen.version}
         self._blame(chosen, audience)
         return chosen
 
@@ -168,7 +181,8 @@ class Case:
             if trial is None or chosen is None:
                 return trial, (chosen, whole)
             said = trial.refusal.said
-            objectors = {one.said.stream for one in self._refusals if one.foretells(contents_of(chosen))}
+            heard = [one for one in self._refusals if self._counts(one, audience)]
+            objectors = {one.said.stream for one in heard if one.foretells(contents_of(chosen))}
             if not objectors <= mind:
                 mind |= objectors
             elif self._has_taken(said.stream, chosen):
@@ -176,9 +190,9 @@ class Case:
                     # What is suspected is not wanted now, and waits for when it is.
                     idle.add(trial.refusal)
                     mind.clear()
-            elif any(chosen.version in versions for versions in self._refused.values()):
+            elif any(chosen.version in self._refused[one.said.stream] for one in heard):
                 # Nobody is asked for the same twice.
-                self.rulings.convict_version(chosen.version, said.words, said.node)
+                self.rulings.convict_version(chosen.version, said)
             else:
                 return trial, (chosen, whole)
 
@@ -194,15 +208,15 @@ class Case:
                 if (verdict := self.rulings.on(owner, refusal.contents[owner])) is not None
             ]
             if not refusal.suspects:
-                self.rulings.convict_version(refusal.version, said.words, said.node)
+                self.rulings.convict_version(refusal.version, said)
                 self._refusals.remove(refusal)
             elif len(known) == len(refusal.suspects):
                 for verdict in known:
-                    self.rulings.join(verdict, said.words, said.node)
+                    self.rulings.join(verdict, said)
                 self._refusals.remove(refusal)
             elif not known and len(refusal.suspects) == 1:
                 ((owner, pieces),) = refusal.suspects.items()
-                self.rulings.convict(owner, pieces, said.words, said.node)
+                self.rulings.convict(owner, pieces, said)
                 self._refusals.remove(refusal)
             elif not known and are_there(refusal.suspects, where):
                 open_.append(refusal)
@@ -228,9 +242,8 @@ class Case:
         return None, False
 
     def _give_up(self, trial: Trial) -> None:
-        said = trial.refusal.said
         for owner in trial.suspects:
-            self.rulings.convict(owner, trial.refusal.suspects[owner], said.words, said.node)
+            self.rulings.convict(owner, trial.refusal.suspects[owner], trial.refusal.said)
 
     def _has_taken(self, stream: str, resource: Resource) -> bool:
         return any(one.version == resource.version for one in self._took.get(stream, ()))

@@ -19,6 +19,8 @@ class Node:
 
     id: str
     cluster: str = ""
+    build: str = ""
+    """Which Envoy it is (version and revision): one opinion of what is good. Empty where it does not say."""
 
 
 @dataclass(frozen=True, slots=True)

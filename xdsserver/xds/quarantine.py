@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from xdsserver.xds.case import Audience, Blame, Case
 from xdsserver.xds.ledger import Acked, Joined, Left, Rejected
+from xdsserver.xds.precedents import Precedent
 from xdsserver.xds.proofs import Proofs
 from xdsserver.xds.refusals import Said
 from xdsserver.xds.resource import LISTENER
@@ -22,7 +23,7 @@ from xdsserver.xds.retained import Retained
 from xdsserver.xds.rulings import Rulings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from xdsserver.xds.cache import Cache, ResourceKey
     from xdsserver.xds.case import Rejection
@@ -44,6 +45,7 @@ class _Stream:
     number: int
     fleet: str
     node: str
+    build: str
     types: Mapping[str, Delivery]
 
     def holds(self, key: ResourceKey) -> str | None:
@@ -63,6 +65,7 @@ class Quarantine:
         self._proofs = Proofs()
         self._cases: dict[ResourceKey, Case] = {}
         self._retained = Retained()
+        self._recalled: dict[ResourceKey, Precedent] = {}
         self._streams: dict[str, _Stream] = {}
         self._joined = 0
         self._blames: dict[Blame, Rejection] = {}
@@ -71,7 +74,8 @@ class Quarantine:
     def apply(self, wanted: Mapping[ResourceKey, Resource | None]) -> Changed:
         """Take in what is wanted from now on (None: nothing); return what differs in the cache."""
         changes = dict(wanted)
-        for key in [key for key in wanted if key in self._cases] if self._cases else ():
+        known = self._cases.keys() | self._recalled.keys()
+        for key in [key for key in wanted if key in known] if known else ():
             changes[key] = self._wish(key, wanted[key])
         return self._put(changes)
 
@@ -80,7 +84,8 @@ class Quarantine:
         match event:
             case Joined(stream, node, fleet, types):
                 self._joined += 1
-                self._streams[stream] = _Stream(self._joined, fleet, node.id, types)
+                self._streams[stream] = _Stream(self._joined, fleet, node.id, node.build, types)
+                return self._reopen(fleet)
             case Left(stream) if (left := self._streams.pop(stream, None)) is not None:
                 return self._left(stream, left)
             case Acked() if event.stream in self._streams:
@@ -144,7 +149,7 @@ class Quarantine:
             wanted = self._cache.resources(stream.fleet, event.type_url)[name]
             case = self._open(key, wanted)
         of_the_machine = event.type_url == LISTENER and _OF_THE_MACHINE in event.words
-        said = Said(event.stream, stream.node, event.words, of_the_machine=of_the_machine)
+        said = Said(event.stream, stream.node, event.words, stream.build, of_the_machine=of_the_machine)
         if (held := self._find(key, stream.holds(key))) is not None:
             case.has(event.stream, held)
         case.refused(said, resource)
@@ -152,9 +157,36 @@ class Quarantine:
 
     def _left(self, stream: str, left: _Stream) -> Changed:
         cases = {key: case for key, case in self._cases.items() if key[0] == left.fleet}
+        builds = self._builds(left.fleet)
         for case in cases.values():
             case.left(stream)
+            # While nobody is there, what the last ones said stands.
+            if builds:
+                case.reopen(builds)
         return self._put({key: self._settle(key, case) for key, case in cases.items()}) if cases else {}
+
+    def _reopen(self, fleet: str) -> Changed:
+        """Try again what none of the Envoys that are there has judged: they may take it."""
+        cases = {key: case for key, case in self._cases.items() if key[0] == fleet}
+        builds = self._builds(fleet) if cases else frozenset()
+        reopened = {key: case for key, case in cases.items() if case.reopen(builds)}
+        return self._put({key: self._settle(key, case) for key, case in reopened.items()}) if reopened else {}
+
+    def _builds(self, fleet: str) -> frozenset[str]:
+        return frozenset(one.build for one in self._streams.values() if one.fleet == fleet)
+
+    # ------------------------------------------------------------------------------------------------- another start
+    def precedents(self) -> tuple[Precedent, ...]:
+        """Give what was found out about all that is rejected now, for a process that comes later."""
+        found = {} if self._cache.ready else dict(self._recalled)
+        for key, case in self._cases.items():
+            if verdicts := tuple(sorted(case.rulings, key=lambda one: (one.owner, sorted(one.digests)))):
+                found[key] = Precedent(key, verdicts, case.wanted.version, case.alike)
+        return tuple(found[key] for key in sorted(found))
+
+    def recall(self, precedents: Iterable[Precedent]) -> None:
+        """Take in what an earlier process found out, before anything is wanted; it holds for what is wanted then."""
+        self._recalled = {one.key: one for one in precedents}
 
     # ---------------------------------------------------------------------------------------------------- audience
     def _audience(self, key: ResourceKey) -> Audience:
@@ -182,7 +214,16 @@ class Quarantine:
 
     # ------------------------------------------------------------------------------------------------------ cases
     def _open(self, key: ResourceKey, wanted: Resource) -> Case:
-        case = self._cases[key] = Case(wanted, self._accepted(key), Rulings())
+        recalled = self._recalled.get(key)
+        case = self._cases[key] = Case(
+            wanted, self._accepted(key), Rulings(recalled.verdicts if recalled is not None else ())
+        )
+        if recalled is not None and recalled.wanted == wanted.version:
+            case.alike = recalled.served
+        if builds := self._builds(key[0]):
+            case.reopen(builds)
+        if self._cache.ready:
+            self._recalled.pop(key, None)
         for name, stream in self._streams.items():
             if stream.fleet == key[0] and (held := self._proofs.find(key, stream.holds(key))) is not None:
                 case.has(name, held)
@@ -193,20 +234,29 @@ class Quarantine:
         return self._proofs.find(key, version) or (case.find(version) if case is not None else None)
 
     def _wish(self, key: ResourceKey, wanted: Resource | None) -> Resource | None:
-        case = self._cases[key]
+        case = self._cases.get(key)
         if wanted is None:
-            del self._cases[key]
-            self._blame(key, None)
+            if case is not None:
+                self._close(key)
             return None
+        if case is None or not self._cache.ready:
+            # Nobody has answered anything before it is ready, and what was wanted then was not all.
+            case = self._open(key, wanted)
         case.want(wanted)
         return self._settle(key, case)
+
+    def _close(self, key: ResourceKey) -> None:
+        del self._cases[key]
+        self._cache.stand_for(key, frozenset(), "")
+        self._blame(key, None)
 
     def _settle(self, key: ResourceKey, case: Case) -> Resource | None:
         """Say what is served of a case now, tell who is blamed, and close it when it is over."""
         served = case.serve(self._audience(key))
         self._blame(key, case)
+        self._cache.stand_for(key, case.alike, served.version if served is not None else "")
         if case.closed:
-            del self._cases[key]
+            self._close(key)
         return served
 
     def _blame(self, key: ResourceKey, case: Case | None) -> None:

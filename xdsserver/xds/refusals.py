@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 class Said:
     """An Envoy refuses: which stream of which node, and in which words.
 
-    `of_the_machine`: the words are about what the machine does not give, so that no content is to blame.
+    `build` is which Envoy it is. `of_the_machine`: the words are about what the machine does not give, so that no
+    content is to blame.
     """
 
     stream: str
     node: str
     words: str
+    build: str = ""
     of_the_machine: bool = False
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from xdsserver.xds.fragments import Owner, Piece
+    from xdsserver.xds.refusals import Said
 
 _DIGEST_BYTES: Final = 16
 
@@ -29,12 +30,14 @@ class Verdict:
         digests: of the pieces, so that what is written down of a verdict holds nothing of the content.
         words: Envoy's, of the last one.
         nodes: the ids of those that reject it.
+        builds: which Envoys these are: it is no verdict about others.
     """
 
     owner: Owner
     digests: frozenset[bytes]
     words: str
     nodes: frozenset[str]
+    builds: frozenset[str] = frozenset()
 
 
 class Rulings:
@@ -69,23 +72,33 @@ class Rulings:
         """Return the verdict about a version as a whole."""
         return self._of.get(NOBODY, {}).get(_of_version(version))
 
-    def convict(self, owner: Owner, pieces: AbstractSet[Piece], words: str, node: str) -> None:
+    def convict(self, owner: Owner, pieces: AbstractSet[Piece], said: Said) -> None:
         """Find pieces to be bad, by the word of a node."""
-        self._add(Verdict(owner, frozenset(map(digest, pieces)), words, frozenset((node,))))
+        self._add(owner, frozenset(map(digest, pieces)), said)
 
-    def convict_version(self, version: str, words: str, node: str) -> None:
+    def convict_version(self, version: str, said: Said) -> None:
         """Find a version to be bad as a whole, by the word of a node."""
-        self._add(Verdict(NOBODY, _of_version(version), words, frozenset((node,))))
+        self._add(NOBODY, _of_version(version), said)
 
-    def join(self, verdict: Verdict, words: str, node: str) -> None:
+    def join(self, verdict: Verdict, said: Said) -> None:
         """Take in that one more node finds bad what is known to be."""
-        self._of[verdict.owner][verdict.digests] = replace(verdict, words=words, nodes=verdict.nodes | {node})
+        self._add(verdict.owner, verdict.digests, said)
 
-    def _add(self, verdict: Verdict) -> None:
-        verdicts = self._of.setdefault(verdict.owner, {})
-        if (before := verdicts.get(verdict.digests)) is not None:
-            verdict = replace(verdict, nodes=verdict.nodes | before.nodes)
-        verdicts[verdict.digests] = verdict
+    def reopen(self, builds: AbstractSet[str]) -> bool:
+        """Drop the verdicts that none of these Envoys had a part in; say whether there were any."""
+        past = [verdict for verdict in self if verdict.builds.isdisjoint(builds)]
+        for verdict in past:
+            del self._of[verdict.owner][verdict.digests]
+            if not self._of[verdict.owner]:
+                del self._of[verdict.owner]
+        return bool(past)
+
+    def _add(self, owner: Owner, digests: frozenset[bytes], said: Said) -> None:
+        verdicts = self._of.setdefault(owner, {})
+        nodes, builds = frozenset((said.node,)), frozenset((said.build,))
+        if (before := verdicts.get(digests)) is not None:
+            nodes, builds = nodes | before.nodes, builds | before.builds
+        verdicts[digests] = Verdict(owner, digests, said.words, nodes, builds)
         if len(verdicts) > _MOST:
             del verdicts[next(iter(verdicts))]
 

@@ -24,7 +24,7 @@ from xdsserver.xds.rules import excess, refusal
 from xdsserver.xds.subscription import turn_delta, turn_sotw
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from xdsserver.xds.cache import Cache, ChangedNames
     from xdsserver.xds.delivery import Delivery
@@ -206,7 +206,10 @@ class Session:
 
     def _subscribe_delta(self, channel: Channel, request: DeltaRequest, *, first: bool) -> None:
         turn = turn_delta(channel.subscription, request.subscribe, request.unsubscribe)
-        announced = self._isolation.may_hold(channel.type_url, request.initial_versions) if first else {}
+        announced: Mapping[str, str] = {}
+        if first:
+            known = self._cache.recognise(self.fleet or "", channel.type_url, request.initial_versions)
+            announced = self._isolation.may_hold(channel.type_url, known)
         self._holds = self._holds or bool(announced)
         self._forget(channel, channel.take_turn(turn, shared_pairs(announced) if announced else None))
         if first and channel.type_url == ENDPOINTS:

@@ -6,7 +6,7 @@ ten thousand routes to the hundredth Envoy copies bytes once and serialises noth
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from envoy.service.discovery.v3 import discovery_pb2
 from google.protobuf.message import DecodeError, Message
@@ -25,6 +25,9 @@ _Request = TypeVar("_Request", bound=Message)
 # Numbers of fields in envoy/service/discovery/v3/discovery.proto.
 _SOTW_VERSION, _SOTW_TYPE, _SOTW_NONCE = 1, 4, 5
 _DELTA_TYPE, _DELTA_NONCE, _DELTA_REMOVED = 4, 5, 6
+
+_REVISION: Final = "revision.sha"
+_REVISION_DIGITS: Final = 12
 
 
 class MalformedRequestError(ValueError):
@@ -89,7 +92,17 @@ def write_sotw(response: Response) -> bytes:
 
 
 def _node(node: base_pb2.Node) -> Node:
-    return Node(node.id, node.cluster)
+    return Node(node.id, node.cluster, _build(node))
+
+
+def _build(node: base_pb2.Node) -> str:
+    if not node.HasField("user_agent_build_version"):
+        return node.user_agent_version
+    build = node.user_agent_build_version
+    number = f"{build.version.major_number}.{build.version.minor_number}.{build.version.patch}"
+    fields = build.metadata.fields
+    revision = fields[_REVISION].string_value if _REVISION in fields else ""
+    return f"{number}/{revision[:_REVISION_DIGITS]}" if revision else number
 
 
 def _parse(message: _Request, content: bytes) -> _Request:
