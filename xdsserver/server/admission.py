@@ -23,9 +23,13 @@ if TYPE_CHECKING:
 class Admission:
     """The places of a server: `under_way` of them are taken, `waiting` streams stand in the queue."""
 
-    def __init__(self, places: int, hold_s: float) -> None:
-        """Offer so many places, each for at most `hold_s`: a client that never answers keeps nobody out for ever."""
+    def __init__(self, places: int, hold_s: float, on_rest: Callable[[], None]) -> None:
+        """Offer so many places, each for at most `hold_s`: a client that never answers keeps nobody out for ever.
+
+        `on_rest` is called when nobody is taking everything any more.
+        """
         self.hold_s = hold_s
+        self._on_rest = on_rest
         self._free = places
         self._places = places
         self._queue: dict[FullSync, None] = {}
@@ -58,6 +62,8 @@ class Admission:
             first.seat()
         else:
             self._free += 1
+            if self._free == self._places:
+                self._on_rest()
 
 
 class FullSync:

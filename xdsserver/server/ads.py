@@ -19,6 +19,7 @@ from xdsserver.server import client_status, health, reflection
 from xdsserver.server.admission import Admission
 from xdsserver.server.bind import BindFailedError
 from xdsserver.server.doors import local_door
+from xdsserver.server.heap import Heap
 from xdsserver.server.stream import Common, Dialect, Ending, Stream
 from xdsserver.xds import wire
 from xdsserver.xds.footing import Footing
@@ -85,8 +86,9 @@ class XdsServer:
     ) -> None:
         self._cache = cache
         self._options = options
+        self._heap = Heap()
         # A place is held no longer than a client may take to accept a write.
-        self.admission = Admission(options.full_syncs, options.write_timeout_s)
+        self.admission = Admission(options.full_syncs, options.write_timeout_s, self._heap.settle)
         """Who takes everything now, and who waits for it."""
         self._on_event = on_event
         self.quarantine = Quarantine(cache)
@@ -170,6 +172,7 @@ class XdsServer:
         for stream in self._streams:
             stream.end(_STOPPING)
         await asyncio.gather(*(server.stop(grace_s) for server in self._servers))
+        self._heap.close()
 
     def _server(self, door: Door) -> grpc.aio.Server:
         server = grpc.aio.server(options=_grpc_options(self._options))
