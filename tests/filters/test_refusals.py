@@ -73,6 +73,31 @@ def test_a_value_that_is_not_known_is_refused(filter_: HTTPRouteFilter, words: s
     assert problem.message.startswith("spec.rules[0].filters[0]: ")
 
 
+HEADERS = {
+    "a line end in a value": HTTPHeaderFilter(set=(HTTPHeader(name="x-a", value="1\r\nx-admin: yes"),)),
+    "NUL in a value": HTTPHeaderFilter(add=(HTTPHeader(name="x-a", value="a\0b"),)),
+    "a line end in a name": HTTPHeaderFilter(set=(HTTPHeader(name="x-a\r\nx-admin", value="yes"),)),
+    "a colon in a name": HTTPHeaderFilter(remove=("x-a:",)),
+    "no name": HTTPHeaderFilter(remove=("",)),
+    "a pseudo header": PSEUDO,
+    "host": HTTPHeaderFilter(set=(HTTPHeader(name="HOST", value="elsewhere.example"),)),
+    "where a message ends": HTTPHeaderFilter(set=(HTTPHeader(name="Transfer-Encoding", value="chunked"),)),
+    "how long a message is": HTTPHeaderFilter(add=(HTTPHeader(name="content-length", value="0"),)),
+    "what is of one hop": HTTPHeaderFilter(remove=("Connection",)),
+}
+
+
+@pytest.mark.parametrize("side", ["request", "response"])
+@pytest.mark.parametrize("edit", HEADERS.values(), ids=HEADERS)
+def test_p9_headers_that_nobody_may_edit_are_refused_before_envoy(edit: HTTPHeaderFilter, side: str) -> None:
+    """P9: names with `:` or line ends, Host, and what belongs to one hop: the rule is refused, with words for it."""
+    filter_ = edits(f"{side.title()}HeaderModifier", **{f"{side}_header_modifier": edit})
+    (problem,) = problems(HTTPRouteRule(filters=(filter_,)))
+    assert problem.reason == "UnsupportedValue"
+    assert f"{side}HeaderModifier" in problem.message
+    assert problem.message.isprintable()
+
+
 @pytest.mark.parametrize("kind", ["Exact", "RegularExpression"])
 @pytest.mark.parametrize("filter_", [redirect(path=PREFIX), rewrite(path=PREFIX)])
 def test_a_new_prefix_needs_an_old_one_in_every_match(filter_: HTTPRouteFilter, kind: str) -> None:

@@ -63,10 +63,10 @@ def seen(answer: Answer) -> Seen:
 
 
 @asynccontextmanager
-async def backend(name: str) -> AsyncIterator[Backend]:
-    """Serve on a loopback port for the length of a block."""
+async def backend(name: str, ip: str = "127.0.0.1") -> AsyncIterator[Backend]:
+    """Serve on a port of its own for the length of a block."""
     found = Backend(name)
-    server = await asyncio.get_running_loop().create_server(lambda: _Serving(found), "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(lambda: _Serving(found), ip, 0)
     found.port = server.sockets[0].getsockname()[1]
     try:
         yield found

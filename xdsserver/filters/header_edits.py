@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,20 @@ if TYPE_CHECKING:
     from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 
     from xdsserver.objects.httproute import HTTPHeader, HTTPHeaderFilter
+
+_OF_ONE_CONNECTION = frozenset(
+    {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "content-length"}
+)
+"""Where a message ends, and what holds from one hop to the next (RFC 9110, 7.6.1): Envoy's to say, on both sides.
+
+An edit would make one of two ends of a connection find the end of a message where the other does not.
+"""
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A name of a header (RFC 9110, 5.1)."""
+
+_ENDS = re.compile(r"[\r\n\0]")
+"""What ends a line, or a text, and so would begin another header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +48,20 @@ class HeaderEdits:
         for name in (*(name for name, _ in (*self.set, *self.add)), *self.remove):
             if name.startswith(":") or name.lower() == "host":
                 yield name
+
+    def unsound(self) -> str | None:
+        """Say why nobody may make these edits, as the rest of a sentence that begins with the filter's name."""
+        for name in (*(name for name, _ in (*self.set, *self.add)), *self.remove):
+            if not _TOKEN.fullmatch(name):
+                return f"names {name!r}, which is no name of a header; correct it"
+            if name.lower() in _OF_ONE_CONNECTION:
+                return (
+                    f"cannot change {name}, which belongs to one connection and not to what is sent over it; remove it"
+                )
+        for name, value in (*self.set, *self.add):
+            if _ENDS.search(value):
+                return f"gives {name} a value with the end of a line or NUL in it; remove that"
+        return None
 
     def apply(
         self, to_add: RepeatedCompositeFieldContainer[HeaderValueOption], to_remove: MutableSequence[str]

@@ -30,6 +30,8 @@ class RequestHeaderModifier:
         edits = HeaderEdits.of(spec.request_header_modifier)
         for name in edits.refused():
             return f"requestHeaderModifier cannot change {name}; use URLRewrite for the hostname"
+        if (words := edits.unsound()) is not None:
+            return f"requestHeaderModifier {words}"
         return Filter(self.type, edits)
 
     def per_share(self, _filter: Filter, /) -> bool:

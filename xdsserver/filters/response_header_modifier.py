@@ -30,6 +30,8 @@ class ResponseHeaderModifier:
         edits = HeaderEdits.of(spec.response_header_modifier)
         for name in edits.refused():
             return f"responseHeaderModifier cannot change {name}; remove it"
+        if (words := edits.unsound()) is not None:
+            return f"responseHeaderModifier {words}"
         return Filter(self.type, edits)
 
     def per_share(self, _filter: Filter, /) -> bool:
