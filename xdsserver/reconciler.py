@@ -13,6 +13,8 @@ from xdsserver.gatewayapi import listenersets
 from xdsserver.gatewayapi.attachment import named_parent
 from xdsserver.gatewayapi.last_good import LastGood, as_secret, remember
 from xdsserver.infrastructure.allocation import Pool, Wanted, allocate
+from xdsserver.infrastructure.host_ports import host_binds
+from xdsserver.model.fleets import DEFAULT_FLEET
 from xdsserver.model.places import Bind, Promised
 from xdsserver.objects.meta import GATEWAY_GROUP, Name, ObjectKey
 from xdsserver.pipeline import Options, Pipeline
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     ObjectChange = tuple[str, Name, KubeObject | None]
     """Kind, name, and the object as it is now, or None where it is gone."""
 
-FLEET = "xdsserver-system/default"
+FLEET = DEFAULT_FLEET
 """The fleet of a Gateway that asks for none: `<namespace>/<EnvoyFleet>`, which Envoys send as `node.cluster`."""
 
 LOOPBACK = tuple(f"127.0.0.{last}" for last in range(1, 255))
@@ -201,6 +203,7 @@ class Reconciler:
         self.written, bindings = allocate(wanted, known, surroundings.pool, surroundings.probe)
         if surroundings.promising:
             bindings = {key: self._unless_written(key, binding) for key, binding in bindings.items()}
+        bindings |= host_binds(wanted.claims)
         source = self.pipeline.bindings
         gone = [key for key in source.rows if key not in bindings]
         return [*(Change(source, key, None) for key in gone), *(Change(source, *one) for one in bindings.items())]

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from typing_extensions import override
+
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 MAX_PORT = 65535
 MAX_POOL = 65536
@@ -26,6 +28,10 @@ class HostPort(NamedTuple):
 
     host: str
     port: int
+
+    @override
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def host_port(option: str, text: str) -> HostPort:
@@ -204,6 +210,39 @@ def watching(namespaces: str, secrets: str) -> WatchSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TrustSettings:
+    """Who proves what to whom in a cluster, by the authority that is kept in a Secret.
+
+    Attributes:
+        namespace: ours, with that Secret and our pods.
+        namespaces: those in which Envoys may run; none for all.
+        certificates: where Envoys come in that show a certificate of their fleet, each `HOST:PORT`.
+        tokens: where clients come in that show a token of a service account, each `HOST:PORT`.
+        reports: where other servers report to this one while it leads; None where there are no others.
+        anywhere: whether Envoys with a certificate need not be pods of their fleet.
+    """
+
+    namespace: str
+    namespaces: tuple[str, ...] = ()
+    certificates: tuple[str, ...] = ()
+    tokens: tuple[str, ...] = ()
+    reports: HostPort | None = None
+    anywhere: bool = False
+
+
+def trust(settings: TrustSettings) -> TrustSettings | None:
+    """Check what was asked for; None where nothing was.
+
+    Raises:
+        SettingsError: an address is none.
+    """
+    for option, addresses in (("--xds-tls", settings.certificates), ("--xds-tokens", settings.tokens)):
+        for address in addresses:
+            host_port(option, address)
+    return settings if settings.certificates or settings.tokens or settings.reports else None
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterSettings:
     """What `xdsserver serve` was asked for in a cluster.
 
@@ -217,7 +256,9 @@ class ClusterSettings:
         xds: addresses for xDS besides the socket of the supervised Envoy, each `HOST:PORT` on loopback or `unix:PATH`.
         envoy: the Envoy to run; None for none.
         saved_state: where what is served is saved, and what is served while the API server is silent at a start.
-        secure_xds: where Envoys of other machines may connect; None for nowhere.
+        secure_xds: where Envoys of other machines may connect, by an authority in a folder; None for nowhere.
+        trust: who proves what to whom by the authority of the cluster; None for nobody.
+        pod: the name of our pod, "" for that of the machine.
         health: where probes and scrapes are answered; None for nowhere.
     """
 
@@ -230,6 +271,8 @@ class ClusterSettings:
     envoy: EnvoySettings | None = None
     saved_state: SavedStateSettings | None = None
     secure_xds: SecureXds | None = None
+    trust: TrustSettings | None = None
+    pod: str = ""
     health: HostPort | None = None
     controllers: tuple[str, ...] = ()
 

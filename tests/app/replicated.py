@@ -28,8 +28,9 @@ from xdsserver.model.places import ListenerKey
 from xdsserver.narrator import Narrator
 from xdsserver.objects.meta import ObjectKey
 from xdsserver.reconciler import FLEET, Reconciler
+from xdsserver.replicas.membership import Membership
 from xdsserver.server import XdsOptions
-from xdsserver.server.meeting import GivenLeadership, Membership, Pace
+from xdsserver.server.meeting import GivenLeadership, Pace
 from xdsserver.server.reporter import Links, Reporter, connect_locally
 from xdsserver.server.reports import ReportsServer, local_reports_door
 from xdsserver.xds.resource import LISTENER, ROUTE

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from tests.app.replicated import KEY, servers
 from tests.cli.folders import GATEWAY, ROUTE, SHOP
 from xdsserver.model.places import Delivery
+from xdsserver.replicas.membership import Membership
 from xdsserver.replicas.tally import SILENT_S
-from xdsserver.server.meeting import Membership
 from xdsserver.translation import sources
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from xdsserver.gatewayapi.conflicts import Earlier, judged
 from xdsserver.gatewayapi.gateways import Attachments, ListenerState, gateway_status
 from xdsserver.gatewayapi.listeners import ListenerParent, Rank, candidates
+from xdsserver.model.fleets import DEFAULT_PLACEMENT
 from xdsserver.model.places import Bind, Delivery, Refusal
 from xdsserver.objects.gateway import Gateway, GatewayListener, GatewaySpec
 from xdsserver.objects.meta import ObjectKey, ObjectMeta
@@ -18,7 +19,7 @@ from xdsserver.objects.meta import ObjectKey, ObjectMeta
 if TYPE_CHECKING:
     from xdsserver.gatewayapi.listeners import Listener
 
-NO_SETS = Attachments(0, ())
+NO_SETS = Attachments(DEFAULT_PLACEMENT, 0, ())
 
 
 def gateway(*found: GatewayListener) -> Gateway:

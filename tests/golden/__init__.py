@@ -19,6 +19,7 @@ stage:
 `make golden` rewrites the outputs and removes what belongs to no case; read the diff before committing it. What all
 Envoy resources of a type have in common is shown once, in `cases/gateway/one_listener`, and left out of the others
 where it is the same; so is the status of the GatewayClass.
+Resources of a fleet that is not the default one stand there with its name before theirs.
 
 `versions.yaml` beside this holds the names and versions of the resources of a few cases, so that no release makes an
 Envoy take anew what means the same, unnoticed.

@@ -17,7 +17,7 @@ from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from google.protobuf.json_format import MessageToJson
 from typing_extensions import override
 
-from tests.golden.cases import all_cases, scan
+from tests.golden.cases import FLEET, all_cases, scan
 from tests.golden.world import settled
 from xdsserver.xds.resource import CLUSTER, ENDPOINTS, LISTENER, ROUTE, SECRET
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from tests.golden.cases import Case
+    from xdsserver.pipeline import ResourceKey
 
 REFERENCE = "gateway/one_listener"
 """The case that shows in full what the others leave out."""
@@ -86,10 +87,15 @@ def _resources(case: Case) -> dict[str, dict[str, Json]]:
     rows = settled(case).reconciler.pipeline.resources.rows
     out: dict[str, dict[str, Json]] = {}
     for type_url, (title, message) in TYPES.items():
-        bodies = sorted((key[2], resource.body) for key, resource in rows.items() if key[1] == type_url)
+        bodies = sorted((_shown(key), resource.body) for key, resource in rows.items() if key[1] == type_url)
         if bodies:
             out[title] = {name: _fields(message.FromString(body)) for name, body in bodies}
     return out
+
+
+def _shown(key: ResourceKey) -> str:
+    fleet, _, name = key
+    return name if fleet == FLEET else f"{fleet}: {name}"
 
 
 def _fields(message: Message) -> Json:

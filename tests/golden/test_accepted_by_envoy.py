@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 
-from tests.golden.cases import all_cases
+from tests.golden.cases import FLEET, all_cases
 from tests.golden.validation import refused
 from tests.golden.world import settled
 from xdsserver.xds.resource import ROUTE, Resource
@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 
 def sent() -> dict[str, list[Resource]]:
-    return {case.name: list(settled(case).reconciler.pipeline.resources.rows.values()) for case in all_cases()}
+    """Give what is sent by case, and by fleet where a case has another one than most."""
+    found: dict[str, list[Resource]] = {case.name: [] for case in all_cases()}
+    for case in all_cases():
+        for (fleet, _, _), resource in settled(case).reconciler.pipeline.resources.rows.items():
+            found.setdefault(case.name if fleet == FLEET else f"{case.name} {fleet}", []).append(resource)
+    return found
 
 
 @pytest.mark.live

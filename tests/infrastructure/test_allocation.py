@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from xdsserver.infrastructure.allocation import Pool, Wanted, Written, allocate
+from xdsserver.model.fleets import AddressPool, Placement
 from xdsserver.model.places import Bind, PortClaim, PortKey, Refusal
 from xdsserver.objects.meta import Name
 
@@ -38,7 +39,7 @@ FREE = Machine()
 def claim(
     gateway: Name, *ports: int, created: str = "2026", uid: str = "", addresses: tuple[str, ...] = ()
 ) -> dict[PortKey, PortClaim]:
-    one = PortClaim(uid or f"uid of {gateway.name}", created, addresses)
+    one = PortClaim(uid or f"uid of {gateway.name}", created, addresses, Placement("edge", AddressPool()))
     return {PortKey(gateway, port, "TCP"): one for port in ports or (80,)}
 
 

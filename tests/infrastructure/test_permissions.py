@@ -6,8 +6,12 @@ import pytest
 import yaml
 
 from tests.docs.rbac import CASES, REVIEWED
-from xdsserver.infrastructure.permissions import AUTHORITY, NAMESPACE, PERMISSIONS, Scope, manifest
+from xdsserver.infrastructure.dataplane import Owner
+from xdsserver.infrastructure.identity import certificate_name, name_of_fleet, object_name
+from xdsserver.infrastructure.permissions import AUTHORITY, DEFAULT_CERTIFICATE, NAMESPACE, PERMISSIONS, Scope, manifest
+from xdsserver.model.fleets import dedicated_fleet, shared_fleet
 from xdsserver.objects.kinds import KINDS
+from xdsserver.objects.meta import Name
 
 READING = {"get", "list", "watch"}
 
@@ -33,7 +37,7 @@ def test_s11_each_kind_that_is_read_is_in_the_table_once() -> None:
     """S11: on listed kinds, which are those that the code reads."""
     read = [(one.group, one.resource) for one in PERMISSIONS if set(one.verbs) == READING]
     kinds = [(kind.group, kind.plural) for kind in KINDS]
-    assert read == [*kinds, ("apiextensions.k8s.io", "customresourcedefinitions")]
+    assert read == [*kinds, ("apiextensions.k8s.io", "customresourcedefinitions"), *[("", "pods")] * 2]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -55,6 +59,7 @@ def test_s11_with_named_namespaces_no_secret_of_others_can_be_read() -> None:
         ("Role", "payments"),
         ("Role", "shop"),
         ("Role", NAMESPACE, AUTHORITY),
+        ("Role", NAMESPACE, DEFAULT_CERTIFICATE),
     ]
 
 
@@ -64,3 +69,15 @@ def test_every_role_is_bound_to_the_account_once() -> None:
     bound = {(one["roleRef"]["kind"], *one["metadata"].values()) for one in documents if "roleRef" in one}
     assert roles == bound
     assert all(one["subjects"] == documents[-1]["subjects"] for one in documents if "subjects" in one)
+
+
+def test_the_certificate_of_the_default_fleet_is_named_as_that_of_any_fleet() -> None:
+    owner = Owner("gateway.xdsserver.io/v1alpha1", "EnvoyFleet", Name("xdsserver-system", "default"), "u")
+    assert certificate_name(owner) == DEFAULT_CERTIFICATE
+
+
+@pytest.mark.parametrize("name", ["edge", "a.b", "x" * 63])
+def test_a_fleet_is_found_by_its_name_as_by_its_owner(name: str) -> None:
+    place = Name("shop", name)
+    assert name_of_fleet(shared_fleet(place)) == object_name(Owner("v1alpha1", "EnvoyFleet", place, "u"))
+    assert name_of_fleet(dedicated_fleet(place)) == object_name(Owner("v1", "Gateway", place, "u"))

@@ -27,6 +27,7 @@ from xdsserver.app.local import local_addresses, supervisor
 from xdsserver.app.measures import observation
 from xdsserver.app.plane import ControlPlane, Hooks
 from xdsserver.app.saving import saver
+from xdsserver.app.trust import Trust, Us
 from xdsserver.effects import Decided
 from xdsserver.effects.events import Recorder
 from xdsserver.files.saved import read_saved
@@ -41,6 +42,7 @@ from xdsserver.kube.elector import Elector, KubeLease, Listeners, process_identi
 from xdsserver.kube.events import EventWriter
 from xdsserver.kube.executor import Executor
 from xdsserver.kube.executor import Surroundings as Cluster
+from xdsserver.kube.leadership import replica_name
 from xdsserver.kube.lease import Election
 from xdsserver.kube.source import ClusterSource
 from xdsserver.kube.writes import Writes
@@ -95,7 +97,10 @@ class ServeCluster:
         rules = Rules(fleet_of=lambda _node: FLEET)
         addresses = (*local_addresses(settings.envoy), *settings.xds)
         options = XdsOptions(addresses, rules, secure_doors(settings.secure_xds, report))
-        self._plane = ControlPlane(self._reconciler, options, self._narrator, hooks)
+        identity = process_identity(settings.pod)
+        among_others = settings.trust is not None and settings.trust.reports is not None
+        name = replica_name(identity) if among_others else ""
+        self._plane = ControlPlane(self._reconciler, options, self._narrator, hooks, name)
         self._saver = None if settings.saved_state is None else saver(settings.saved_state, self._plane, report)
 
         files = settings.kubeconfig
@@ -104,7 +109,11 @@ class ServeCluster:
             self._client, watching.followed(settings.watched), lambda state: report(watching.notice(state))
         )
         lease = KubeLease(self._client, settings.namespace, NAME)
-        self._elector = Elector(lease, Election(process_identity()), Listeners(self._tell_leading, self._tell_lease))
+        self._elector = Elector(
+            lease, Election(identity), Listeners(self._tell_leading, self._tell_lease, self._hear_leader)
+        )
+        us = Us(identity, self._elector.may_write, self._client)
+        self._trust = None if settings.trust is None else Trust(settings.trust, us, report)
         cluster = Cluster(
             Writes(self._client, self._source.version),
             self._decision,
@@ -150,16 +159,19 @@ class ServeCluster:
             await stack.enter_async_context(self._source.running())
             # What writes has ended before the Lease is given back.
             await stack.enter_async_context(self._elector.taking_part())
-            working = asyncio.create_task(self._work())
-            stopping = asyncio.create_task(stop.wait())
+            tasks = [asyncio.create_task(self._work()), asyncio.create_task(stop.wait())]
+            if self._trust is not None:
+                await stack.enter_async_context(self._trust.running())
+                tasks.append(asyncio.create_task(self._trust.serve(self._plane)))
             try:
-                await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 self._report(Notice(Level.INFO, "", "stopping"))
             finally:
-                stopping.cancel()
-                working.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await working
+                for task in tasks:
+                    task.cancel()
+                for task in tasks:
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await task
 
     async def _work(self) -> None:
         await self._recall()
@@ -300,6 +312,10 @@ class ServeCluster:
     def _tell_leading(self, leads: bool) -> None:  # noqa: FBT001 (told by position)
         words = "this server leads: it writes statuses" if leads else "this server does not lead"
         self._report(Notice(Level.INFO, "Lease", words))
+
+    def _hear_leader(self, identity: str) -> None:
+        if self._trust is not None:
+            self._trust.leadership.held_by(identity)
 
     def _tell_lease(self, words: str) -> None:
         level = Level.WARNING if words else Level.OK

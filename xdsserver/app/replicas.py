@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from xdsserver.authority import FolderStore, kept_up
 from xdsserver.authority.certificates import utc_now
 from xdsserver.observe.notices import Level, Notice
-from xdsserver.server.meeting import GivenLeadership, Membership, Pace
+from xdsserver.replicas.membership import Membership
+from xdsserver.server.meeting import GivenLeadership, Pace
 from xdsserver.server.mutual_tls import ServerCertificates, replica_channel, replica_door
 from xdsserver.server.reporter import Links, Reporter, connect_locally
 from xdsserver.server.reports import ReportsServer, local_reports_door
@@ -20,40 +22,66 @@ if TYPE_CHECKING:
 
     import grpc
 
+    from xdsserver.authority import Authorities
     from xdsserver.observe.notices import Report
-    from xdsserver.server.meeting import Leadership, Member
+    from xdsserver.replicas.membership import Leadership
+    from xdsserver.server.meeting import Member
     from xdsserver.server.reporter import Situation
     from xdsserver.settings import Replica
 
 _GRACE_S = 1.0
 
 
-class Replicated:
-    """One of several servers.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one of several servers is given.
 
-    `leadership` says who leads, where somebody knows better than the settings.
+    Attributes:
+        name: its own.
+        address: where it takes reports, `HOST:PORT`.
+        leadership: says who leads, and where the others are.
+        authorities: by whom servers prove to be servers; None for plaintext on loopback.
     """
 
-    def __init__(self, settings: Replica, member: Member, report: Report, leadership: Leadership | None = None) -> None:
+    name: str
+    address: str
+    leadership: Leadership
+    authorities: Authorities | None
+
+
+def given(settings: Replica) -> Part:
+    """Make of settings what does not change; the authority is made where there is none yet.
+
+    Raises:
+        AuthorityError: the authority cannot be read or kept.
+    """
+    store = None if settings.authority_dir is None else FolderStore(settings.authority_dir)
+    if store is not None:
+        kept_up(store, utc_now())
+    leadership = GivenLeadership(Membership(settings.addresses, settings.leader))
+    return Part(settings.name, settings.addresses[settings.name], leadership, store)
+
+
+class Replicated:
+    """One of several servers."""
+
+    def __init__(self, part: Part, member: Member, report: Report) -> None:
         """Make what the server proves itself with.
 
         Raises:
-            AuthorityError: the authority cannot be read or kept.
+            AuthorityError: there is no authority that is valid now.
         """
-        self._settings = settings
+        self._name = part.name
         self._member = member
         self._report = report
-        self._leadership = leadership or GivenLeadership(Membership(settings.addresses, settings.leader))
+        self._leadership = part.leadership
         self._pace = Pace()
-        address = settings.addresses[settings.name]
         self._connect: Callable[[str], grpc.aio.Channel]
-        if settings.authority_dir is None:
-            self._door, self._connect = local_reports_door(address), connect_locally
+        if part.authorities is None:
+            self._door, self._connect = local_reports_door(part.address), connect_locally
         else:
-            store = FolderStore(settings.authority_dir)
-            kept_up(store, utc_now())
-            self._door = replica_door(address, ServerCertificates(store, on_problem=self._warn))
-            self._connect = partial(replica_channel, store)
+            self._door = replica_door(part.address, ServerCertificates(part.authorities, on_problem=self._warn))
+            self._connect = partial(replica_channel, part.authorities)
 
     @contextlib.asynccontextmanager
     async def taking_part(self) -> AsyncIterator[None]:
@@ -79,7 +107,7 @@ class Replicated:
     def _tell(self, situation: Situation) -> None:
         if situation.problem:
             self._warn(f"{situation.leader} does not hear of our Envoys ({situation.problem}); it is tried again")
-        elif situation.leader == self._settings.name:
+        elif situation.leader == self._name:
             self._report(Notice(Level.INFO, "replicas", "this server leads"))
         elif situation.leader is None:
             self._warn("nobody leads")

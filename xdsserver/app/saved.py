@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from xdsserver.app.doors import secure_doors
 from xdsserver.app.measures import observation
 from xdsserver.app.plane import ControlPlane, Hooks
-from xdsserver.app.replicas import Replicated
+from xdsserver.app.replicas import Replicated, given
 from xdsserver.files import Change, Scan
 from xdsserver.files.saved import read_saved
 from xdsserver.files.sealing import read_key
@@ -69,7 +69,7 @@ class ServeSaved:
         replica = settings.replica
         name = "" if replica is None else replica.name
         self._plane = ControlPlane(Reconciler(surroundings), options, self._narrator, hooks, name)
-        self._replicated = None if replica is None else Replicated(replica, self._plane.answers, report)
+        self._replicated = None if replica is None else Replicated(given(replica), self._plane.answers, report)
 
     async def run(self, stop: asyncio.Event, reload: asyncio.Event) -> None:
         """Serve until `stop`; read the file again when it is another one, and on `reload`.

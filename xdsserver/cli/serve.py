@@ -37,9 +37,12 @@ from xdsserver.settings import (
     SavedStateSettings,
     ServeSettings,
     SettingsError,
+    TrustSettings,
     default_runtime_dir,
+    host_port,
     parse_pool,
     secure_xds,
+    trust,
     watching,
 )
 from xdsserver.settings import replica as replica_settings
@@ -145,6 +148,31 @@ def serve(
     ] = None,
     xds_tls: XdsTls = None,
     authority_dir: AuthorityDir = None,
+    xds_tokens: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="In a cluster: serve xDS here to clients with a token of a fleet's service account. May be repeated.",
+            envvar="XDSSERVER_XDS_TOKENS",
+        ),
+    ] = None,
+    reports: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="In a cluster: take reports of other servers here, so that one decides for the Envoys of all.",
+            envvar="XDSSERVER_REPORTS",
+        ),
+    ] = None,
+    envoys_anywhere: Annotated[
+        bool,
+        typer.Option(
+            "--envoys-anywhere", help="In a cluster: let in Envoys with a certificate that are no pods of their fleet."
+        ),
+    ] = False,
+    pod: Annotated[
+        str, typer.Option(metavar="NAME", help="The name of our pod; that of the machine without.", envvar="POD_NAME")
+    ] = "",
     replica: Annotated[str | None, typer.Option(hidden=True, help="The name of this server among --replicas.")] = None,
     replicas: Annotated[
         str, typer.Option(hidden=True, help="All servers, NAME=HOST:PORT,...: where they take each other's reports.")
@@ -166,7 +194,10 @@ def serve(
     report = reporting(log_format)
     doors = tuple(xds or (DEFAULT_XDS,))
     try:
-        secured = secure_xds(tuple(xds_tls or ()), authority_dir)
+        certificates = tuple(xds_tls or ())
+        # In a cluster the authority is kept there, unless a folder is named.
+        in_folder = from_ is not None or authority_dir is not None
+        secured = secure_xds(certificates if in_folder else (), authority_dir)
         observed = health_address(health)
         if from_ is not None:
             part = replica_settings(replica, replicas, leader, authority_dir)
@@ -178,13 +209,14 @@ def serve(
                 "there is no API server to ask: give --kubeconfig FILE, or run in a pod, or serve a file with --from"
             )
             raise typer.BadParameter(message)
+        watched = watching(watch_namespaces, secret_selector)
         cluster = ClusterSettings(
             kubeconfig,
             context,
             namespace,
             pool=parse_pool(addresses) if addresses else (),
             xds=doors,
-            watched=watching(watch_namespaces, secret_selector),
+            watched=watched,
             envoy=None
             if envoy is None
             else EnvoySettings(
@@ -195,6 +227,17 @@ def serve(
             ),
             saved_state=None if save_state is None else SavedStateSettings(save_state, state_key_file),
             secure_xds=secured,
+            trust=trust(
+                TrustSettings(
+                    namespace,
+                    watched.namespaces,
+                    certificates=() if in_folder else certificates,
+                    tokens=tuple(xds_tokens or ()),
+                    reports=None if reports is None else host_port("--reports", reports),
+                    anywhere=envoys_anywhere,
+                )
+            ),
+            pod=pod,
             health=observed,
             controllers=tuple(controller or ()),
         )

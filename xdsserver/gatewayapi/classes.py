@@ -12,6 +12,7 @@ from xdsserver.gatewayapi.statuses import GatewayClassStatus
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from xdsserver.gatewayapi.fleets import Parameters
     from xdsserver.gatewayapi.installed import Installed
     from xdsserver.objects.gatewayclass import GatewayClass
 
@@ -19,22 +20,17 @@ SUPPORTED_RELEASES = ((1, 6), (1, 7))
 """Releases of the Gateway API (major and minor) whose objects we read as their specification says."""
 
 
-def class_problems(class_: GatewayClass) -> tuple[Problem, ...]:
-    """Say what keeps a class of ours from being accepted."""
-    reference = class_.spec.parameters_ref
-    if reference is None:
-        return ()
-    message = f"spec.parametersRef: {reference.group}/{reference.kind} is not a kind of parameters; remove it"
-    return (Problem(ACCEPTED, "InvalidParameters", message),)
-
-
-def class_status(class_: GatewayClass, features: Iterable[str], installed: Installed | None) -> GatewayClassStatus:
+def class_status(
+    class_: GatewayClass, parameters: Parameters, features: Iterable[str], installed: Installed | None
+) -> GatewayClassStatus:
     """Judge a class of ours (GatewayClassStatus).
 
-    `features` are all that are whole here; those are claimed that the `installed` API has (None: nobody knows).
+    `parameters` are what its parametersRef leads to; a class that leads nowhere is not accepted. `features` are all
+    that are whole here; those are claimed that the `installed` API has (None: nobody knows).
     """
     generation = class_.metadata.generation
-    accepted = condition(ACCEPTED, "Accepted", "Gateways of this class are served", class_problems(class_), generation)
+    problems = (parameters,) if isinstance(parameters, Problem) else ()
+    accepted = condition(ACCEPTED, "Accepted", "Gateways of this class are served", problems, generation)
     conditions = [accepted]
     if installed is not None:
         conditions.append(_version(installed, generation))

@@ -1,4 +1,4 @@
-"""Conflicts of listeners: among siblings nobody wins, among parents of one Gateway the earlier one is left untouched.
+"""Conflicts of listeners: among siblings nobody wins, among parents and among Gateways the earlier is left untouched.
 
 A listener that only its siblings stand in the way of keeps its place: if a Gateway names a hostname twice by mistake,
 no ListenerSet of somebody else gets that hostname's traffic.
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from xdsserver.gatewayapi.listeners import Candidate, Listener
     from xdsserver.model.places import ListenerKey, PortKey
-    from xdsserver.objects.meta import ObjectKey
+    from xdsserver.objects.meta import Name, ObjectKey
 
 
 class Place(NamedTuple):
@@ -36,12 +36,49 @@ class PortHolder:
     families: frozenset[str]
 
 
+class SharedPort(NamedTuple):
+    """A port of nodes on which Gateways of a fleet meet."""
+
+    fleet: str
+    port: int
+    transport: str
+
+
+class SharedPlace(NamedTuple):
+    """What no two Gateways can have in common there."""
+
+    port: SharedPort
+    family: str
+    hostname: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """A listener that has a port of nodes together with other Gateways; the older Gateway comes first."""
+
+    place: SharedPlace
+    gateway: Name
+    age: tuple[str, str]
+
+
+class SharedPortHolder(NamedTuple):
+    """The oldest Gateway on a port that is shared, and the family of protocols that the port has by that."""
+
+    gateway: Name
+    family: str
+
+
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """Who comes first: on the port of a listener (None where one family alone asks for it), and at its place."""
+    """Who comes first: on the port of a listener (None where one family alone asks for it), and at its place.
+
+    The other two are the same among Gateways, where these share ports.
+    """
 
     port: PortHolder | None = None
     place: ObjectKey | None = None
+    shared_port: SharedPortHolder | None = None
+    shared_place: Name | None = None
 
 
 def port_holder(_port: PortKey, members: Sequence[tuple[ListenerKey, Candidate]]) -> PortHolder:
@@ -77,6 +114,21 @@ def judged(candidate: Candidate, earlier: Earlier) -> Listener:
             "own"
         )
         return _conflicted(listener, "HostnameConflict", words)
+    return _among_gateways(listener, earlier)
+
+
+def _among_gateways(listener: Listener, earlier: Earlier) -> Listener:
+    """Give a listener with the conflict that it loses to an older Gateway, if any."""
+    holder, place = earlier.shared_port, earlier.shared_place
+    if holder is not None and holder.gateway != listener.gateway and holder.family != listener.family:
+        words = (
+            f"{_which(listener, holder.gateway)} has port {listener.port} of these nodes with a protocol that cannot "
+            f"be told from {listener.protocol}; use another port"
+        )
+        return _conflicted(listener, "ProtocolConflict", words)
+    if place is not None and place != listener.gateway:
+        words = f"{_which(listener, place)} has {_place(listener)} on these nodes already; use another hostname or port"
+        return _conflicted(listener, "HostnameConflict", words)
     return listener
 
 
@@ -111,6 +163,11 @@ def _protocol_of(listener: Listener, holder: ObjectKey) -> str:
 def _place(listener: Listener) -> str:
     hostname = "no hostname" if listener.hostname == ANY else f"hostname {listener.hostname}"
     return f"port {listener.port} and {hostname}"
+
+
+def _which(listener: Listener, gateway: Name) -> str:
+    """Name the Gateway that holds a place, unless it belongs to people of another namespace."""
+    return f"Gateway {gateway}" if gateway.namespace == listener.gateway.namespace else "an older Gateway"
 
 
 def _whose(listener: Listener, holder: ObjectKey) -> str:

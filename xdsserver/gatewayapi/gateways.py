@@ -30,17 +30,14 @@ if TYPE_CHECKING:
     from xdsserver.gatewayapi.listeners import Listener
     from xdsserver.gatewayapi.overlaps import Overlap
     from xdsserver.gatewayapi.termination import ResolvedTermination
+    from xdsserver.model.fleets import Placement
     from xdsserver.model.places import Binding, Delivery
     from xdsserver.objects.gateway import Gateway
 
 
-def gateway_problems(gateway: Gateway) -> tuple[Problem, ...]:
-    """Say what keeps a whole Gateway from being accepted, apart from its listeners."""
-    problems = []
-    infrastructure = gateway.spec.infrastructure
-    if infrastructure is not None and (reference := infrastructure.parameters_ref) is not None:
-        message = f"spec.infrastructure.parametersRef: {reference.group}/{reference.kind} is not a kind of parameters"
-        problems.append(Problem(ACCEPTED, "InvalidParameters", f"{message}; remove it"))
+def gateway_problems(gateway: Gateway, placed: Placement | Problem) -> tuple[Problem, ...]:
+    """Say what keeps a whole Gateway from being accepted, apart from its listeners: `placed` may be such a thing."""
+    problems = [placed] if isinstance(placed, Problem) else []
     for number, address in enumerate(gateway.spec.addresses):
         if address.type not in ("IPAddress", None):
             message = f"spec.addresses[{number}].type: {address.type} is not supported; use IPAddress"
@@ -48,13 +45,13 @@ def gateway_problems(gateway: Gateway) -> tuple[Problem, ...]:
     return tuple(problems)
 
 
-def port_claim(gateway: Gateway) -> PortClaim | None:
+def port_claim(gateway: Gateway, placed: Placement | Problem) -> PortClaim | None:
     """Say what a Gateway claims for each port of its listeners; nothing where it is refused itself."""
-    if gateway_problems(gateway):
+    if isinstance(placed, Problem) or gateway_problems(gateway, placed):
         return None
     metadata = gateway.metadata
     wanted = tuple(address.value for address in gateway.spec.addresses if address.value)
-    return PortClaim(metadata.uid, metadata.creation_timestamp, wanted)
+    return PortClaim(metadata.uid, metadata.creation_timestamp, wanted, placed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +133,11 @@ class ListenerState:
 class Attachments:
     """What a Gateway's status says besides its own listeners.
 
-    That is how many ListenerSets are accepted, the addresses of all listeners, what Envoys reject of its settings, and
-    the certificate that backends are shown (None where none is asked for).
+    That is where it is served, how many ListenerSets are accepted, the addresses of all listeners, what Envoys reject
+    of its settings, and the certificate that backends are shown (None where none is asked for).
     """
 
+    placed: Placement | Problem
     listener_sets: int
     addresses: tuple[str, ...]
     rejected: str = ""
@@ -151,7 +149,7 @@ def gateway_status(gateway: Gateway, states: Iterable[ListenerState], added: Att
     states = tuple(states)
     generation = gateway.metadata.generation
     accepted = _accepted(gateway, states, added, generation)
-    refusal = "; ".join(problem.message for problem in gateway_problems(gateway))
+    refusal = "; ".join(problem.message for problem in gateway_problems(gateway, added.placed))
     return GatewayStatus(
         addresses=added.addresses,
         conditions=(
@@ -168,7 +166,7 @@ def gateway_status(gateway: Gateway, states: Iterable[ListenerState], added: Att
 
 
 def _accepted(gateway: Gateway, states: tuple[ListenerState, ...], added: Attachments, generation: int) -> Condition:
-    problems = gateway_problems(gateway)
+    problems = gateway_problems(gateway, added.placed)
     if problems:
         return condition(ACCEPTED, "Accepted", "", problems, generation)
     bad = [state for state in states if not state.accepted]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from xdsserver.gatewayapi.gateways import ListenerState
+    from xdsserver.model.fleets import Placement
     from xdsserver.objects.gateway import Gateway
     from xdsserver.objects.listenerset import ListenerSet
     from xdsserver.objects.meta import ObjectMeta
@@ -43,11 +44,11 @@ class SetParent:
     problem: Problem | None
 
 
-def allowance(gateway: Gateway) -> Allowance:
+def allowance(gateway: Gateway, placed: Placement | Problem) -> Allowance:
     """Narrow a Gateway down to what its ListenerSets depend on; without `allowedListeners` it allows none."""
     allowed = gateway.spec.allowed_listeners
     namespaces = ListenerNamespaces() if allowed is None else allowed.namespaces
-    return Allowance(namespaces, bool(gateway_problems(gateway)))
+    return Allowance(namespaces, bool(gateway_problems(gateway, placed)))
 
 
 def rank(metadata: ObjectMeta, *, of_a_set: bool) -> Rank:

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from xdsserver.model.fleets import AddressPool
 from xdsserver.model.places import Bind, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from xdsserver.model.places import Binding, PortClaim, PortKey
     from xdsserver.objects.meta import Name
@@ -56,8 +57,9 @@ class Wanted:
 def allocate(
     wanted: Wanted, written: Mapping[Name, Written], pool: Pool, probe: Probe
 ) -> tuple[dict[Name, Written], dict[PortKey, Binding]]:
-    """Answer every claim, and say what is to be written down now.
+    """Answer every claim of an address, and say what is to be written down now.
 
+    `pool` is what those get whose fleet has none of its own. No address is given out twice, also not in two fleets.
     Older Gateways come first (creation time, then uid). A Gateway that is gone loses its address. What was written down
     for any Gateway is open already, by an Envoy of ours, so the machine is not asked about it: whoever gets the address
     next gets the sockets too.
@@ -67,48 +69,61 @@ def allocate(
     def refusal(address: str, port: int, transport: str) -> str | None:
         return None if (address, port, transport) in ours else probe(address, port, transport)
 
-    by_gateway: dict[Name, dict[PortKey, PortClaim]] = defaultdict(dict)
-    for key, claim in wanted.claims.items():
-        by_gateway[key.gateway][key] = claim
-    ages = {gateway: min((claim.created, claim.uid) for claim in own.values()) for gateway, own in by_gateway.items()}
+    by_gateway: dict[Name, set[PortKey]] = defaultdict(set)
+    for key in wanted.claims:
+        by_gateway[key.gateway].add(key)
+    # All ports of a Gateway have one claim.
+    claims = {gateway: wanted.claims[next(iter(own))] for gateway, own in by_gateway.items()}
     kept: dict[Name, Written] = {}
     held: set[str] = set()
     # Of two that have the same address written down the older keeps it.
-    for gateway in sorted(written, key=lambda one: (ages.get(one, ("", "")), one)):
+    for gateway in sorted(written, key=lambda one: (claims[one].age if one in claims else ("", ""), one)):
         one = written[gateway]
-        good = one.uid == wanted.uids.get(gateway) and _still_good(one, by_gateway.get(gateway, {}), pool)
+        good = one.uid == wanted.uids.get(gateway) and _still_good(one, claims.get(gateway), pool)
         if good and one.address not in held:
             kept[gateway] = one
             held.add(one.address)
     bindings: dict[PortKey, Binding] = {}
-    for gateway in sorted(by_gateway, key=lambda one: (ages[one], one)):
-        own = by_gateway[gateway]
-        taken = {one.address for other, one in kept.items() if other != gateway}
-        address = kept[gateway].address if gateway in kept else _address(next(iter(own.values())), taken, pool)
-        if isinstance(address, Refusal):
-            bindings.update(dict.fromkeys(own, address))
+    for gateway, claim in sorted(claims.items(), key=lambda one: (one[1].age, one[0])):
+        if not isinstance(claim.placement.exposure, AddressPool):
             continue
-        one = kept.get(gateway) or Written(ages[gateway][1], address)
-        kept[gateway], found = _ports(own, one, pool.fleet, refusal)
+        taken = {one.address for other, one in kept.items() if other != gateway}
+        address = kept[gateway].address if gateway in kept else _address(claim, taken, pool)
+        if isinstance(address, Refusal):
+            bindings.update(dict.fromkeys(by_gateway[gateway], address))
+            continue
+        one = kept.get(gateway) or Written(claim.uid, address)
+        kept[gateway], found = _ports(by_gateway[gateway], one, claim.placement.fleet, refusal)
         bindings.update(found)
     return kept, bindings
 
 
-def _still_good(one: Written, own: Mapping[PortKey, PortClaim], pool: Pool) -> bool:
-    return one.address in pool.addresses and all(
-        not claim.addresses or claim.addresses == (one.address,) for claim in own.values()
-    )
+def _still_good(one: Written, claim: PortClaim | None, pool: Pool) -> bool:
+    if claim is None:
+        # It waits, and nobody knows from which pool it will have its address.
+        return True
+    return one.address in _addresses(claim, pool) and claim.addresses in {(), (one.address,)}
+
+
+def _addresses(claim: PortClaim, pool: Pool) -> tuple[str, ...]:
+    """Give the addresses that a Gateway may have: those of its fleet, else those of the settings."""
+    match claim.placement.exposure:
+        case AddressPool(addresses):
+            return pool.addresses if addresses is None else addresses
+        case _:
+            return ()
 
 
 def _address(claim: PortClaim, taken: set[str], pool: Pool) -> str | Refusal:
     """Choose an address; of those that the user asks for each must be usable (GatewaySpec.addresses)."""
+    addresses = _addresses(claim, pool)
     if not claim.addresses:
-        free = next((address for address in pool.addresses if address not in taken), None)
-        return free or Refusal("AddressNotAssigned", f"all {len(pool.addresses)} addresses of the pool are given out")
+        free = next((address for address in addresses if address not in taken), None)
+        return free or Refusal("AddressNotAssigned", f"all {len(addresses)} addresses of the pool are given out")
     if len(claim.addresses) > 1:
         return Refusal("AddressNotUsable", "spec.addresses: a Gateway gets one address; ask for one")
     asked = claim.addresses[0]
-    if asked not in pool.addresses:
+    if asked not in addresses:
         return Refusal(
             "AddressNotUsable", f"spec.addresses: {asked} is not in the pool of addresses; add it, or ask for none"
         )
@@ -117,9 +132,7 @@ def _address(claim: PortClaim, taken: set[str], pool: Pool) -> str | Refusal:
     return asked
 
 
-def _ports(
-    own: Mapping[PortKey, PortClaim], one: Written, fleet: str, probe: Probe
-) -> tuple[Written, dict[PortKey, Binding]]:
+def _ports(own: Collection[PortKey], one: Written, fleet: str, probe: Probe) -> tuple[Written, dict[PortKey, Binding]]:
     kept = {key: known for key in own if (known := one.ports.get((key.port, key.transport)))}
     ports: dict[tuple[int, str], int] = {}
     bindings: dict[PortKey, Binding] = {}

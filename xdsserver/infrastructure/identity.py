@@ -22,6 +22,13 @@ def object_name(owner: Owner) -> str:
     return label_name("gateway" if owner.kind == "Gateway" else "fleet", owner.name.name)
 
 
+def name_of_fleet(fleet: str) -> str:
+    """Give the name of the objects of a fleet, as `object_name` does, where only the fleet's own name is known."""
+    _, _, rest = fleet.partition("/")
+    dedicated, _, name = rest.rpartition("/")
+    return label_name("gateway" if dedicated else "fleet", name)
+
+
 def certificate_name(owner: Owner) -> str:
     """Name the Secret with the certificate that the pods of a fleet show to our server."""
     return f"{object_name(owner)}-certificate"

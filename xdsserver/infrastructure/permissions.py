@@ -20,6 +20,8 @@ NAME: Final = "xdsserver"
 """Of the ServiceAccount, the roles, the GatewayClass and the Lease."""
 AUTHORITY: Final = "xdsserver-authority"
 """The Secret with the key that signs certificates for xDS."""
+DEFAULT_CERTIFICATE: Final = "fleet-default-certificate"
+"""The Secret of the fleet that needs no EnvoyFleet."""
 
 _READ: Final = ("get", "list", "watch")
 
@@ -96,8 +98,14 @@ def _table() -> Iterator[Permission]:
     secrets = ("", "secrets")
     yield Permission(*secrets, ("create",), Scope.OWN, "the key that signs certificates for xDS is made once")
     yield Permission(*secrets, ("get", "patch"), Scope.OWN, "that key is read, and gets a successor", AUTHORITY)
+    yield Permission(
+        *secrets, ("get", "patch"), Scope.OWN, "what Envoys of the default fleet show", DEFAULT_CERTIFICATE
+    )
     # Not narrowed by name: that of a fleet follows from the Gateway or EnvoyFleet that it belongs to.
     yield Permission(*secrets, ("create", "patch"), Scope.WATCHED, "what Envoys of a fleet prove themselves with")
+    pods = ("", "pods")
+    yield Permission(*pods, _READ, Scope.WATCHED, "whether an Envoy that connects is a pod of its fleet, and where")
+    yield Permission(*pods, _READ, Scope.OWN, "which replicas there are, and where the leader is")
     reviews = ("authentication.k8s.io", "tokenreviews")
     yield Permission(*reviews, ("create",), Scope.CLUSTER, "whose a token is, that an xDS client shows")
 

@@ -35,9 +35,9 @@ class LeaseApi(Protocol):
         """Write it over the version that is named, or create it; give it as it is then."""
 
 
-def process_identity() -> str:
-    """Name this process: the host, which in a cluster is the pod, and what no other process has."""
-    return f"{socket.gethostname()}_{os.getpid()}_{secrets.token_hex(4)}"
+def process_identity(host: str = "") -> str:
+    """Name this process: its host, which in a cluster is its pod, and what no other process has."""
+    return f"{host or socket.gethostname()}_{os.getpid()}_{secrets.token_hex(4)}"
 
 
 class _Metadata(msgspec.Struct, rename="camel"):
@@ -108,11 +108,13 @@ def _seen(answer: bytes) -> Seen:
 class Listeners:
     """Who is told: `leading` when we begin or end to lead, `trouble` what is wrong with the Lease, "" when it is not.
 
-    That we lead no more is told as soon as somebody looks; `Elector.may_write` says it at once.
+    That we lead no more is told as soon as somebody looks; `Elector.may_write` says it at once. `holder` is told who
+    leads as far as is known, by identity, and "" for nobody.
     """
 
     leading: Callable[[bool], None] = lambda _leads: None
     trouble: Callable[[str], None] = lambda _words: None
+    holder: Callable[[str], None] = lambda _identity: None
 
 
 class Elector:
@@ -127,6 +129,7 @@ class Elector:
         self._clock = clock or Clock()
         self._asking = asyncio.Lock()
         self._led = False
+        self._holder = ""
         self._trouble = ""
 
     def may_write(self) -> bool:
@@ -206,6 +209,13 @@ class Elector:
         if leads is not self._led:
             self._led = leads
             self._listeners.leading(leads)
+        holder = self._election.holder
+        if holder == self._election.identity and not leads:
+            # We may not write any more, and nobody else has taken it yet.
+            holder = ""
+        if holder != self._holder:
+            self._holder = holder
+            self._listeners.holder(holder)
 
     def _say(self, words: str) -> None:
         if words != self._trouble:

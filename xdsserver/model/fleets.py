@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
     from xdsserver.objects.meta import Name
 
+DEFAULT_FLEET: Final = "xdsserver-system/default"
+"""The fleet of Gateways that name no EnvoyFleet."""
+
 SERVICE_PORTS: Final = range(20_000, 30_000)
 """Ports that Envoys open for Services: above those that need a right, below those that nodes publish (30,000) and those
 that outgoing connections take (32,768), and beside those of the Envoy and of our server themselves (18,000, 19,000)."""
@@ -89,9 +92,15 @@ Exposure = AddressPool | HostPorts | PerService
 class Placement:
     """Where a Gateway is served: by which fleet, and how clients get to it there.
 
-    `dedicated`: the fleet is its own, and runs in its namespace.
+    `of` is the EnvoyFleet that says so, None where the settings do. `dedicated`: the fleet is the Gateway's own, and
+    runs in its namespace.
     """
 
     fleet: str
     exposure: Exposure
+    of: Name | None = None
     dedicated: bool = False
+
+
+DEFAULT_PLACEMENT: Final = Placement(DEFAULT_FLEET, AddressPool())
+"""Where Gateways are served that name no EnvoyFleet, where nothing else is said."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
+    from xdsserver.model.fleets import Placement
     from xdsserver.objects.meta import Name
 
 
@@ -19,6 +20,10 @@ class ListenerKey(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.parent} listener {self.name}"
+
+
+EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 # the address of no Gateway, and pods have one network
+"""Where Envoys listen whose addresses are those of their pods."""
 
 
 class Bind(NamedTuple):
@@ -65,12 +70,18 @@ class PortClaim:
     """What is asked of whoever allocates: a bind for one port of a Gateway.
 
     `addresses` are the values that the user asked for (empty for any); `created` and `uid` decide between two claims of
-    one address: the older keeps it.
+    one address: the older keeps it. `placement` says where it is to be served, and so what there is to allocate.
     """
 
     uid: str
     created: str
     addresses: tuple[str, ...]
+    placement: Placement
+
+    @property
+    def age(self) -> tuple[str, str]:
+        """What decides between two claims: the smaller one wins."""
+        return self.created, self.uid
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xdsserver.gatewayapi.classes import class_problems
+from xdsserver.gatewayapi.conditions import Problem
 from xdsserver.gatewayapi.default_gateways import scope
+from xdsserver.gatewayapi.fleets import class_parameters, fleet_terms, gateway_parameters, placement
 from xdsserver.gatewayapi.gateways import port_claim
 from xdsserver.infrastructure.gateway_service import Opened, gateway_service
-from xdsserver.model.places import Bind, PortKey, Promised, Refusal
+from xdsserver.model.fleets import AddressPool
+from xdsserver.model.places import EVERYWHERE, Bind, PortKey, Promised, Refusal
 from xdsserver.objects.meta import Name
 from xdsserver.pipeline.rows import (
     Serving,
@@ -18,8 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from xdsserver.effects import Intended
+    from xdsserver.gatewayapi.fleets import BadTerms, FleetTerms, NamedFleet
     from xdsserver.gatewayapi.listeners import Listener
+    from xdsserver.model.fleets import Placement
     from xdsserver.model.places import Binding, ListenerKey, PortClaim
+    from xdsserver.objects.envoyfleet import EnvoyFleet
     from xdsserver.objects.gateway import Gateway
     from xdsserver.objects.gatewayclass import GatewayClass
     from xdsserver.objects.meta import ObjectKey
@@ -46,12 +51,31 @@ def controllers_of(tables: Pipeline, read: Read, gateways: Iterable[Name]) -> di
     return {name: controller for name, controller in found.items() if controller is not None}
 
 
-def to_accepted_classes(_read: Read, key: Name, class_: GatewayClass) -> Mapping[Name, bool]:
-    return {} if class_problems(class_) else {key: True}
+def to_fleet_terms(_read: Read, key: Name, fleet: EnvoyFleet) -> Mapping[Name, FleetTerms | BadTerms]:
+    return {key: fleet_terms(fleet)}
 
 
-def to_claimants(_read: Read, key: Name, gateway: Gateway) -> Mapping[Name, PortClaim]:
-    claim = port_claim(gateway)
+def to_class_parameters(
+    tables: Pipeline, read: Read, key: Name, class_: GatewayClass
+) -> Mapping[Name, NamedFleet | Problem]:
+    found = class_parameters(class_, lambda name: read(tables.fleet_terms, name))
+    return {} if found is None else {key: found}
+
+
+def to_accepted_classes(tables: Pipeline, read: Read, key: Name, _class: GatewayClass) -> Mapping[Name, bool]:
+    found: NamedFleet | Problem | None = read(tables.class_parameters, key)
+    return {} if isinstance(found, Problem) else {key: True}
+
+
+def to_placements(tables: Pipeline, read: Read, key: Name, gateway: Gateway) -> Mapping[Name, Placement | Problem]:
+    own = gateway_parameters(gateway, lambda name: read(tables.fleet_terms, name))
+    of_class = read(tables.class_parameters, Name("", gateway.spec.gateway_class_name))
+    return {key: placement(key, own, of_class, tables.options.placement)}
+
+
+def to_claimants(tables: Pipeline, read: Read, key: Name, gateway: Gateway) -> Mapping[Name, PortClaim]:
+    placed = read(tables.placements, key)
+    claim = port_claim(gateway, placed) if placed is not None else None
     return {} if claim is None else {key: claim}
 
 
@@ -66,17 +90,18 @@ def to_claims(tables: Pipeline, read: Read, key: PortKey, _count: int) -> Mappin
 
 def address_of(key: PortKey, binding: Binding) -> tuple[Name, str] | None:
     match binding:
-        case Bind():
-            return key.gateway, binding.ip
-        case Promised():
-            # It is the status that writes it down.
-            return key.gateway, binding.bind.ip
+        # It is the status that writes down what is promised.
+        case (Bind() as bind) | Promised(bind):
+            return None if bind.ip == EVERYWHERE else (key.gateway, bind.ip)
         case Refusal():
             return None
 
 
 def to_gateway_services(tables: Pipeline, read: Read, key: Name, gateway: Gateway) -> Mapping[ObjectKey, Intended]:
     ports, address = [], None
+    claimed = read(tables.claimants, key)
+    if claimed is None or not isinstance(claimed.placement.exposure, AddressPool):
+        return {}
     for claim in read(tables.claims_of, key) or ():
         binding = read(tables.bindings, claim)
         bound = binding if isinstance(binding, Bind) else None

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from xdsserver.gatewayapi.conflicts import Earlier, Place, judged, port_holder, too_many, too_many_of_namespace
+from xdsserver.gatewayapi.conflicts import (
+    Earlier,
+    Place,
+    SharedPlace,
+    SharedPort,
+    SharedPortHolder,
+    Sharing,
+    judged,
+    port_holder,
+    too_many,
+    too_many_of_namespace,
+)
 from xdsserver.gatewayapi.labels import namespace_labels
 from xdsserver.gatewayapi.listeners import ListenerParent, candidates
 from xdsserver.gatewayapi.listenersets import (
@@ -15,6 +27,7 @@ from xdsserver.gatewayapi.listenersets import (
     rank,
     set_problem,
 )
+from xdsserver.model.fleets import HostPorts
 from xdsserver.model.places import PortKey
 from xdsserver.objects.meta import ObjectKey
 
@@ -38,8 +51,9 @@ def to_set_parents(_read: Read, key: Name, set_: ListenerSet) -> Mapping[Name, O
     return {} if parent is None else {key: parent}
 
 
-def to_allowances(_read: Read, key: Name, gateway: Gateway) -> Mapping[Name, Allowance]:
-    return {key: allowance(gateway)}
+def to_allowances(tables: Pipeline, read: Read, key: Name, gateway: Gateway) -> Mapping[Name, Allowance]:
+    placed = read(tables.placements, key)
+    return {} if placed is None else {key: allowance(gateway, placed)}
 
 
 def to_our_sets(tables: Pipeline, read: Read, key: Name, parent: ObjectKey) -> Mapping[Name, SetParent]:
@@ -138,16 +152,62 @@ def first_on_port(port: PortKey, members: Sequence[tuple[ListenerKey, Candidate]
 def to_listeners(
     tables: Pipeline, read: Read, key: ListenerKey, candidate: Candidate
 ) -> Mapping[ListenerKey, Listener]:
-    """The listeners of a Gateway itself come before all others, so that no ListenerSet wakes them."""
     if read(tables.listeners_too_many, key):
         return {key: too_many_of_namespace(candidate.listener, tables.options.quota.listeners)}
-    if not candidate.rank.of_a_set:
-        return {key: judged(candidate, Earlier())}
-    if read(tables.left_over, key):
+    if candidate.rank.of_a_set and read(tables.left_over, key):
         return {key: too_many(candidate.listener, tables.options.listeners_per_gateway)}
+    earlier = _earlier(tables, read, key, candidate)
+    sharing = read(tables.sharing, key)
+    if sharing is not None:
+        earlier = replace(
+            earlier,
+            shared_port=read(tables.shared_port_holders, sharing.place.port),
+            shared_place=read(tables.shared_place_holders, sharing.place),
+        )
+    return {key: judged(candidate, earlier)}
+
+
+def _earlier(tables: Pipeline, read: Read, key: ListenerKey, candidate: Candidate) -> Earlier:
+    """The listeners of a Gateway itself come before all others, so that no ListenerSet wakes them."""
+    if not candidate.rank.of_a_set:
+        return Earlier()
     port = read(tables.port_holders, _port(candidate.listener))
-    place = read(tables.place_holders, place_of(key, candidate))
-    return {key: judged(candidate, Earlier(port, place))}
+    return Earlier(port, read(tables.place_holders, place_of(key, candidate)))
+
+
+# Gateways that share ports of nodes: whoever came first.
+
+
+def to_sharing(tables: Pipeline, read: Read, key: ListenerKey, candidate: Candidate) -> Mapping[ListenerKey, Sharing]:
+    claim = read(tables.claimants, candidate.listener.gateway)
+    if claim is None or not isinstance(claim.placement.exposure, HostPorts):
+        return {}
+    listener = judged(candidate, _earlier(tables, read, key, candidate))
+    if not listener.accepted or listener.port not in claim.placement.exposure.ports:
+        return {}
+    port = SharedPort(claim.placement.fleet, listener.port, listener.transport)
+    return {key: Sharing(SharedPlace(port, listener.family, listener.hostname), listener.gateway, claim.age)}
+
+
+def shared_port_of(_key: ListenerKey, sharing: Sharing) -> SharedPort:
+    return sharing.place.port
+
+
+def shared_place_of(_key: ListenerKey, sharing: Sharing) -> SharedPlace:
+    return sharing.place
+
+
+def age_of(_key: ListenerKey, sharing: Sharing) -> tuple[tuple[str, str], Name]:
+    return sharing.age, sharing.gateway
+
+
+def first_on_shared_port(_port: SharedPort, members: Sequence[tuple[ListenerKey, Sharing]]) -> SharedPortHolder:
+    first = members[0][1]
+    return SharedPortHolder(first.gateway, first.place.family)
+
+
+def first_gateway(_place: SharedPlace, members: Sequence[tuple[ListenerKey, Sharing]]) -> Name:
+    return members[0][1].gateway
 
 
 def _port(listener: Listener) -> PortKey:

@@ -23,6 +23,8 @@ from xdsserver.pipeline.rules import rules_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from xdsserver.gatewayapi.conditions import Problem
+    from xdsserver.gatewayapi.fleets import NamedFleet
     from xdsserver.gatewayapi.listeners import Listener
     from xdsserver.gatewayapi.listenersets import SetParent
     from xdsserver.gatewayapi.statuses import ObjectStatus
@@ -77,12 +79,18 @@ def to_class_statuses(
 ) -> Mapping[ObjectKey, ObjectStatus]:
     bundles = features.WITH_TRUST_BUNDLES if read(tables.trust_bundle_kinds, "ClusterTrustBundle") else ()
     whole = features.FEATURES + features.IN_A_CLUSTER + bundles + registry.FEATURES
-    return {ObjectKey("GatewayClass", *key): class_status(class_, whole, read(tables.installed, GATEWAY_GROUP))}
+    parameters: NamedFleet | Problem | None = read(tables.class_parameters, key)
+    status = class_status(class_, parameters, whole, read(tables.installed, GATEWAY_GROUP))
+    return {ObjectKey("GatewayClass", *key): status}
 
 
 def to_gateway_statuses(tables: Pipeline, read: Read, key: Name, gateway: Gateway) -> Mapping[ObjectKey, ObjectStatus]:
     owner = ObjectKey("Gateway", *key)
+    placed = read(tables.placements, key)
+    if placed is None:
+        return {}
     added = Attachments(
+        placed=placed,
         listener_sets=read(tables.accepted_set_counts, key) or 0,
         addresses=tuple(address for _, address in read(tables.addresses_of, key) or ()),
         rejected=words_against(tables, read, owner),

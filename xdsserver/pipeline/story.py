@@ -20,9 +20,11 @@ from xdsserver.gatewayapi.installed import installed, is_gateway_api
 from xdsserver.gatewayapi.quotas import Quota
 from xdsserver.gatewayapi.streams import first
 from xdsserver.gatewayapi.termination import CertificateTables
+from xdsserver.model.fleets import DEFAULT_PLACEMENT
 from xdsserver.objects.backendtlspolicy import BackendTLSPolicy
 from xdsserver.objects.clustertrustbundle import ClusterTrustBundle
 from xdsserver.objects.core import ConfigMap, EndpointSlice, Namespace, Service
+from xdsserver.objects.envoyfleet import EnvoyFleet
 from xdsserver.objects.gateway import Gateway
 from xdsserver.objects.gatewayclass import CONTROLLER, GatewayClass
 from xdsserver.objects.grpcroute import GRPCRoute
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
     from xdsserver.gatewayapi.installed import Installed
     from xdsserver.gatewayapi.last_good import Remembered
     from xdsserver.gatewayapi.statuses import ObjectStatus
+    from xdsserver.model.fleets import Placement
     from xdsserver.model.places import Awaited, Binding, Delivery, ListenerKey, PortKey
     from xdsserver.objects.meta import KubeObject
     from xdsserver.tables import Delta, Read, Source, Table
@@ -87,13 +90,14 @@ class Options:
     `controllers` are the controllerNames that make a GatewayClass ours. `system_authorities` is the file in which the
     machines of the Envoys keep the certificates of those whom they trust (where Envoy's own images have it), None where
     they have none. `listeners_per_gateway` (64 or more) is how many a Gateway may have with those of its ListenerSets,
-    `quota` what a namespace may ask for.
+    `quota` what a namespace may ask for. `placement` is where Gateways are served that name no EnvoyFleet.
     """
 
     controllers: tuple[str, ...] = (CONTROLLER,)
     listeners_per_gateway: int = 4096
     quota: Quota = field(default_factory=Quota)
     system_authorities: str | None = "/etc/ssl/certs/ca-certificates.crt"
+    placement: Placement = DEFAULT_PLACEMENT
 
 
 class Pipeline:
@@ -106,6 +110,7 @@ class Pipeline:
 
         # Sources: objects by name, and four answers from outside the core.
         self.gateway_classes = graph.source("gateway_classes", GatewayClass)
+        self.envoy_fleets = graph.source("envoy_fleets", EnvoyFleet)
         self.gateways = graph.source("gateways", Gateway)
         self.listener_sets = graph.source("listener_sets", ListenerSet)
         self.http_routes = graph.source("http_routes", HTTPRoute)
@@ -146,15 +151,19 @@ class Pipeline:
             ),
         )
         self.our_classes = graph.derive("our_classes", self.gateway_classes, on(gateways.to_our_classes))
-        self.accepted_classes = graph.derive("accepted_classes", self.our_classes, gateways.to_accepted_classes)
+        self.fleet_terms = graph.derive("fleet_terms", self.envoy_fleets, gateways.to_fleet_terms)
+        self.class_parameters = graph.derive("class_parameters", self.our_classes, on(gateways.to_class_parameters))
+        self.accepted_classes = graph.derive("accepted_classes", self.our_classes, on(gateways.to_accepted_classes))
         self.our_gateways = graph.derive("our_gateways", self.gateways, on(gateways.to_our_gateways))
         self.controllers = graph.derive("controllers", self.our_gateways, on(gateways.to_controllers))
+        self.placements = graph.derive("placements", self.our_gateways, on(gateways.to_placements))
+        self.claimants = graph.derive("claimants", self.our_gateways, on(gateways.to_claimants))
         self.default_scopes = graph.derive("default_scopes", self.our_gateways, gateways.to_default_scopes)
         self.default_gateways = graph.index("default_gateways", self.default_scopes, lambda _name, scope_: scope_)
 
         # ListenerSets that name one of them, and whether they may attach.
         self.labels = graph.derive("labels", self.namespaces, attachment.to_labels)
-        self.allowances = graph.derive("allowances", self.our_gateways, listenersets.to_allowances)
+        self.allowances = graph.derive("allowances", self.our_gateways, on(listenersets.to_allowances))
         self.set_parents = graph.derive("set_parents", self.listener_sets, listenersets.to_set_parents)
         self.our_sets = graph.derive("our_sets", self.set_parents, on(listenersets.to_our_sets))
 
@@ -211,10 +220,25 @@ class Pipeline:
             order=listenersets.order_of,
             fold=listenersets.first_on_port,
         )
+        # Where Gateways share ports of nodes, each place belongs to the oldest of them.
+        self.sharing = graph.derive("sharing", self.claiming, on(listenersets.to_sharing))
+        self.shared_port_holders = graph.group(
+            "shared_port_holders",
+            self.sharing,
+            listenersets.shared_port_of,
+            order=listenersets.age_of,
+            fold=listenersets.first_on_shared_port,
+        )
+        self.shared_place_holders = graph.group(
+            "shared_place_holders",
+            self.sharing,
+            listenersets.shared_place_of,
+            order=listenersets.age_of,
+            fold=listenersets.first_gateway,
+        )
         self.listeners = graph.derive("listeners", self.candidates, on(listenersets.to_listeners))
         self.listeners_of = graph.index("listeners_of", self.listeners, lambda _key, listener: listener.parent)
         # Their ports: PortKey -> what an allocator must answer.
-        self.claimants = graph.derive("claimants", self.our_gateways, gateways.to_claimants)
         self.port_counts = graph.count("port_counts", self.listeners, gateways.port_of)
         self.claims = graph.derive("claims", self.port_counts, on(gateways.to_claims))
         self.claims_of = graph.index("claims_of", self.claims, lambda key, _claim: key.gateway)
@@ -571,6 +595,7 @@ class Pipeline:
 
         self._sources: Mapping[str, Source[Name, Any]] = {
             "GatewayClass": self.gateway_classes,
+            "EnvoyFleet": self.envoy_fleets,
             "Gateway": self.gateways,
             "ListenerSet": self.listener_sets,
             "HTTPRoute": self.http_routes,

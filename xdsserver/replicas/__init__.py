@@ -1,10 +1,10 @@
 """What several servers know together: each serves some of the Envoys of a fleet, and one decides for all of them.
 
 Belongs here: what replicas tell each other as values and as bytes, what one has to say (`Witness`), and what the leader
-makes of what it hears (`Tally`). The time is an argument, and so is who leads.
+makes of what it hears (`Tally`). The time is an argument, and so is who leads (`membership`).
 
-Does not belong here: connections, certificates and tasks (`server`), who leads and which replicas exist (whoever runs
-the servers says that), and what one server knows of its own Envoys (`xds.receipts`).
+Does not belong here: connections, certificates and tasks (`server`), finding out who leads and which replicas exist
+(whoever runs the servers does that), and what one server knows of its own Envoys (`xds.receipts`).
 
     follower: Witness ──envoys, answers, rejections──► Tally :leader
                   ▲                                      │

@@ -27,7 +27,7 @@ from xdsserver.xds.quarantine import Quarantine
 from xdsserver.xds.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from xdsserver.server.doors import Door
     from xdsserver.server.stream import Context
@@ -112,20 +112,29 @@ class XdsServer:
             BindRefusedError: an address that plaintext must not be served on.
             BindFailedError: an address that is taken or not ours to have.
         """
-        doors = (local_door(self._options.addresses, self._options.rules.fleet_of), *self._options.doors)
+        await self.open((local_door(self._options.addresses, self._options.rules.fleet_of), *self._options.doors))
+        if self._cache.ready:
+            self._health.set_serving()
+
+    async def open(self, doors: Sequence[Door]) -> None:
+        """Listen at further doors, for whose proofs something had to be known first; none is opened if one cannot be.
+
+        Raises:
+            BindRefusedError: an address that plaintext must not be served on.
+            BindFailedError: an address that is taken or not ours to have.
+        """
         for door in doors:
             door.check()
         servers = [self._server(door) for door in doors]
-        self.addresses = tuple(
+        addresses = [
             _bind(server, door, address)
             for server, door in zip(servers, doors, strict=True)
             for address in door.addresses
-        )
+        ]
         for server in servers:
             await server.start()
-        self._servers = tuple(servers)
-        if self._cache.ready:
-            self._health.set_serving()
+        self._servers += tuple(servers)
+        self.addresses += tuple(addresses)
 
     @property
     def serving(self) -> bool:

@@ -1,6 +1,6 @@
 """Where replicas meet: who leads and where it is reached, given from outside; what both ends of a stream keep to.
 
-A Lease will say it in a cluster. Whoever says it must name all replicas that exist: of those that do not report, the
+In a cluster a Lease says it. Whoever says it must name all replicas that exist: of those that do not report, the
 leader knows nothing, and says so.
 """
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from xdsserver.replicas import Matter, Statement, Witness
     from xdsserver.replicas.agenda import Agenda
+    from xdsserver.replicas.membership import Membership
 
 SERVICE: Final = "xdsserver.delivery.v1.DeliveryReports"
 METHOD: Final = "Report"
@@ -46,27 +47,6 @@ class Pace:
     heartbeat_s: float = 3.0
     silent_s: float = 10.0
     backoff_s: float = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Membership:
-    """All replicas by name, with the address (`HOST:PORT`) where each takes reports, and the one that leads, if any."""
-
-    addresses: dict[str, str]
-    leader: str | None
-
-
-class Leadership(Protocol):
-    """Says who leads."""
-
-    @property
-    def now(self) -> Membership:
-        """Who leads, as far as is known."""
-        ...
-
-    async def changed(self, before: Membership) -> None:
-        """Return when it is different from this."""
-        ...
 
 
 class GivenLeadership:

@@ -18,7 +18,8 @@ from xdsserver.server.meeting import GRPC_OPTIONS, METHOD, SERVICE, ended
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from xdsserver.server.meeting import Call, Leadership, Member, Membership, Pace
+    from xdsserver.replicas.membership import Leadership, Membership
+    from xdsserver.server.meeting import Call, Member, Pace
 
 _PATH: Final = f"/{SERVICE}/{METHOD}"
 
