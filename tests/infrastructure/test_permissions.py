@@ -10,14 +10,15 @@ from xdsserver.infrastructure.dataplane import Owner
 from xdsserver.infrastructure.identity import certificate_name, name_of_fleet, object_name
 from xdsserver.infrastructure.permissions import AUTHORITY, DEFAULT_CERTIFICATE, NAMESPACE, PERMISSIONS, Scope, manifest
 from xdsserver.model.fleets import dedicated_fleet, shared_fleet
-from xdsserver.objects.kinds import KINDS
+from xdsserver.objects.kinds import KINDS, OWNED
 from xdsserver.objects.meta import Name
 
 READING = {"get", "list", "watch"}
 
 
-OURS = {"endpointslices", "events", "leases", "secrets", "services", "tokenreviews"}
-"""What is ours alone, or (reviews) kept nowhere, or (Services and their slices) made by us beside those of users."""
+OURS = {"configmaps", "endpointslices", "events", "leases", "secrets", "services", "tokenreviews"}
+"""What is ours alone, or (reviews) kept nowhere, or made by us beside that of users, from which a mark tells it."""
+OURS |= {kind.plural for kind in OWNED}
 
 
 def test_s11_of_what_users_write_nothing_but_statuses_is_written() -> None:

@@ -14,12 +14,14 @@ import pytest
 
 from tests.kube.cluster import ROUTES, Cluster, event, gone, route
 from tests.kube.scripted import Fixed, cuts, refuses, scripted
+from xdsserver.effects.objects import INTENT
+from xdsserver.effects.status import Observed
 from xdsserver.kube.client import KubeClient, Limits
 from xdsserver.kube.errors import Gone
 from xdsserver.kube.following import ListPage, Standing
 from xdsserver.kube.reflector import Timing
-from xdsserver.kube.source import PROBE_S, ClusterSource, everything
-from xdsserver.objects.kinds import KINDS
+from xdsserver.kube.source import PROBE_S, ClusterSource, everything, ours
+from xdsserver.objects.kinds import KINDS, OWNED
 from xdsserver.objects.meta import Name, ObjectKey
 
 if TYPE_CHECKING:
@@ -33,7 +35,6 @@ PATIENCE_S = 60
 METADATA = {False: "PartialObjectMetadataList", True: "PartialObjectMetadata"}
 """What an API server wants to be asked for lists and for watches of metadata; it refuses the other one."""
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-PLURALS = {kind.name: kind.name.lower() + "s" for kind in KINDS} | {"GatewayClass": "gatewayclasses"}
 
 
 @dataclass
@@ -70,7 +71,7 @@ class Api:
     async def _resources(self, path: str, reply: Reply) -> None:
         parts = path.split("/")
         group = "" if parts[1] == "api" else parts[2]
-        found = [{"name": PLURALS[one.name], "kind": one.name} for one in KINDS if one.group == group]
+        found = [{"name": one.plural, "kind": one.name} for one in (*KINDS, *OWNED) if one.group == group]
         if group == "apiextensions.k8s.io":
             found = [{"name": "customresourcedefinitions", "kind": "CustomResourceDefinition"}]
         found = [one for one in found if one["kind"] not in self.absent]
@@ -363,7 +364,7 @@ async def test_k10_long_lists_block_nobody() -> None:
     """K10: ten kinds of 5,000 objects each, in pages of 500: no turn of the loop takes over 50 ms, and pages are
     decoded in several turns."""
     bodies = {
-        (PLURALS[one.kind.name], str(start)): long_page(one.kind.name, start)
+        (one.kind.plural, str(start)): long_page(one.kind.name, start)
         for one in LISTED
         for start in range(0, LONG, 500)
     }
@@ -377,7 +378,7 @@ async def test_k10_long_lists_block_nobody() -> None:
     api = Api()
     for one in LISTED:
         root = f"/apis/{one.kind.group}" if one.kind.group else "/api"
-        api.scripts[f"{root}/{one.kind.versions[0]}/{PLURALS[one.kind.name]}"] = pages
+        api.scripts[f"{root}/{one.kind.versions[0]}/{one.kind.plural}"] = pages
     # What the tests before have left must not be looked through meanwhile; a process that serves freezes too.
     gc.collect()
     gc.freeze()
@@ -411,3 +412,26 @@ async def test_a_bug_ends_the_source_and_is_not_waited_for() -> None:
 async def _first(source: ClusterSource) -> Batch:
     async with source.running():
         return await asyncio.wait_for(source.batch(), PATIENCE_S)
+
+
+async def test_what_was_intended_is_read_with_an_object_whose_text_is_not() -> None:
+    """Of what runs Envoys nothing is of use but whether it is as intended; and it is asked for by our label alone."""
+    path = "/apis/apps/v1/deployments"
+    asked: list[Request] = []
+
+    async def deployments(request: Request, reply: Reply) -> None:
+        asked.append(request)
+        if request.watches:
+            await reply.stream()
+            await reply.hang()
+        metadata = {"name": "edge", "namespace": "a", "uid": "u", "resourceVersion": "7", "annotations": {INTENT: "i"}}
+        await reply.json({"metadata": {"resourceVersion": "9"}, "items": [{"metadata": metadata}]})
+
+    api = Api()
+    api.scripts[path] = deployments
+    (followed,) = (one for one in ours() if one.kind.name == "Deployment")
+    async with watched(api, followed=(followed,)) as cluster:
+        batch = await cluster.batch()
+        assert batch.readings == ((ObjectKey("Deployment", "a", "edge"), Observed("u", "7", 0, b"", "i")),)
+    assert all(one.query["labelSelector"] == "app.kubernetes.io/managed-by=xdsserver" for one in asked)
+    assert "as=PartialObjectMetadataList;" in asked[0].headers["accept"]

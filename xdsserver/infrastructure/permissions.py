@@ -1,7 +1,8 @@
 """What the controller may do at the API server: one table, of which manifests and documentation are made.
 
 Nothing may be done that is not in it, and nothing is in it that the code does not do: no wildcards, and of what users
-write nothing but statuses. The data plane has no row, since an Envoy talks to us and never to the API server.
+write nothing but statuses. Objects of ours among those of others are known by an annotation, which no role can ask for.
+The data plane has no row, since an Envoy talks to us and never to the API server.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from xdsserver.objects.kinds import BY_NAME, KINDS
+from xdsserver.objects.kinds import BY_NAME, KINDS, OWNED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -88,6 +89,11 @@ def _table() -> Iterator[Permission]:
     for name in ("Service", "EndpointSlice"):
         kind = BY_NAME[name]
         yield Permission(kind.group, kind.plural, ("create", "patch", "delete"), Scope.WATCHED, found)
+    for kind in OWNED:
+        verbs = (*_READ, "create", "patch", "delete")
+        yield Permission(kind.group, kind.plural, verbs, Scope.WATCHED, "what runs the Envoys of an EnvoyFleet")
+    config = "what the Envoys of an EnvoyFleet start with"
+    yield Permission("", "configmaps", ("create", "patch", "delete"), Scope.WATCHED, config)
     crds = "which of the kinds above are installed, and when one is added"
     yield Permission("apiextensions.k8s.io", "customresourcedefinitions", _READ, Scope.CLUSTER, crds)
     yield Permission("events.k8s.io", "events", ("create", "patch"), Scope.WATCHED, "what happened, and how often")

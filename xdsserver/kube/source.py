@@ -11,10 +11,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from xdsserver.infrastructure.identity import MANAGED_BY, MANAGER
 from xdsserver.kube.errors import KubeError, Unavailable, Unreachable
 from xdsserver.kube.following import Followed, Following, Standing
 from xdsserver.kube.reflector import Reflector, Shared, Timing
-from xdsserver.objects.kinds import KINDS, Kind
+from xdsserver.objects.kinds import KINDS, OWNED, Kind
 from xdsserver.objects.meta import KubeObject, ObjectKey
 
 if TYPE_CHECKING:
@@ -61,6 +62,19 @@ def everything(selectors: Mapping[str, str] | None = None, namespaces: Iterable[
         followed(kind, namespace)
         for kind in KINDS
         for namespace in (named if kind.namespaced or kind.name == "Namespace" else ("",))
+    )
+
+
+def ours(namespaces: Iterable[str] = ()) -> tuple[Followed, ...]:
+    """Give the kinds of which we follow our own objects alone, and of these nothing but whether they are as intended.
+
+    Nobody waits for them: what was intended when it was written is applied again, which changes nothing.
+    """
+    selector = f"{MANAGED_BY}={MANAGER}"
+    return tuple(
+        Followed(kind, selector, status=True, optional=True, named_only=True, namespace=namespace)
+        for kind in OWNED
+        for namespace in (tuple(dict.fromkeys(namespaces)) or ("",))
     )
 
 

@@ -12,7 +12,7 @@ from xdsserver.effects.objects import INTENT
 from xdsserver.kube import errors
 from xdsserver.kube.answers import Away, Conflict, Done, Missing, Refused, TooMany
 from xdsserver.kube.client import Body, ContentType
-from xdsserver.objects.kinds import BY_NAME, plural
+from xdsserver.objects.kinds import BY_NAME, OWNED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -31,14 +31,7 @@ So no write that began under a Lease can arrive under the next one.
 
 _AWAY = frozenset({502, 503, 504})
 
-_WRITTEN_ONLY = {
-    "DaemonSet": "/apis/apps/v1",
-    "Deployment": "/apis/apps/v1",
-    "HorizontalPodAutoscaler": "/apis/autoscaling/v2",
-    "PodDisruptionBudget": "/apis/policy/v1",
-    "ServiceAccount": "/api/v1",
-}
-"""Kinds of objects of ours that nothing is derived from; all of them have a namespace."""
+_KINDS = BY_NAME | {kind.name: kind for kind in OWNED}
 
 
 class _Metadata(msgspec.Struct, rename="camel"):
@@ -86,13 +79,11 @@ class Writes:
         return await ask(request, self._write_s)
 
     def _path(self, key: ObjectKey) -> str:
-        api, namespaced = _WRITTEN_ONLY.get(key.kind, ""), True
-        if not api:
-            kind = BY_NAME[key.kind]
-            version = self._version(kind.name) or kind.versions[0]
-            api, namespaced = f"/apis/{kind.group}/{version}" if kind.group else f"/api/{version}", kind.namespaced
-        place = f"/namespaces/{key.namespace}" if namespaced else ""
-        return f"{api}{place}/{plural(key.kind)}/{key.name}"
+        kind = _KINDS[key.kind]
+        version = self._version(kind.name) or kind.versions[0]
+        api = f"/apis/{kind.group}/{version}" if kind.group else f"/api/{version}"
+        place = f"/namespaces/{key.namespace}" if kind.namespaced else ""
+        return f"{api}{place}/{kind.plural}/{key.name}"
 
 
 def observed(body: bytes) -> Observed:

@@ -64,4 +64,13 @@ KINDS: tuple[Kind, ...] = (
     Kind("ClusterTrustBundle", CERTIFICATES_GROUP, ("v1", "v1beta1"), ClusterTrustBundle, namespaced=False),
 )
 
+OWNED: tuple[Kind, ...] = (
+    Kind("ServiceAccount", "", ("v1",), KubeObject),
+    Kind("Deployment", "apps", ("v1",), KubeObject),
+    Kind("DaemonSet", "apps", ("v1",), KubeObject),
+    Kind("PodDisruptionBudget", "policy", ("v1",), KubeObject),
+    Kind("HorizontalPodAutoscaler", "autoscaling", ("v2",), KubeObject),
+)
+"""Kinds of which we look at objects of our own alone, to see that they are as intended."""
+
 BY_NAME = {kind.name: kind for kind in KINDS}
