@@ -81,6 +81,7 @@ async def test_s11_each_kind_is_asked_for_in_each_named_namespace_and_nowhere_el
         followed = [(one.kind, one.namespace) for one in cluster.source.states()]
         assert len(followed) == len(set(followed)) == 2 * (len(KINDS) - len(CLUSTER_WIDE)) + len(CLUSTER_WIDE)
         assert {kind for kind, namespace in followed if not namespace} == CLUSTER_WIDE
+        assert (cluster.source.version("HTTPRoute"), cluster.source.version("Service")) == ("v1", "v1")
 
 
 async def test_a_named_namespace_that_does_not_exist_holds_nobody_up_and_is_followed_once_it_does() -> None:

@@ -184,7 +184,8 @@ class Following:
     @property
     def version(self) -> str | None:
         """The API version under which the kind was last found; None: it never was."""
-        return self._path.split("/")[-2] if self._path is not None else None
+        # /api/VERSION/..., or /apis/GROUP/VERSION/...
+        return self._path.split("/")[3 if self.followed.kind.group else 2] if self._path is not None else None
 
     @property
     def watching(self) -> bool:
