@@ -140,24 +140,23 @@ async def scripted(script: Script, clock: Callable[[], float] = time.monotonic) 
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server.connections += 1
-        try:
-            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-                while True:
-                    request = await _read(reader, server.clock())
-                    server.asked.append(request)
-                    reply = Reply(writer, ending)
-                    await server.script(request, reply)
-                    if not reply.whole:
-                        # Cut: whoever reads finds the end where more should be.
-                        return
-        finally:
-            writer.transport.abort()
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            while True:
+                request = await _read(reader, server.clock())
+                server.asked.append(request)
+                reply = Reply(writer, ending)
+                await server.script(request, reply)
+                if not reply.whole:
+                    # Cut: whoever reads finds the end where more should be.
+                    return
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # Tasks of our own: those that asyncio makes for a server complain when they are cancelled.
         task = asyncio.ensure_future(serve(reader, writer))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
+        # Not by the task itself: one that is cancelled before it has begun closes nothing.
+        task.add_done_callback(lambda _: writer.transport.abort())
 
     listening = await asyncio.start_server(accept, "127.0.0.1", 0, limit=2**24)
     host, port = listening.sockets[0].getsockname()

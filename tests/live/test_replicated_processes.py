@@ -38,7 +38,7 @@ class Process:
         async with asyncio.timeout(within_s):
             while line := await self._process.stderr.readline():
                 notice: dict[str, Any] = json.loads(line)
-                self.said.append(f"{notice.get('subject', '')}: {notice.get('text', '')}")
+                self.said.append(f"{notice['subject']}: {notice['message']}")
                 if words in self.said[-1]:
                     return self.said[-1]
         pytest.fail(f"it ended without {words!r}: {self.said}")
