@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from xdsserver.gatewayapi.statuses import ObjectStatus
     from xdsserver.infrastructure.allocation import Probe, Written
     from xdsserver.model.places import Awaited, Binding, Delivery, ListenerKey, PortKey
+    from xdsserver.model.routing import ClusterKey, EndpointsKey
     from xdsserver.objects.meta import KubeObject
     from xdsserver.pipeline import ResourceKey
     from xdsserver.tables import Delta
@@ -125,6 +126,14 @@ class Reconciler:
         """Return uid and generation of an object; None where there is none."""
         found = self.pipeline.object(key)
         return None if found is None else (found.metadata.uid, found.metadata.generation)
+
+    def backend_of(self, place: ResourceKey) -> ClusterKey | EndpointsKey | None:
+        """Return which backend a cluster, or endpoints, of a fleet are; None where it is neither, or not wanted now."""
+        for _, cluster in self.pipeline.clusters_named.rows.get(place, ()):
+            return cluster
+        for _, endpoints, _ in self.pipeline.clusters_reading.rows.get(place, ()):
+            return endpoints
+        return None
 
     def answers(
         self, deliveries: Mapping[ListenerKey, Delivery | None], rejections: Mapping[Blame, Rejection | None]

@@ -33,7 +33,7 @@ from xdsserver.server import XdsOptions
 from xdsserver.server.meeting import GivenLeadership, Pace
 from xdsserver.server.reporter import Links, Reporter, connect_locally
 from xdsserver.server.reports import ReportsServer, local_reports_door
-from xdsserver.xds.resource import LISTENER, ROUTE
+from xdsserver.xds.resource import CLUSTER, LISTENER, ROUTE
 from xdsserver.xds.rules import Rules
 
 if TYPE_CHECKING:
@@ -55,9 +55,11 @@ PACE = Pace(heartbeat_s=1.0, backoff_s=0.05)
 class Envoy:
     """Speaks delta ADS as an Envoy does: asks for listeners, then for the tables that they name, and answers."""
 
-    def __init__(self, node: str, rejects: bytes = b"") -> None:
+    def __init__(self, node: str, rejects: bytes = b"", *, clusters: bool = False) -> None:
         self.node = node
         self.rejects = rejects
+        self.clusters = clusters
+        """It asks for clusters first, and what it rejects are these."""
         self.mute = False
         """It takes what it is sent and says nothing."""
         self.versions: dict[str, str] = {}
@@ -69,13 +71,17 @@ class Envoy:
         self._call = call_delta(channel)
         first = discovery_pb2.DeltaDiscoveryRequest(type_url=LISTENER)
         first.node.id, first.node.cluster = self.node, FLEET
+        if self.clusters:
+            about = discovery_pb2.DeltaDiscoveryRequest(type_url=CLUSTER, node=first.node)
+            await self._call.write(about.SerializeToString())
         await self._call.write(first.SerializeToString())
         while isinstance(content := await self._call.read(), bytes):
             await self._take(discovery_pb2.DeltaDiscoveryResponse.FromString(content))
 
     async def _take(self, response: discovery_pb2.DeltaDiscoveryResponse) -> None:
         answer = discovery_pb2.DeltaDiscoveryRequest(type_url=response.type_url, response_nonce=response.nonce)
-        bad = bool(self.rejects) and any(self.rejects in one.resource.value for one in response.resources)
+        about = not self.clusters or response.type_url == CLUSTER
+        bad = about and bool(self.rejects) and any(self.rejects in one.resource.value for one in response.resources)
         if bad:
             answer.error_detail.code, answer.error_detail.message = 13, f"{self.node} does not like it"
         else:
@@ -156,9 +162,11 @@ class Server:
                 await asyncio.sleep(0.01)
 
     @asynccontextmanager
-    async def envoy(self, node: str, rejects: bytes = b"", *, mute: bool = False) -> AsyncIterator[Envoy]:
+    async def envoy(
+        self, node: str, rejects: bytes = b"", *, mute: bool = False, clusters: bool = False
+    ) -> AsyncIterator[Envoy]:
         """Connect an Envoy for the length of a block."""
-        found = Envoy(node, rejects)
+        found = Envoy(node, rejects, clusters=clusters)
         found.mute = mute
         async with grpc.aio.insecure_channel(self.plane.server.addresses[0]) as channel:
             speaking = asyncio.create_task(found.speak(channel))

@@ -168,6 +168,20 @@ async def test_x16_a_condition_names_the_envoys_of_all_servers_that_reject(tmp_p
         assert "Rejected" not in one.conditions("HTTPRoute", "shop")
 
 
+async def test_x16_a_backend_that_envoys_of_another_server_reject_is_a_condition_of_its_users(tmp_path: Path) -> None:
+    """X16: the condition names the nodes, whichever server they are connected to."""
+    async with servers(tmp_path, "one", "two") as cluster, cluster["one"].envoy("fine", clusters=True):
+        one = cluster["one"]
+        cluster.lead("one")
+        async with cluster["two"].envoy("old", b"Service/default/shop", clusters=True):
+            cluster.write(a=GATEWAY, b=ROUTE, c=SHOP)
+            await one.until(lambda: [said.nodes for said in one.rejected()] == [("old",)])
+            said = one.conditions("HTTPRoute", "shop")
+            assert all(words in said for words in ("Rejected", "backend Service default/shop", "old does not like it"))
+            cluster.write(b="")
+            await one.until(lambda: not one.rejected())
+
+
 async def test_a_new_leader_knows_of_rejections_from_the_first_picture(tmp_path: Path) -> None:
     async with servers(tmp_path, "one", "two", "three") as cluster:
         two, three = cluster["two"], cluster["three"]

@@ -8,12 +8,14 @@ import pytest
 
 from tests.replicas.council import FLEET, KEY, RESOURCES, SHOP, TABLE, Council, answer, objection
 from xdsserver.model.places import Awaited
+from xdsserver.objects.meta import ObjectKey
 from xdsserver.replicas import Answer, Statement, Subject, tally
-from xdsserver.replicas.statements import Attending, Envoy
+from xdsserver.replicas.statements import Attending, Author, Backend, Envoy, Objection
 from xdsserver.replicas.tally import SILENT_S, OverfullError, UnknownReplicaError
 from xdsserver.xds.case import Blame, Rejection
 from xdsserver.xds.fragments import NOBODY
 from xdsserver.xds.receipts import Lag
+from xdsserver.xds.resource import CLUSTER, ENDPOINTS, LISTENER
 
 
 @pytest.fixture
@@ -176,6 +178,36 @@ def test_what_nobody_in_particular_wrote_is_held_against_the_listener_of_that_ge
     council.objects_to("two", whole)
     assert council.tally.rejections({}) == {Blame(*TABLE, NOBODY): Rejection("no", ("b",))}
     council.awaited[KEY] = Awaited(3, RESOURCES, "u")
+    assert council.tally.rejections({}) == {}
+
+
+def test_x16_a_filter_chain_that_is_rejected_elsewhere_is_held_against_its_listener(council: Council) -> None:
+    """X16: a Listener is shared by the listeners of a port, of which one alone is to blame."""
+    chain = replace(objection("b"), type_url=LISTENER, owner=None)
+    council.objects_to("two", chain)
+    assert council.tally.rejections({}) == {Blame(*RESOURCES[0], KEY): Rejection("no", ("b",))}
+    council.awaited[KEY] = Awaited(3, RESOURCES, "u")
+    assert council.tally.rejections({}) == {}
+
+
+@pytest.mark.parametrize(
+    ("type_url", "backend", "name"),
+    [
+        (CLUSTER, Backend(80, "http", "shop/edge"), "Service/shop/blue/80/http/Gateway/shop/edge"),
+        (CLUSTER, Backend(80, "http"), "Service/shop/blue/80/http"),
+        (ENDPOINTS, Backend(80, "TCP"), "Service/shop/blue/80/TCP"),
+    ],
+)
+def test_x16_a_backend_that_is_rejected_elsewhere_is_known_by_what_it_is(
+    council: Council, type_url: str, backend: Backend, name: str
+) -> None:
+    """X16, for what is nobody's piece: by the object, and by no name that another release may give it."""
+    blue = ObjectKey("Service", "shop", "blue")
+    council.objects[blue] = ("b", 0)
+    said = Objection(FLEET, type_url, Author(blue, "b", 0), (), frozenset("b"), "no", backend=backend)
+    council.objects_to("two", said)
+    assert council.tally.rejections({}) == {Blame(FLEET, type_url, name, NOBODY): Rejection("no", ("b",))}
+    council.objects[blue] = ("made anew", 0)
     assert council.tally.rejections({}) == {}
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.replicas.council import FLEET, KEY, answer, objection
 from xdsserver.messages import delivery_reports_pb2 as pb
 from xdsserver.replicas import Answer, Envoy, Matter, State, Statement, Subject
-from xdsserver.replicas.statements import Attending
+from xdsserver.replicas.statements import Attending, Backend
 from xdsserver.replicas.tally import MOST
 from xdsserver.replicas.wire import (
     MAX_MESSAGE_BYTES,
@@ -21,6 +21,7 @@ from xdsserver.replicas.wire import (
 )
 from xdsserver.replicas.witness import PIECE
 from xdsserver.xds.ledger import MAX_WORDS
+from xdsserver.xds.resource import CLUSTER
 
 SUBJECT = Subject(KEY, "u", 2)
 STATEMENT = Statement(
@@ -30,6 +31,7 @@ STATEMENT = Statement(
     objections=(
         (1, replace(objection("a", "b", kept=True), lasts_s=2.25)),
         (2, replace(objection("c"), owner=None)),
+        (4, replace(objection("c"), type_url=CLUSTER, listeners=(), backend=Backend(8080, "auto", "shop/edge"))),
         (3, None),
     ),
     complete=True,

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from xdsserver.model.places import Delivery, ListenerKey
+from xdsserver.model.routing import ClusterKey, EndpointsKey
 from xdsserver.objects.meta import ObjectKey
 from xdsserver.replicas import Answer, Matter, State, Subject, Tally, Witness
 from xdsserver.replicas.agenda import Agenda
 from xdsserver.replicas.attendance import Attendance
-from xdsserver.replicas.statements import Author, Objection
+from xdsserver.replicas.statements import Author, Backend, Objection
 from xdsserver.xds.fragments import NOBODY
 from xdsserver.xds.receipts import Arrived, Late, Receipts
-from xdsserver.xds.resource import SECRET
+from xdsserver.xds.resource import CLUSTER, ENDPOINTS, SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from xdsserver.model.places import Awaited
     from xdsserver.reconciler import Outcome
     from xdsserver.replicas.statements import Envoy, Statement
-    from xdsserver.xds.cache import Cache
+    from xdsserver.xds.cache import Cache, ResourceKey
     from xdsserver.xds.case import Blame, Rejection
     from xdsserver.xds.ledger import Event, Ledger
     from xdsserver.xds.quarantine import Quarantine
@@ -52,11 +53,13 @@ class Told:
         pass_on: called from the event loop; it may lead to more being asked for.
         rows: what was passed on of deliveries.
         identity: uid and generation of an object; None where there is none.
+        backend_of: which backend a resource is the way to; None where it is none.
     """
 
     pass_on: Callable[[Deliveries, News], None]
     rows: Mapping[ListenerKey, Delivery]
     identity: Callable[[ObjectKey], tuple[str, int] | None]
+    backend_of: Callable[[ResourceKey], ClusterKey | EndpointsKey | None]
 
 
 class Answers:
@@ -254,6 +257,8 @@ class Answers:
     def _objection(self, blame: Blame, said: Rejection) -> Objection | None:
         """Say what is rejected in terms of objects; None where its author is gone."""
         place, author = blame[:3], None
+        if blame.type_url in (CLUSTER, ENDPOINTS):
+            return self._objection_to_backend(place, said)
         listeners: Iterable[ListenerKey] = (key for key, one in self._awaited.items() if place in one.resources)
         if isinstance(blame.owner, ListenerKey):
             listeners = (blame.owner,) if blame.owner in self._awaited else ()
@@ -265,6 +270,23 @@ class Answers:
         subjects = tuple(map(self._subject, listeners))
         nodes = frozenset(said.nodes)
         return Objection(blame.fleet, blame.type_url, author, subjects, nodes, said.words, kept=said.kept)
+
+    def _objection_to_backend(self, place: ResourceKey, said: Rejection) -> Objection | None:
+        match self._told.backend_of(place):
+            case ClusterKey() as one:
+                backend = Backend(one.port, one.protocol, one.gateway)
+            case EndpointsKey() as one:
+                backend = Backend(one.port, one.transport)
+            case None:
+                return None
+        key = ObjectKey(one.kind, one.namespace, one.name)
+        if (identity := self.identity(key)) is None:
+            return None
+        fleet, type_url, _ = place
+        nodes = frozenset(said.nodes)
+        return Objection(
+            fleet, type_url, Author(key, *identity), (), nodes, said.words, kept=said.kept, backend=backend
+        )
 
     def _rejections_news(self) -> dict[Blame, Rejection | None]:
         """Give what is rejected that was not, or no more (None)."""

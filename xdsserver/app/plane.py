@@ -90,7 +90,7 @@ class ControlPlane:
             lambda said: narrator.validity(said, hooks.place),
             hooks.measures.metrics.expires if hooks.measures is not None else lambda _at_s: None,
         )
-        told = Told(self._take_answers, reconciler.pipeline.deliveries.rows, reconciler.identity)
+        told = Told(self._take_answers, reconciler.pipeline.deliveries.rows, reconciler.identity, reconciler.backend_of)
         self.answers = Answers(Heard(cache, self._ledger, self.server.quarantine), told, replica)
         """What the Envoys say, of this server and of others that it leads."""
 

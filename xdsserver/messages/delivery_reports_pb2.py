@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)xdsserver/messages/delivery_reports.proto\x12\x15xdsserver.delivery.v1\x1a\x1egoogle/protobuf/duration.proto\"\xde\x01\n\tStatement\x12+\n\x05hello\x18\x01 \x01(\x0b\x32\x1c.xdsserver.delivery.v1.Hello\x12,\n\x06\x65nvoys\x18\x02 \x03(\x0b\x32\x1c.xdsserver.delivery.v1.Envoy\x12.\n\x07\x61nswers\x18\x03 \x03(\x0b\x32\x1d.xdsserver.delivery.v1.Answer\x12\x34\n\nrejections\x18\x04 \x03(\x0b\x32 .xdsserver.delivery.v1.Rejection\x12\x10\n\x08\x63omplete\x18\x05 \x01(\x08\")\n\x05Hello\x12\x0f\n\x07replica\x18\x01 \x01(\t\x12\x0f\n\x07release\x18\x02 \x01(\t\"d\n\x05\x45nvoy\x12\r\n\x05\x66leet\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x30\n\rconnected_for\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0c\n\x04gone\x18\x04 \x01(\x08\"j\n\x07Subject\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0f\n\x07section\x18\x04 \x01(\t\x12\x0b\n\x03uid\x18\x05 \x01(\t\x12\x12\n\ngeneration\x18\x06 \x01(\x03\"\\\n\x06\x41nswer\x12/\n\x07subject\x18\x01 \x01(\x0b\x32\x1e.xdsserver.delivery.v1.Subject\x12\x10\n\x08withheld\x18\x02 \x01(\x08\x12\x0f\n\x07waiting\x18\x03 \x03(\t\"\xfd\x01\n\tRejection\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x0c\n\x04over\x18\x02 \x01(\x08\x12\r\n\x05\x66leet\x18\x03 \x01(\t\x12\x10\n\x08type_url\x18\x04 \x01(\t\x12,\n\x05owner\x18\x05 \x01(\x0b\x32\x1d.xdsserver.delivery.v1.Object\x12\x31\n\tlisteners\x18\x06 \x03(\x0b\x32\x1e.xdsserver.delivery.v1.Subject\x12\r\n\x05nodes\x18\x07 \x03(\t\x12\r\n\x05words\x18\x08 \x01(\t\x12(\n\x05lasts\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0c\n\x04kept\x18\n \x01(\x08\"X\n\x06Object\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0b\n\x03uid\x18\x04 \x01(\t\x12\x12\n\ngeneration\x18\x05 \x01(\x03\"8\n\x06\x41genda\x12.\n\x07matters\x18\x01 \x03(\x0b\x32\x1d.xdsserver.delivery.v1.Matter\"\x9c\x01\n\x06Matter\x12/\n\x07subject\x18\x01 \x01(\x0b\x32\x1e.xdsserver.delivery.v1.Subject\x12\x32\n\x05state\x18\x02 \x01(\x0e\x32#.xdsserver.delivery.v1.Matter.State\"-\n\x05State\x12\x08\n\x04OPEN\x10\x00\x12\x0b\n\x07\x44\x45\x43IDED\x10\x01\x12\r\n\tWITHDRAWN\x10\x02\x32`\n\x0f\x44\x65liveryReports\x12M\n\x06Report\x12 .xdsserver.delivery.v1.Statement\x1a\x1d.xdsserver.delivery.v1.Agenda(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)xdsserver/messages/delivery_reports.proto\x12\x15xdsserver.delivery.v1\x1a\x1egoogle/protobuf/duration.proto\"\xde\x01\n\tStatement\x12+\n\x05hello\x18\x01 \x01(\x0b\x32\x1c.xdsserver.delivery.v1.Hello\x12,\n\x06\x65nvoys\x18\x02 \x03(\x0b\x32\x1c.xdsserver.delivery.v1.Envoy\x12.\n\x07\x61nswers\x18\x03 \x03(\x0b\x32\x1d.xdsserver.delivery.v1.Answer\x12\x34\n\nrejections\x18\x04 \x03(\x0b\x32 .xdsserver.delivery.v1.Rejection\x12\x10\n\x08\x63omplete\x18\x05 \x01(\x08\")\n\x05Hello\x12\x0f\n\x07replica\x18\x01 \x01(\t\x12\x0f\n\x07release\x18\x02 \x01(\t\"d\n\x05\x45nvoy\x12\r\n\x05\x66leet\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x30\n\rconnected_for\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0c\n\x04gone\x18\x04 \x01(\x08\"j\n\x07Subject\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0f\n\x07section\x18\x04 \x01(\t\x12\x0b\n\x03uid\x18\x05 \x01(\t\x12\x12\n\ngeneration\x18\x06 \x01(\x03\"\\\n\x06\x41nswer\x12/\n\x07subject\x18\x01 \x01(\x0b\x32\x1e.xdsserver.delivery.v1.Subject\x12\x10\n\x08withheld\x18\x02 \x01(\x08\x12\x0f\n\x07waiting\x18\x03 \x03(\t\"\xae\x02\n\tRejection\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x0c\n\x04over\x18\x02 \x01(\x08\x12\r\n\x05\x66leet\x18\x03 \x01(\t\x12\x10\n\x08type_url\x18\x04 \x01(\t\x12,\n\x05owner\x18\x05 \x01(\x0b\x32\x1d.xdsserver.delivery.v1.Object\x12\x31\n\tlisteners\x18\x06 \x03(\x0b\x32\x1e.xdsserver.delivery.v1.Subject\x12\r\n\x05nodes\x18\x07 \x03(\t\x12\r\n\x05words\x18\x08 \x01(\t\x12(\n\x05lasts\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0c\n\x04kept\x18\n \x01(\x08\x12/\n\x07\x62\x61\x63kend\x18\x0b \x01(\x0b\x32\x1e.xdsserver.delivery.v1.Backend\":\n\x07\x42\x61\x63kend\x12\x0c\n\x04port\x18\x01 \x01(\r\x12\x10\n\x08protocol\x18\x02 \x01(\t\x12\x0f\n\x07gateway\x18\x03 \x01(\t\"X\n\x06Object\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0b\n\x03uid\x18\x04 \x01(\t\x12\x12\n\ngeneration\x18\x05 \x01(\x03\"8\n\x06\x41genda\x12.\n\x07matters\x18\x01 \x03(\x0b\x32\x1d.xdsserver.delivery.v1.Matter\"\x9c\x01\n\x06Matter\x12/\n\x07subject\x18\x01 \x01(\x0b\x32\x1e.xdsserver.delivery.v1.Subject\x12\x32\n\x05state\x18\x02 \x01(\x0e\x32#.xdsserver.delivery.v1.Matter.State\"-\n\x05State\x12\x08\n\x04OPEN\x10\x00\x12\x0b\n\x07\x44\x45\x43IDED\x10\x01\x12\r\n\tWITHDRAWN\x10\x02\x32`\n\x0f\x44\x65liveryReports\x12M\n\x06Report\x12 .xdsserver.delivery.v1.Statement\x1a\x1d.xdsserver.delivery.v1.Agenda(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,15 +43,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ANSWER']._serialized_start=578
   _globals['_ANSWER']._serialized_end=670
   _globals['_REJECTION']._serialized_start=673
-  _globals['_REJECTION']._serialized_end=926
-  _globals['_OBJECT']._serialized_start=928
-  _globals['_OBJECT']._serialized_end=1016
-  _globals['_AGENDA']._serialized_start=1018
-  _globals['_AGENDA']._serialized_end=1074
-  _globals['_MATTER']._serialized_start=1077
-  _globals['_MATTER']._serialized_end=1233
-  _globals['_MATTER_STATE']._serialized_start=1188
-  _globals['_MATTER_STATE']._serialized_end=1233
-  _globals['_DELIVERYREPORTS']._serialized_start=1235
-  _globals['_DELIVERYREPORTS']._serialized_end=1331
+  _globals['_REJECTION']._serialized_end=975
+  _globals['_BACKEND']._serialized_start=977
+  _globals['_BACKEND']._serialized_end=1035
+  _globals['_OBJECT']._serialized_start=1037
+  _globals['_OBJECT']._serialized_end=1125
+  _globals['_AGENDA']._serialized_start=1127
+  _globals['_AGENDA']._serialized_end=1183
+  _globals['_MATTER']._serialized_start=1186
+  _globals['_MATTER']._serialized_end=1342
+  _globals['_MATTER_STATE']._serialized_start=1297
+  _globals['_MATTER_STATE']._serialized_end=1342
+  _globals['_DELIVERYREPORTS']._serialized_start=1344
+  _globals['_DELIVERYREPORTS']._serialized_end=1440
 # @@protoc_insertion_point(module_scope)

@@ -208,6 +208,7 @@ class Rejection(_message.Message):
     WORDS_FIELD_NUMBER: _builtins.int
     LASTS_FIELD_NUMBER: _builtins.int
     KEPT_FIELD_NUMBER: _builtins.int
+    BACKEND_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     """Names it for as long as the stream lasts."""
     over: _builtins.bool
@@ -232,6 +233,10 @@ class Rejection(_message.Message):
     def lasts(self) -> _duration_pb2.Duration:
         """Since this replica heard it first."""
 
+    @_builtins.property
+    def backend(self) -> Global___Backend:
+        """What of the owner, where it is a backend."""
+
     def __init__(
         self,
         *,
@@ -245,14 +250,44 @@ class Rejection(_message.Message):
         words: _builtins.str = ...,
         lasts: _duration_pb2.Duration | None = ...,
         kept: _builtins.bool = ...,
+        backend: Global___Backend | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["lasts", b"lasts", "owner", b"owner"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["backend", b"backend", "lasts", b"lasts", "owner", b"owner"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fleet", b"fleet", "id", b"id", "kept", b"kept", "lasts", b"lasts", "listeners", b"listeners", "nodes", b"nodes", "over", b"over", "owner", b"owner", "type_url", b"type_url", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend", b"backend", "fleet", b"fleet", "id", b"id", "kept", b"kept", "lasts", b"lasts", "listeners", b"listeners", "nodes", b"nodes", "over", b"over", "owner", b"owner", "type_url", b"type_url", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Rejection: _TypeAlias = Rejection  # noqa: Y015
+
+@_typing.final
+class Backend(_message.Message):
+    """Which way to a backend it is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PORT_FIELD_NUMBER: _builtins.int
+    PROTOCOL_FIELD_NUMBER: _builtins.int
+    GATEWAY_FIELD_NUMBER: _builtins.int
+    port: _builtins.int
+    protocol: _builtins.str
+    """Of endpoints: the transport."""
+    gateway: _builtins.str
+    """Namespace and name of the Gateway, where it is for the requests of one only."""
+    def __init__(
+        self,
+        *,
+        port: _builtins.int = ...,
+        protocol: _builtins.str = ...,
+        gateway: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gateway", b"gateway", "port", b"port", "protocol", b"protocol"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Backend: _TypeAlias = Backend  # noqa: Y015
 
 @_typing.final
 class Object(_message.Message):

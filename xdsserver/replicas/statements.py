@@ -65,6 +65,14 @@ class Author(NamedTuple):
     generation: int
 
 
+class Backend(NamedTuple):
+    """A way to a backend: the port, the protocol (of endpoints: the transport), the Gateway if it is for one only."""
+
+    port: int
+    protocol: str
+    gateway: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Objection:
     """What Envoys of one replica reject.
@@ -72,12 +80,13 @@ class Objection:
     Attributes:
         fleet: whose Envoys.
         type_url: which part of the configuration.
-        owner: who wrote it; None where it could not be told whose piece is bad.
+        owner: who wrote it, or the backend itself; None where it could not be told whose piece is bad.
         listeners: those that it is rejected for.
         nodes: who rejects it.
         words: Envoy's.
         lasts_s: since when that replica knows.
         kept: it serves it nevertheless, to those that take it.
+        backend: what of the owner, where it is a backend: nobody's piece, and of concern to all who use it.
     """
 
     fleet: str
@@ -88,6 +97,7 @@ class Objection:
     words: str
     lasts_s: float = 0.0
     kept: bool = False
+    backend: Backend | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,20 +8,22 @@ are connected elsewhere, or the server is said to exist no more.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
+from xdsserver.model.routing import ClusterKey, EndpointsKey
 from xdsserver.xds.case import Blame, Rejection
 from xdsserver.xds.fragments import NOBODY
 from xdsserver.xds.receipts import Lag
-from xdsserver.xds.resource import LISTENER
+from xdsserver.xds.resource import ENDPOINTS, LISTENER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from xdsserver.model.places import Awaited, ListenerKey
+    from xdsserver.model.routing import BackendProtocol
     from xdsserver.objects.meta import ObjectKey
     from xdsserver.replicas.attendance import Attendance
-    from xdsserver.replicas.statements import Answer, Author, Envoy, Objection, Statement, Subject
+    from xdsserver.replicas.statements import Answer, Author, Backend, Envoy, Objection, Statement, Subject
     from xdsserver.xds.fragments import Owner
 
 SILENT_S: Final = 10.0
@@ -229,6 +231,10 @@ class Tally:
         author = objection.owner
         if author is not None and self._book.identity(author.key) != author[1:]:
             return
+        if author is not None and objection.backend is not None:
+            name = _name(objection.type_url, author.key, objection.backend)
+            yield Blame(objection.fleet, objection.type_url, name, NOBODY)
+            return
         for subject in objection.listeners:
             owner: Owner = NOBODY if author is None else tuple(author.key)
             if author is None and objection.type_url == LISTENER:
@@ -241,6 +247,13 @@ class Tally:
             if len(found) == 1:
                 # Of several certificates nobody knows which: the wrong one may be that of other listeners too.
                 yield Blame(*found[0], owner)
+
+
+def _name(type_url: str, key: ObjectKey, backend: Backend) -> str:
+    """Name the resource by which a backend is reached here; whoever speaks of it may call it by another name."""
+    if type_url == ENDPOINTS:
+        return str(EndpointsKey(*key, backend.port, backend.protocol))
+    return str(ClusterKey(*key, backend.port, cast("BackendProtocol", backend.protocol), backend.gateway))
 
 
 def _waits(node: str, said: Lag | Answer | None) -> bool:

@@ -14,6 +14,7 @@ from xdsserver.replicas.statements import (
     Answer,
     Attending,
     Author,
+    Backend,
     Envoy,
     Matter,
     Objection,
@@ -112,6 +113,9 @@ def _write_objection(objection: Objection, out: pb.Rejection) -> None:
     out.listeners.extend(map(_subject, objection.listeners))
     out.nodes.extend(sorted(objection.nodes))
     out.kept = objection.kept
+    if objection.backend is not None:
+        port, protocol, gateway = objection.backend
+        out.backend.CopyFrom(pb.Backend(port=port, protocol=protocol, gateway=gateway))
     out.lasts.CopyFrom(_duration(objection.lasts_s))
 
 
@@ -120,6 +124,9 @@ def _read_objection(message: pb.Rejection) -> Objection:
     if message.HasField("owner"):
         key = ObjectKey(message.owner.kind, message.owner.namespace, message.owner.name)
         owner = Author(key, message.owner.uid, message.owner.generation)
+    backend = None
+    if message.HasField("backend"):
+        backend = Backend(message.backend.port, message.backend.protocol, message.backend.gateway)
     return Objection(
         message.fleet,
         message.type_url,
@@ -129,6 +136,7 @@ def _read_objection(message: pb.Rejection) -> Objection:
         message.words,
         _seconds(message.lasts),
         message.kept,
+        backend,
     )
 
 
