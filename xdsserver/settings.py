@@ -243,6 +243,29 @@ def trust(settings: TrustSettings) -> TrustSettings | None:
 
 
 @dataclass(frozen=True, slots=True)
+class FleetSettings:
+    """How Envoys of EnvoyFleets run: where they reach xDS over mutual TLS, and the image of those that name none."""
+
+    xds: HostPort
+    image: str
+
+
+def fleets(certificates: tuple[str, ...], xds: str | None, image: str, namespace: str) -> FleetSettings | None:
+    """Put together how Envoys are run in pods; None where no Envoy with a certificate could come in.
+
+    Without `xds` it is our Service, at the first port where they come in.
+
+    Raises:
+        SettingsError: an address is none.
+    """
+    if not certificates:
+        return None
+    port = host_port("--xds-tls", certificates[0]).port
+    address = HostPort(f"xdsserver.{namespace}.svc", port) if xds is None else host_port("--envoys-xds", xds)
+    return FleetSettings(address, image)
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterSettings:
     """What `xdsserver serve` was asked for in a cluster.
 
@@ -258,6 +281,7 @@ class ClusterSettings:
         saved_state: where what is served is saved, and what is served while the API server is silent at a start.
         secure_xds: where Envoys of other machines may connect, by an authority in a folder; None for nowhere.
         trust: who proves what to whom by the authority of the cluster; None for nobody.
+        fleets: how Envoys of EnvoyFleets are run in pods; None where somebody else runs them.
         pod: the name of our pod, "" for that of the machine.
         health: where probes and scrapes are answered; None for nowhere.
     """
@@ -272,6 +296,7 @@ class ClusterSettings:
     saved_state: SavedStateSettings | None = None
     secure_xds: SecureXds | None = None
     trust: TrustSettings | None = None
+    fleets: FleetSettings | None = None
     pod: str = ""
     health: HostPort | None = None
     controllers: tuple[str, ...] = ()

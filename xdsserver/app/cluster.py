@@ -54,6 +54,7 @@ from xdsserver.observe.condition import Condition
 from xdsserver.observe.notices import Level, Notice
 from xdsserver.pipeline import Options
 from xdsserver.proxy.authorities import system_authorities
+from xdsserver.proxy.pods import data_plane
 from xdsserver.reconciler import FLEET, Reconciler, Surroundings
 from xdsserver.server import XdsOptions
 from xdsserver.xds.footing import Footing, Start, footing
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from xdsserver.effects import Decision
     from xdsserver.files.snapshot import Saved
     from xdsserver.infrastructure.allocation import Written
+    from xdsserver.infrastructure.dataplane import Envoys
     from xdsserver.kube.source import Batch
     from xdsserver.kube.store import Reading
     from xdsserver.observe.notices import Report
@@ -91,7 +93,12 @@ class ServeCluster:
         self._observation = observation(settings.health, report)
         measures = None if self._observation is None else self._observation.measures
         controllers = (CONTROLLER, *settings.controllers)
-        decisive = Options(controllers, system_authorities=system_authorities())
+        run = settings.fleets
+        decisive = Options(
+            controllers,
+            system_authorities=system_authorities(),
+            data_plane=None if run is None else data_plane(run.xds, run.image),
+        )
         self._reconciler = Reconciler(Surroundings(Pool(FLEET, settings.pool), options=decisive, promising=True))
         hooks = Hooks(lambda _written: None, lambda _key: None, measures, self._decided, self._save_soon)
         rules = Rules(fleet_of=lambda _node: FLEET)
@@ -105,9 +112,8 @@ class ServeCluster:
 
         files = settings.kubeconfig
         self._client = KubeClient(InCluster() if files is None else Kubeconfig(files, settings.context))
-        self._source = ClusterSource(
-            self._client, watching.followed(settings.watched), lambda state: report(watching.notice(state))
-        )
+        followed = watching.followed(settings.watched, runs_envoys=settings.fleets is not None)
+        self._source = ClusterSource(self._client, followed, lambda state: report(watching.notice(state)))
         lease = KubeLease(self._client, settings.namespace, NAME)
         self._elector = Elector(
             lease, Election(identity), Listeners(self._tell_leading, self._tell_lease, self._hear_leader)
@@ -128,6 +134,7 @@ class ServeCluster:
         self._events = EventWriter(self._client, Recorder(socket.gethostname()), self._elector.may_write)
         self._announcer = Announcer(self._events.happened, self._uid)
         self._written: dict[Name, Written] = {}
+        self._envoys: Mapping[str, Envoys] = {}
         self._footing = Footing.NOTHING
         self._saved: frozenset[ObjectKey] = frozenset()
         """What is served from the saved state, until the API server says what there is."""
@@ -197,6 +204,9 @@ class ServeCluster:
         self._reconciler.observed(self._written)
         changes = [(key.kind, Name(key.namespace, key.name), None) for key in gone]
         self._plane.objects([*changes, *batch.changes])
+        if self._trust is not None and (envoys := dict(self._reconciler.pipeline.envoys.rows)) != self._envoys:
+            self._envoys = envoys
+            self._trust.fleets(envoys.values())
         # An object that is new, or made anew, may be owed a status that was decided on before.
         self._executor.touch({change_key(change) for change in batch.changes})
         self._tell_problems(batch.problems)

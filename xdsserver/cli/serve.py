@@ -24,6 +24,7 @@ from xdsserver.cli.running import (
     until_signal,
 )
 from xdsserver.files.state import StateError
+from xdsserver.infrastructure.dataplane import IMAGE
 from xdsserver.infrastructure.permissions import NAMESPACE
 from xdsserver.objects.gatewayclass import CONTROLLER
 from xdsserver.observe.condition import EndpointError
@@ -39,6 +40,7 @@ from xdsserver.settings import (
     SettingsError,
     TrustSettings,
     default_runtime_dir,
+    fleets,
     host_port,
     parse_pool,
     secure_xds,
@@ -170,6 +172,18 @@ def serve(
             "--envoys-anywhere", help="In a cluster: let in Envoys with a certificate that are no pods of their fleet."
         ),
     ] = False,
+    envoys_xds: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Where Envoys of EnvoyFleets reach --xds-tls from their pods; without, our Service at its first port.",
+            envvar="XDSSERVER_ENVOYS_XDS",
+        ),
+    ] = None,
+    envoys_image: Annotated[
+        str,
+        typer.Option(metavar="IMAGE", help="The image of EnvoyFleets that name none.", envvar="XDSSERVER_ENVOYS_IMAGE"),
+    ] = IMAGE,
     pod: Annotated[
         str, typer.Option(metavar="NAME", help="The name of our pod; that of the machine without.", envvar="POD_NAME")
     ] = "",
@@ -237,6 +251,7 @@ def serve(
                     anywhere=envoys_anywhere,
                 )
             ),
+            fleets=None if in_folder else fleets(certificates, envoys_xds, envoys_image, namespace),
             pod=pod,
             health=observed,
             controllers=tuple(controller or ()),

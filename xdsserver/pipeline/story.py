@@ -44,6 +44,7 @@ from xdsserver.pipeline import (
     clients,
     clusters,
     expansion,
+    fleets,
     gateways,
     listenersets,
     overlaps,
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from xdsserver.gatewayapi.installed import Installed
     from xdsserver.gatewayapi.last_good import Remembered
     from xdsserver.gatewayapi.statuses import ObjectStatus
+    from xdsserver.infrastructure.dataplane import DataPlane
     from xdsserver.model.fleets import Placement
     from xdsserver.model.places import Awaited, Binding, Delivery, ListenerKey, PortKey
     from xdsserver.objects.meta import KubeObject
@@ -91,6 +93,7 @@ class Options:
     machines of the Envoys keep the certificates of those whom they trust (where Envoy's own images have it), None where
     they have none. `listeners_per_gateway` (64 or more) is how many a Gateway may have with those of its ListenerSets,
     `quota` what a namespace may ask for. `placement` is where Gateways are served that name no EnvoyFleet.
+    `data_plane` says how Envoys of EnvoyFleets are run in pods; None where somebody else runs them.
     """
 
     controllers: tuple[str, ...] = (CONTROLLER,)
@@ -98,6 +101,7 @@ class Options:
     quota: Quota = field(default_factory=Quota)
     system_authorities: str | None = "/etc/ssl/certs/ca-certificates.crt"
     placement: Placement = DEFAULT_PLACEMENT
+    data_plane: DataPlane | None = None
 
 
 class Pipeline:
@@ -246,9 +250,18 @@ class Pipeline:
         self.binds = graph.derive("binds", self.listeners, on(gateways.to_binds))
         self.listeners_at = graph.index("listeners_at", self.binds, lambda _key, at: at.place)
 
-        # Objects that are made for Gateways, in the form in which they are applied.
-        self.intended: Table[ObjectKey, Intended] = graph.derive(
-            "intended", self.our_gateways, on(gateways.to_gateway_services)
+        # Envoys that run in pods: those of each EnvoyFleet that Gateways share, and those that one has to itself.
+        self.envoys = graph.union(
+            "envoys",
+            graph.derive("dedicated_envoys", self.our_gateways, on(fleets.to_dedicated_envoys)),
+            graph.derive("shared_envoys", self.envoy_fleets, fleets.to_shared_envoys),
+        )
+
+        # Objects that are made for Gateways and for fleets, in the form in which they are applied.
+        self.intended: Table[ObjectKey, Intended] = graph.union(
+            "intended",
+            graph.derive("gateway_services", self.our_gateways, on(gateways.to_gateway_services)),
+            graph.derive("workloads", self.envoys, on(fleets.to_workloads)),
         )
 
         # Attachment: which routes ask for which hostnames on which listeners, up to what a namespace may ask for.
