@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from e2e.images import load_envoy
+from e2e.roles import as_our_account
 from e2e.serving import serving
 from tests.cli.run import xdsserver
 from tests.infrastructure.fleets import PLANE
@@ -137,17 +138,20 @@ def test_whatever_a_user_asks_for_an_api_server_takes(cluster: Cluster, envoys: 
     assert "unknown" not in answer.stderr, answer.stderr
 
 
-async def test_a_gateway_gets_envoys_of_its_own_that_answer_and_go_with_it(
+async def test_s11_a_gateway_gets_envoys_of_its_own_that_answer_and_go_with_it(
     with_definition: Cluster, tmp_path: Path
 ) -> None:
-    """They have no right at all in the cluster, come back when somebody deletes them, and leave nothing behind."""
+    """S11: the controller runs under exactly the roles of the table.
+
+    The Envoys have no right at all in the cluster, come back when somebody deletes them, and leave nothing behind.
+    """
     cluster = with_definition
     load_envoy(tmp_path)
     doors = ("--xds", f"unix:{tmp_path}/xds.sock", "--xds-tls", f"{NODE}:{XDS_PORT}")
     envoys = ("--envoys-xds", f"{NODE}:{XDS_PORT}", "--envoys-image", "localhost/envoy:e2e")
     await kubectl(cluster, "apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": WORLD}))
     whole = ("configmap", "deployment.apps", "pod", "poddisruptionbudget.policy", "secret", "serviceaccount")
-    async with serving(cluster, *doors, *envoys):
+    async with serving(as_our_account(cluster, tmp_path), *doors, *envoys) as server:
         await kubectl(cluster, "wait", "--for=condition=Programmed", "gateway/web", f"--timeout={WITHIN_S}s")
         gateway = json.loads(await kubectl(cluster, "get", "gateway", "web", "-o", "json"))
         address = gateway["status"]["addresses"][0]["value"]
@@ -170,6 +174,7 @@ async def test_a_gateway_gets_envoys_of_its_own_that_answer_and_go_with_it(
 
         await kubectl(cluster, "delete", "gateway", "web", "--wait=false")
         await until_there(cluster)
+    assert [one for one in server.notices if "cannot be written" in one["message"] or "may not" in one["message"]] == []
     await kubectl(cluster, "delete", "gatewayclass", "own-envoys")
     await kubectl(cluster, "delete", "namespace", NAMESPACE, "--wait=false")
 
