@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from xdsserver.gatewayapi import listenersets
 from xdsserver.gatewayapi.attachment import named_parent
 from xdsserver.gatewayapi.last_good import LastGood, as_secret, remember
+from xdsserver.gatewayapi.telemetry import targets as telemetry_targets
 from xdsserver.infrastructure.allocation import Pool, Wanted, allocate
 from xdsserver.infrastructure.host_ports import host_binds
 from xdsserver.model.fleets import DEFAULT_FLEET
@@ -158,24 +159,40 @@ class Reconciler:
     def _dangling(self, key: ObjectKey) -> Iterator[str]:
         pipeline = self.pipeline
         name = Name(key.namespace, key.name)
-        if key.kind == "Gateway" and (gateway := pipeline.gateways.rows.get(name)) is not None:
-            class_name = gateway.spec.gateway_class_name
-            if Name("", class_name) not in pipeline.gateway_classes.rows:
-                yield f"spec.gatewayClassName: no GatewayClass {class_name}; this Gateway is served by nobody"
-        if (route := pipeline.route_heads.rows.get(key)) is not None:
-            for number, reference in enumerate(route.parents):
-                parent = named_parent(key, reference)
-                if parent is not None and not self._exists(parent):
-                    yield f"spec.parentRefs[{number}]: no {parent}"
-            if route.default_scope is not None and route.default_scope not in pipeline.default_gateways.rows:
-                yield f"spec.useDefaultGateways: no Gateway served here has defaultScope {route.default_scope}"
+        match key.kind:
+            case "Gateway":
+                found = pipeline.gateways.rows.get(name)
+                class_name = "" if found is None else found.spec.gateway_class_name
+                if found is not None and Name("", class_name) not in pipeline.gateway_classes.rows:
+                    yield f"spec.gatewayClassName: no GatewayClass {class_name}; this Gateway is served by nobody"
+            case "ListenerSet":
+                yield from self._dangling_set(name)
+            case "XTelemetryPolicy":
+                policy = pipeline.x_telemetry_policies.rows.get(name)
+                for gateway in telemetry_targets(policy) if policy is not None else ():
+                    if gateway not in pipeline.gateways.rows:
+                        yield f"spec.targetRefs: no Gateway {gateway}"
+            case _:
+                yield from self._dangling_route(key)
 
-        if key.kind == "ListenerSet" and (set_ := pipeline.listener_sets.rows.get(name)) is not None:
-            behind = listenersets.named_parent(set_)
-            if behind is not None and not self._exists(behind):
-                yield f"spec.parentRef: no {behind}"
-            elif behind is not None and behind.kind != "Gateway" and name not in pipeline.our_sets.rows:
-                yield f"spec.parentRef: {behind} is no Gateway, and leads to none"
+    def _dangling_set(self, name: Name) -> Iterator[str]:
+        set_ = self.pipeline.listener_sets.rows.get(name)
+        behind = listenersets.named_parent(set_) if set_ is not None else None
+        if behind is not None and not self._exists(behind):
+            yield f"spec.parentRef: no {behind}"
+        elif behind is not None and behind.kind != "Gateway" and name not in self.pipeline.our_sets.rows:
+            yield f"spec.parentRef: {behind} is no Gateway, and leads to none"
+
+    def _dangling_route(self, key: ObjectKey) -> Iterator[str]:
+        route = self.pipeline.route_heads.rows.get(key)
+        if route is None:
+            return
+        for number, reference in enumerate(route.parents):
+            parent = named_parent(key, reference)
+            if parent is not None and not self._exists(parent):
+                yield f"spec.parentRefs[{number}]: no {parent}"
+        if route.default_scope is not None and route.default_scope not in self.pipeline.default_gateways.rows:
+            yield f"spec.useDefaultGateways: no Gateway served here has defaultScope {route.default_scope}"
 
     def _exists(self, parent: ObjectKey) -> bool:
         rows = self.pipeline.gateways.rows if parent.kind == "Gateway" else self.pipeline.listener_sets.rows

@@ -38,6 +38,7 @@ AREAS = (
     "grpc",
     "https",
     "streams",
+    "tracing",
     "edge",
 )
 """The files of rows, in the order of the page."""
@@ -79,6 +80,7 @@ COUNTS: Mapping[str, int] = {
     "TLSRoute": 17,
     "TCPRoute": 11,
     "UDPRoute": 8,
+    "Tracing": 5,
     "The edge": 24,
 }
 """How many rules there are of each topic: a row that is lost is missed, one that is added is counted here."""

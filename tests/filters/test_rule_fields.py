@@ -64,6 +64,6 @@ def test_a_rule_without_the_fields_asks_for_nothing() -> None:
 
 def test_the_limit_of_idle_streams_is_that_of_the_connection_manager() -> None:
     """What is longer must be said on the route, so both must mean the same; 5 minutes is Envoy's own limit."""
-    manager = connection_manager("http", "routes", 0)
+    manager = connection_manager("http", "routes", 0, None)
     said = manager.stream_idle_timeout.ToMilliseconds() if manager.HasField("stream_idle_timeout") else 300_000
     assert said == STREAM_IDLE_MS

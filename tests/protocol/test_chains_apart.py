@@ -11,7 +11,7 @@ from tests.protocol.script import FLEET, LDS
 from xdsserver.model.places import Bind, ChainKey, ListenerKey
 from xdsserver.model.tls import Termination
 from xdsserver.objects.meta import Name, ObjectKey
-from xdsserver.translation.chains import closing_chain, http_chain, stream_chain
+from xdsserver.translation.chains import HttpSettings, closing_chain, http_chain, stream_chain
 from xdsserver.translation.listeners import listener
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def port(chains: Iterable[tuple[str, Chain]]) -> Resource:
 
 def _https(host: str, certificate: str) -> Chain:
     termination = Termination((Name("default", certificate),))
-    return http_chain(ChainKey(BIND, host), 0, termination, owner(host))
+    return http_chain(ChainKey(BIND, host), HttpSettings(0), termination, owner(host))
 
 
 def shown(envoy: Envoy) -> dict[str, str]:

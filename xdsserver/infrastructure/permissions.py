@@ -73,6 +73,7 @@ _WRITTEN: Final = (
     "UDPRoute",
     "BackendTLSPolicy",
     "XBackend",
+    "XTelemetryPolicy",
 )
 """Kinds whose status we write. The objects themselves are their users' alone."""
 

@@ -15,7 +15,7 @@ DEFAULT_NAMESPACE = "default"
 
 NOT_YET = frozenset(
     {
-        *((XGATEWAY_GROUP, kind) for kind in ("XBackendTrafficPolicy", "XMesh", "XTelemetryPolicy")),
+        *((XGATEWAY_GROUP, kind) for kind in ("XBackendTrafficPolicy", "XMesh")),
         ("rustfs.com", "Tenant"),
     },
 )

@@ -17,6 +17,7 @@ from xdsserver.objects.referencegrant import ReferenceGrant
 from xdsserver.objects.secret import Secret
 from xdsserver.objects.serviceimport import MULTICLUSTER_GROUP, ServiceImport
 from xdsserver.objects.xbackend import XGATEWAY_GROUP, XBackend
+from xdsserver.objects.xtelemetrypolicy import XTelemetryPolicy
 
 
 class Kind(NamedTuple):
@@ -59,6 +60,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("EndpointSlice", "discovery.k8s.io", ("v1",), EndpointSlice),
     Kind("ServiceImport", MULTICLUSTER_GROUP, ("v1alpha1", "v1beta1"), ServiceImport),
     Kind("XBackend", XGATEWAY_GROUP, ("v1alpha1",), XBackend),
+    Kind("XTelemetryPolicy", XGATEWAY_GROUP, ("v1alpha1",), XTelemetryPolicy),
     Kind("Secret", "", ("v1",), Secret),
     Kind("ConfigMap", "", ("v1",), ConfigMap),
     Kind("ClusterTrustBundle", CERTIFICATES_GROUP, ("v1", "v1beta1"), ClusterTrustBundle, namespaced=False),

@@ -6,7 +6,7 @@ from itertools import count, takewhile
 from typing import TYPE_CHECKING
 
 from xdsserver.gatewayapi.termination import terminate
-from xdsserver.translation.chains import closing_chain, http_chain
+from xdsserver.translation.chains import HttpSettings, closing_chain, http_chain
 from xdsserver.xds.fragments import NOBODY
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def plain_chain_of(_key: ListenerKey, serving: Serving) -> ChainKey | None:
 
 
 def to_plain_chains(tables: Pipeline, read: Read, key: ChainKey, _count: int) -> Mapping[ChainKey, Chain]:
-    return {key: http_chain(key, _filter_positions(tables, read, key), None, NOBODY)}
+    return {key: http_chain(key, _settings(tables, read, key), None, NOBODY)}
 
 
 def to_https_chains(tables: Pipeline, read: Read, key: ListenerKey, serving: Serving) -> Mapping[ChainKey, Chain]:
@@ -53,9 +53,10 @@ def to_https_chains(tables: Pipeline, read: Read, key: ListenerKey, serving: Ser
     chain = serving.chain
     if found is None or found.termination is None:
         return {chain: closing_chain(chain)}
-    return {chain: http_chain(chain, _filter_positions(tables, read, chain), found.termination, key)}
+    return {chain: http_chain(chain, _settings(tables, read, chain), found.termination, key)}
 
 
-def _filter_positions(tables: Pipeline, read: Read, chain: ChainKey) -> int:
+def _settings(tables: Pipeline, read: Read, chain: ChainKey) -> HttpSettings:
     taken = (read(tables.filter_position_counts, (chain, number)) for number in count())
-    return sum(1 for _ in takewhile(bool, taken))
+    told = read(tables.deciding_telemetry, chain)
+    return HttpSettings(sum(1 for _ in takewhile(bool, taken)), told.tracing if told is not None else None)

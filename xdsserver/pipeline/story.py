@@ -19,6 +19,7 @@ from xdsserver.gatewayapi.httprules import parse_http
 from xdsserver.gatewayapi.installed import installed, is_gateway_api
 from xdsserver.gatewayapi.quotas import Quota
 from xdsserver.gatewayapi.streams import first
+from xdsserver.gatewayapi.telemetry import first as first_telemetry
 from xdsserver.gatewayapi.termination import CertificateTables
 from xdsserver.model.fleets import DEFAULT_PLACEMENT
 from xdsserver.objects.backendtlspolicy import BackendTLSPolicy
@@ -36,6 +37,7 @@ from xdsserver.objects.referencegrant import ReferenceGrant
 from xdsserver.objects.secret import Secret
 from xdsserver.objects.serviceimport import ServiceImport
 from xdsserver.objects.xbackend import XBackend
+from xdsserver.objects.xtelemetrypolicy import XTelemetryPolicy
 from xdsserver.pipeline import (
     attachment,
     backends,
@@ -56,6 +58,7 @@ from xdsserver.pipeline import (
     rules,
     statuses,
     streams,
+    telemetry,
 )
 from xdsserver.tables import Change, Graph
 from xdsserver.translation.layout import route_configuration
@@ -128,6 +131,7 @@ class Pipeline:
         self.service_imports = graph.source("service_imports", ServiceImport)
         self.x_backends = graph.source("x_backends", XBackend)
         self.backend_tls_policies = graph.source("backend_tls_policies", BackendTLSPolicy)
+        self.x_telemetry_policies = graph.source("x_telemetry_policies", XTelemetryPolicy)
         self.endpoint_slices = graph.source("endpoint_slices", EndpointSlice)
         self.config_maps = graph.source("config_maps", ConfigMap)
         self.secrets = graph.source("secrets", Secret)
@@ -465,12 +469,34 @@ class Pipeline:
             lambda key, _true: key[:2],
         )
 
+        # What is told of requests: the policy that is in force for each Gateway; and where listeners share a connection
+        # manager, the oldest of their Gateways decides.
+        self.telemetry = graph.group(
+            "telemetry",
+            graph.derive("telemetry_targets", self.x_telemetry_policies, telemetry.to_telemetry_targets),
+            lambda key, _created: key[0],
+            order=telemetry.age,
+            fold=first_telemetry,
+        )
+        self.understood_telemetry = graph.derive(
+            "understood_telemetry", self.x_telemetry_policies, on(telemetry.to_understood)
+        )
+        self.told = graph.derive("told", self.binds, on(telemetry.to_told))
+        self.deciding_telemetry = graph.group(
+            "deciding_telemetry",
+            self.told,
+            lambda _key, told: told.chain,
+            order=telemetry.seniority,
+            fold=telemetry.decide,
+        )
+
         # Clusters exist in a fleet while a route of that fleet uses them; endpoints while a cluster reads them.
         self.cluster_uses = graph.union(
             "cluster_uses",
             graph.derive("route_cluster_uses", self.attached, on(clusters.to_route_cluster_uses)),
             graph.derive("listener_cluster_uses", self.listener_filters, on(clusters.to_listener_cluster_uses)),
             graph.derive("stream_cluster_uses", self.first_streams, on(streams.to_stream_cluster_uses)),
+            graph.derive("tracing_cluster_uses", self.told, on(telemetry.to_tracing_cluster_uses)),
         )
         self.cluster_counts = graph.count("cluster_counts", self.cluster_uses, lambda key, _true: (key[0], key[1]))
         self.clusters = graph.derive("clusters", self.cluster_counts, on(clusters.to_clusters))
@@ -592,6 +618,9 @@ class Pipeline:
         self.backend_tls_policy_statuses = graph.derive(
             "backend_tls_policy_statuses", self.backend_tls_policies, on(policies.to_backend_tls_policy_statuses)
         )
+        self.x_telemetry_policy_statuses = graph.derive(
+            "x_telemetry_policy_statuses", self.x_telemetry_policies, on(telemetry.to_telemetry_statuses)
+        )
         self.statuses: Table[ObjectKey, ObjectStatus] = graph.union(
             "statuses",
             self.class_statuses,
@@ -604,6 +633,7 @@ class Pipeline:
             self.udp_route_statuses,
             self.x_backend_statuses,
             self.backend_tls_policy_statuses,
+            self.x_telemetry_policy_statuses,
         )
 
         self._sources: Mapping[str, Source[Name, Any]] = {
@@ -622,6 +652,7 @@ class Pipeline:
             "ServiceImport": self.service_imports,
             "XBackend": self.x_backends,
             "BackendTLSPolicy": self.backend_tls_policies,
+            "XTelemetryPolicy": self.x_telemetry_policies,
             "EndpointSlice": self.endpoint_slices,
             "ConfigMap": self.config_maps,
             "Secret": self.secrets,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from xdsserver.model.places import ChainKey
     from xdsserver.model.routing import Share
     from xdsserver.model.tls import Termination
+    from xdsserver.model.tracing import Tracing
     from xdsserver.xds.fragments import Owner
 
 _FILTER_CHAINS = 3
@@ -52,21 +53,32 @@ class Chain:
         return self.wire[self.body_at :]
 
 
-def http_chain(key: ChainKey, listener_filters: int, termination: Termination | None, owner: Owner) -> Chain:
-    """Serve HTTP: in plain text, or over TLS that ends here.
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """What connection managers differ in.
 
-    `listener_filters` is how many filters the listener with most of them has.
+    `listener_filters` is how many filters the listener with most of them has, and `tracing` what is told of requests.
     """
+
+    listener_filters: int
+    tracing: Tracing | None = None
+
+
+def http_chain(key: ChainKey, settings: HttpSettings, termination: Termination | None, owner: Owner) -> Chain:
+    """Serve HTTP: in plain text, or over TLS that ends here."""
     out = _chain(key)
     manager = connection_manager(
-        f"{'https' if termination else 'http'}_{key.bind.port}", route_configuration_name(key), listener_filters
+        f"{'https' if termination else 'http'}_{key.bind.port}",
+        route_configuration_name(key),
+        settings.listener_filters,
+        settings.tracing,
     )
     filter_ = out.filters.add(name="envoy.filters.network.http_connection_manager")
     filter_.typed_config.Pack(manager, deterministic=True)
     if termination is not None:
         out.transport_socket.CopyFrom(transport_socket(termination, ("h2", "http/1.1")))
         with_defaults(out, (HANDSHAKE_TIMEOUT,))
-    return _wire(out, owner)
+    return _wire(out, owner, frozenset({str(settings.tracing.collector)} if settings.tracing is not None else ()))
 
 
 def stream_chain(key: ChainKey, shares: Iterable[Share], termination: Termination | None, owner: Owner) -> Chain:
