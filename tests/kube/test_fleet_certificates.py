@@ -137,6 +137,19 @@ async def test_who_does_not_lead_writes_nothing_and_who_leads_then_finds_it_good
         assert len(shelf.writes) == 1, "a change of leaders renews nothing"
 
 
+async def test_k18_who_loses_the_lease_while_it_reads_writes_nothing() -> None:
+    """K18: whether we lead is asked before every write, not before every turn."""
+    async with leading() as one:
+
+        async def lose(request: Request, reply: Reply) -> None:
+            one.leads = False
+            await one.shelf.answer(request, reply)
+
+        one.shelf.fault = lose
+        await one.want(PUBLIC)
+        assert one.shelf.writes == []
+
+
 async def test_what_is_deleted_or_changed_by_hand_is_mended() -> None:
     async with leading() as one:
         await one.want(PUBLIC)
