@@ -47,9 +47,6 @@ if TYPE_CHECKING:
 _REPLICAS = f"app.kubernetes.io/name={NAME}"
 """The label of pods of our own, in our namespace."""
 
-_DEFAULT = FleetSecret(FLEET, Name(fleet_namespace(FLEET), DEFAULT_CERTIFICATE), {MANAGED_BY: MANAGER})
-"""The fleet that needs no EnvoyFleet: whoever runs its Envoys finds their certificate there."""
-
 
 @dataclass(frozen=True, slots=True)
 class Us:
@@ -71,7 +68,9 @@ class Trust:
         secrets = Secrets(us.client)
         self._authority = ClusterAuthority(secrets, Name(settings.namespace, AUTHORITY), rights)
         self._certificates = FleetCertificates(secrets, self._authority, rights)
-        self._pods = [Pods(us.client, SELECTOR, one) for one in settings.namespaces or ("",)]
+        # Envoys of the default fleet are in our own namespace, whatever is watched.
+        namespaces = dict.fromkeys((*settings.namespaces, settings.namespace)) if settings.namespaces else ("",)
+        self._pods = [Pods(us.client, SELECTOR, one) for one in namespaces]
         self.leadership = LeaseLeadership(us.identity, settings.reports.port if settings.reports is not None else 0)
         self._replicas = Pods(us.client, _REPLICAS, settings.namespace, self._count)
         self._fleets: frozenset[str] = frozenset()
@@ -84,7 +83,9 @@ class Trust:
 
     def fleets(self, envoys: Iterable[Envoys]) -> None:
         """Take all fleets whose Envoys run in pods of ours."""
-        wanted = {one.name: one for one in (_DEFAULT, *map(_secret, envoys))}
+        # The default fleet needs no EnvoyFleet: whoever runs its Envoys finds their certificate there.
+        default = FleetSecret(FLEET, Name(self._settings.namespace, DEFAULT_CERTIFICATE), {MANAGED_BY: MANAGER})
+        wanted = {one.name: one for one in (default, *map(_secret, envoys))}
         self._fleets = frozenset(one.fleet for one in wanted.values())
         self._certificates.want(wanted.values())
 
@@ -139,7 +140,7 @@ class Trust:
         settings = self._settings
         shown = ServerCertificates(self._authority, on_problem=lambda words: self._tell("authority", words))
         if settings.certificates:
-            pods = None if settings.anywhere else FleetPods(self._pods).addresses
+            pods = None if settings.anywhere else FleetPods(self._pods, self._namespace_of).addresses
             yield certificate_door(settings.certificates, shown, pods)
         if settings.tokens:
             tokens = Tokens(TokenReviews(self._client), TokenRules(self._fleets_of), time.monotonic)
@@ -147,7 +148,10 @@ class Trust:
 
     def _fleets_of(self, account: str) -> frozenset[str]:
         """Give the fleet whose pods run as this service account."""
-        return frozenset(one for one in self._fleets if f"{fleet_namespace(one)}/{name_of_fleet(one)}" == account)
+        return frozenset(one for one in self._fleets if f"{self._namespace_of(one)}/{name_of_fleet(one)}" == account)
+
+    def _namespace_of(self, fleet: str) -> str:
+        return self._settings.namespace if fleet == FLEET else fleet_namespace(fleet)
 
     def _count(self) -> None:
         self.leadership.pods(self._replicas.known)

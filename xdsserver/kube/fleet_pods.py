@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xdsserver.infrastructure.identity import FLEET_LABEL, name_of_fleet
-from xdsserver.model.fleets import fleet_namespace
 from xdsserver.objects.meta import Name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from xdsserver.kube.pods import Pods
 
@@ -18,10 +17,11 @@ SELECTOR = FLEET_LABEL
 
 
 class FleetPods:
-    """Answers for the pods of all fleets, out of what is followed of each namespace."""
+    """Answers for the pods of all fleets, out of what is followed; `namespace_of` says where those of a fleet are."""
 
-    def __init__(self, followed: Sequence[Pods]) -> None:
+    def __init__(self, followed: Sequence[Pods], namespace_of: Callable[[str], str]) -> None:
         self._followed = followed
+        self._namespace_of = namespace_of
 
     def addresses(self, fleet: str, pod: str) -> Collection[str] | None:
         """Return the addresses of a pod in canonical form; None where the fleet has no such pod.
@@ -29,7 +29,7 @@ class FleetPods:
         A pod is of a fleet by its namespace and its label. Whoever may make pods in the namespace of a fleet may mount
         its certificate too, so the label proves as much as that.
         """
-        name = Name(fleet_namespace(fleet), pod)
+        name = Name(self._namespace_of(fleet), pod)
         for one in self._followed:
             found = one.known.get(name)
             if found is not None and found.metadata.labels.get(FLEET_LABEL) == name_of_fleet(fleet):
