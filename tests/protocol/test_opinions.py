@@ -22,28 +22,29 @@ KINDS = "xyz"
 contents = st.sampled_from(["", "1", "2", "3", "x1", "x2", "y1", "z1"])
 worlds = st.fixed_dictionaries(dict.fromkeys(OWNERS, contents))
 steps = st.lists(worlds | st.integers(0, 2) | st.just("settle"), min_size=1, max_size=24)
-opinions = st.lists(st.frozensets(st.sampled_from(KINDS)), min_size=1, max_size=3)
+opinions = st.lists(st.tuples(st.frozensets(st.sampled_from(KINDS)), st.booleans()), min_size=1, max_size=3)
+"""Of each Envoy: what it dislikes, and whether it speaks state of the world."""
 
 
 def wire(world: dict[str, str]) -> Resource:
     return table("t", **{owner: content for owner, content in world.items() if content})
 
 
-def join(fleet: Fleet, name: str, dislikes: frozenset[str]) -> Envoy:
+def join(fleet: Fleet, name: str, dislikes: frozenset[str], *, sotw: bool) -> Envoy:
     def judge(resource: Resource) -> str:
         return f"{name} dislikes it" if any(f"={kind}".encode() in resource.body for kind in dislikes) else ""
 
-    return fleet.join(name, judge=judge)
+    return fleet.join(name, judge=judge, sotw=sotw)
 
 
 @settings(max_examples=300, deadline=None)
 @given(opinions, steps, worlds)
 def test_x16_all_envoys_hold_the_same_table_once_all_have_answered(
-    minds: list[frozenset[str]], script: list[dict[str, str] | int | str], last: dict[str, str]
+    minds: list[tuple[frozenset[str], bool]], script: list[dict[str, str] | int | str], last: dict[str, str]
 ) -> None:
     """X16, whatever changes and whoever answers when: one configuration, the guilty are named, and there is no loop."""
     fleet = Fleet()
-    envoys = [join(fleet, f"e{number}", mind) for number, mind in enumerate(minds)]
+    envoys = [join(fleet, f"e{number}", mind, sotw=sotw) for number, (mind, sotw) in enumerate(minds)]
     written: dict[str, set[str]] = {owner: set() for owner in OWNERS}
     sends: list[Counter[tuple[str, str]]] = []
 
@@ -64,7 +65,7 @@ def test_x16_all_envoys_hold_the_same_table_once_all_have_answered(
             fleet.answer(envoy)
     fleet.settle()
 
-    disliked = frozenset().union(*minds)
+    disliked = frozenset().union(*(mind for mind, _ in minds))
     running = [envoy.has("t") for envoy in envoys]
     assert all(one == running[0] for one in running)
     assert fleet.cache.resources(FLEET, RDS)["t"] == envoys[0].running[RDS, "t"]

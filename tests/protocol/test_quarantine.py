@@ -132,6 +132,44 @@ def test_x16_what_some_have_and_nothing_can_replace_is_served_on() -> None:
     assert fleet.blamed() == {}
 
 
+def test_x15_what_is_bad_only_together_is_held_against_who_came_last() -> None:
+    """X15: its last good stays, and there is no retry loop, where no piece alone is bad."""
+    fleet = Fleet()
+    both = (b"<a=1>", b"<b=1>")
+    envoy = fleet.join(judge=lambda resource: "no" if all(one in resource.body for one in both) else "")
+    fleet.put(table("t", a="1", c="1"))
+    fleet.put(table("t", b="1", c="1"))
+    fleet.put(table("t", a="1", b="1", c="1"))
+    assert envoy.has("t") == {"b": "1", "c": "1"}
+    assert fleet.blamed() == {"a": ("envoy",)}
+    assert max(envoy.rejections.values()) == 1
+    fleet.put(table("t", a="2", b="1", c="1"))
+    assert envoy.has("t") == {"a": "2", "b": "1", "c": "1"}
+    assert fleet.blamed() == {}
+
+
+def test_x15_of_a_hundred_envoys_that_all_reject_it_none_is_told_more_often_and_nobody_else_is_blamed() -> None:
+    """X15: no retry loop (<= 3 sends of the same bytes), however many answer; what they say is learned once."""
+    fleet = Fleet()
+    envoys = [fleet.join(f"e{number}") for number in range(100)]
+    before = {f"r{number}": "1" for number in range(40)}
+    fleet.put(table("t", **before))
+    for envoy in envoys:
+        envoy.sends.clear()
+    changed = dict.fromkeys(before, "2")
+    fleet.publish(table("t", **(changed | {"r7": "bad", "r30": "bad"})))
+    for _ in range(20):
+        # In turn, so that each of them answers each trial.
+        for envoy in [one for one in envoys if one.inbox]:
+            fleet.answer(envoy)
+    fleet.settle()
+    assert all(envoy.has("t") == changed | {"r7": "1", "r30": "1"} for envoy in envoys)
+    assert set(fleet.blamed()) == {"r7", "r30"}
+    assert max(count for envoy in envoys for count in envoy.sends.values()) <= 3
+    assert max(sum(envoy.sends.values()) for envoy in envoys) <= 2 + 2 * 7, "each sees the search at most once"
+    assert {len(nodes) for nodes in fleet.blamed().values()} == {100}
+
+
 def test_x16_who_comes_later_takes_no_route_from_the_others_until_they_are_gone() -> None:
     """X16: what the others have is served on while they are there; then the newcomers get all that they take."""
     fleet = Fleet()

@@ -9,11 +9,10 @@ Translation is told nothing of it, so that a rejection cannot make it go back an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from xdsserver.xds.case import Audience, Blame, Case
+from xdsserver.xds.audience import Audience, Listening
+from xdsserver.xds.case import Blame, Case
 from xdsserver.xds.ledger import Acked, Joined, Left, Rejected
 from xdsserver.xds.precedents import Precedent
 from xdsserver.xds.proofs import Proofs
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
     from xdsserver.xds.cache import Cache, ResourceKey
     from xdsserver.xds.case import Rejection
-    from xdsserver.xds.delivery import Delivery
     from xdsserver.xds.ledger import Event
     from xdsserver.xds.resource import Resource
 
@@ -36,22 +34,6 @@ Changed = dict[str, dict[str, frozenset[str]]]
 
 _OF_THE_MACHINE: Final = "cannot bind"
 """In Envoy's words of a socket that it did not get: the content is not to blame, and another Envoy may well get it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Stream:
-    """A stream that is open: the how manieth it was, who it is from, and what it was sent and answered."""
-
-    number: int
-    fleet: str
-    node: str
-    build: str
-    types: Mapping[str, Delivery]
-
-    def holds(self, key: ResourceKey) -> str | None:
-        """Return the version of a resource of its fleet that it has accepted last, or announced."""
-        delivery = self.types.get(key[1])
-        return None if delivery is None else delivery.acked.version(key[2])
 
 
 class Quarantine:
@@ -66,7 +48,7 @@ class Quarantine:
         self._cases: dict[ResourceKey, Case] = {}
         self._retained = Retained()
         self._recalled: dict[ResourceKey, Precedent] = {}
-        self._streams: dict[str, _Stream] = {}
+        self._streams: dict[str, Listening] = {}
         self._joined = 0
         self._blames: dict[Blame, Rejection] = {}
         self._told: dict[Blame, Rejection | None] = {}
@@ -84,7 +66,7 @@ class Quarantine:
         match event:
             case Joined(stream, node, fleet, types):
                 self._joined += 1
-                self._streams[stream] = _Stream(self._joined, fleet, node.id, node.build, types)
+                self._streams[stream] = Listening(self._joined, fleet, node.id, node.build, types)
                 return self._reopen(fleet)
             case Left(stream) if (left := self._streams.pop(stream, None)) is not None:
                 return self._left(stream, left)
@@ -155,7 +137,7 @@ class Quarantine:
         case.refused(said, resource)
         return self._put({key: self._settle(key, case)})
 
-    def _left(self, stream: str, left: _Stream) -> Changed:
+    def _left(self, stream: str, left: Listening) -> Changed:
         cases = {key: case for key, case in self._cases.items() if key[0] == left.fleet}
         builds = self._builds(left.fleet)
         for case in cases.values():
@@ -187,20 +169,6 @@ class Quarantine:
     def recall(self, precedents: Iterable[Precedent]) -> None:
         """Take in what an earlier process found out, before anything is wanted; it holds for what is wanted then."""
         self._recalled = {one.key: one for one in precedents}
-
-    # ---------------------------------------------------------------------------------------------------- audience
-    def _audience(self, key: ResourceKey) -> Audience:
-        holds = {name: one.holds(key) for name, one in self._streams.items() if one.fleet == key[0]}
-        return Audience(holds, partial(self._has_a_say, key, holds))
-
-    def _has_a_say(self, key: ResourceKey, holds: Mapping[str, str | None], stream: str) -> bool:
-        """Say whether a stream was there from the start, or has some version, or nobody has who was there before."""
-        if holds.get(stream) is not None:
-            return True
-        number, since = self._streams[stream].number, self._proofs.since(key)
-        if since is not None and number <= since:
-            return True
-        return all(version is None or self._streams[other].number > number for other, version in holds.items())
 
     def _accepted(self, key: ResourceKey) -> Sequence[Resource]:
         """Give the versions that somebody took, from the oldest one that somebody still has."""
@@ -252,7 +220,7 @@ class Quarantine:
 
     def _settle(self, key: ResourceKey, case: Case) -> Resource | None:
         """Say what is served of a case now, tell who is blamed, and close it when it is over."""
-        served = case.serve(self._audience(key))
+        served = case.serve(Audience(key, self._streams, self._proofs.since(key)))
         self._blame(key, case)
         self._cache.stand_for(key, case.alike, served.version if served is not None else "")
         if case.closed:

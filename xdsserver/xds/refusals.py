@@ -1,4 +1,4 @@
-"""What each Envoy takes and refuses, as facts about pieces: they hold in whatever order they came to be known.
+"""What Envoys take and refuse, as facts about pieces: they hold in whatever order they came to be known.
 
 An Envoy that refuses a table finds at least one of the pieces bad that it has not taken before; every table that it
 takes afterwards leaves fewer of these, and one that is left alone is the bad one. No fact takes another back, so that
@@ -8,18 +8,27 @@ Envoys of different opinions may answer in any order, late ones too, and the sam
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
-
-from xdsserver.xds.fragments import is_shut
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
     from xdsserver.xds.fragments import Owner, Piece
     from xdsserver.xds.resource import Resource
 
     Contents = Mapping[Owner, AbstractSet[Piece]]
+
+_MAX_TAKEN: Final = 8
+"""Versions that an Envoy took which are remembered: the newest hold most of what the older ones held."""
+
+_MAX_REFUSED: Final = 16
+"""Refusals of one Envoy that are remembered; what is older is asked about again where it matters."""
+
+_MAX_REMAINDERS: Final = 1024
+"""What is left of suspects, remembered since many Envoys answer the same."""
+
+_NOTHING: Final[Contents] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,81 +48,122 @@ class Said:
 
 @dataclass(slots=True, eq=False)
 class Refusal:
-    """A version that an Envoy refused: one of the `suspects` at least is bad, or what they are together."""
+    """A version that Envoys refused: for each, one of the `suspects` at least is bad, or what they are together.
 
-    said: Said
+    Envoys that have taken the same are `voices` of one refusal, by stream.
+    """
+
     version: str
     contents: Contents
-    suspects: dict[Owner, AbstractSet[Piece]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Begin with everything that was refused."""
-        self.suspects = dict(self.contents)
-
-    @property
-    def writers(self) -> tuple[Owner, ...]:
-        """The suspects, without those who answer for closed sections."""
-        return tuple(owner for owner in self.suspects if not is_shut(owner))
-
-    def foretells(self, contents: Contents) -> bool:
-        """Say whether this Envoy would refuse these pieces again: all that it suspects is among them."""
-        suspects = self.suspects.items()
-        return bool(suspects) and all(pieces <= contents.get(owner, frozenset()) for owner, pieces in suspects)
-
-    def took(self, contents: Contents) -> None:
-        """Take in that this Envoy takes these pieces."""
-        for owner in [owner for owner in self.suspects if owner in contents]:
-            rest = self.suspects[owner] - contents[owner]
-            if rest:
-                self.suspects[owner] = rest
-            else:
-                del self.suspects[owner]
-
-
-class Trial(NamedTuple):
-    """What is tried next: those suspects of a refusal that do not have to wait meanwhile; its Envoy is to answer."""
-
-    refusal: Refusal
-    suspects: tuple[Owner, ...]
-    held: Contents
+    suspects: Contents
+    voices: dict[str, Said] = field(default_factory=dict)
 
 
 def contents_of(resource: Resource) -> Contents:
     """Give the pieces of a resource by their owners; none where it belongs together."""
-    return resource.parts().contents if resource.parts is not None else {}
+    return resource.parts().contents if resource.parts is not None else _NOTHING
 
 
 def closings(resource: Resource) -> Contents:
     """Give what may stand in a resource for sections that are closed."""
-    return resource.parts().closings if resource.parts is not None else {}
+    return resource.parts().closings if resource.parts is not None else _NOTHING
 
 
-def next_trial(refusals: Sequence[Refusal], idle: Collection[Refusal] = (), mind: Collection[str] = ()) -> Trial | None:
-    """Say what to try, where these are not explained yet: half of the fewest suspects, without all the others.
+class Refusals:
+    """All refusals of one resource, with what each stream took: what is the same for many streams is there once."""
 
-    Nothing is to be learned now of those that are `idle`. What only other streams suspect is left in, but for those to
-    `mind`: they would refuse the same again.
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, int], Refusal] = {}
+        self._of: dict[str, dict[str, Refusal]] = {}
+        self._taken: dict[str, tuple[Resource, ...]] = {}
+        # By suspects and the version that was taken: the suspects, to hold them, and what is left of them.
+        self._remainders: dict[tuple[int, str], tuple[Contents, Contents]] = {}
 
-    With one bad piece among n it takes about log2(n) trials; each further one as many again at most. Every suspect that
-    is innocent is let through by some trial, so that a trial which is accepted is also progress. Sections that are
-    closed are hardly ever bad, and it is better that they are there: they wait only when there is no other suspect.
-    """
-    able = [one for one in refusals if one not in idle]
-    if not able:
-        return None
-    # Of several that tell as much the last one: it is about what is served now.
-    found = min(reversed(able), key=lambda one: (len(one.writers), len(one.suspects)))
-    writers = found.writers
-    suspects = writers or tuple(found.suspects)
-    tried = suspects[: (len(suspects) + 1) // 2] if len(suspects) > 1 else ()
-    held: dict[Owner, AbstractSet[Piece]] = {}
-    for refusal in [one for one in refusals if one.said.stream in {found.said.stream, *mind}]:
-        for owner, pieces in refusal.suspects.items():
-            if not (writers and is_shut(owner)):
-                held[owner] = held[owner] | pieces if owner in held else pieces
-    for owner in tried:
-        held[owner] = held.get(owner, frozenset()) - found.suspects[owner]
-    return Trial(found, suspects, held)
+    def __iter__(self) -> Iterator[Refusal]:
+        """Walk the refusals, oldest first."""
+        return iter(tuple(self._found.values()))
+
+    def has_taken(self, stream: str, version: str) -> bool:
+        """Say whether a stream took this version."""
+        return any(one.version == version for one in self._taken.get(stream, ()))
+
+    def knows(self, stream: str) -> bool:
+        """Say whether a stream took something."""
+        return stream in self._taken
+
+    def took(self, stream: str, resource: Resource) -> bool:
+        """Take in that a stream takes a version; say whether that leaves fewer suspects."""
+        others = [one for one in self._taken.get(stream, ()) if one != resource]
+        self._taken[stream] = (*others, resource)[-_MAX_TAKEN:]
+        news = False
+        for refusal in tuple(self._of.get(stream, {}).values()):
+            if refusal.version == resource.version:
+                self._leave(stream, refusal)
+                news = True
+                continue
+            rest = self._remainder(refusal.suspects, resource)
+            if rest is not refusal.suspects:
+                said = refusal.voices[stream]
+                self._leave(stream, refusal)
+                self._enter(said, refusal.version, refusal.contents, rest)
+                news = True
+        return news
+
+    def refused(self, said: Said, resource: Resource) -> None:
+        """Take in that a stream refuses a version."""
+        before = self._of.get(said.stream, {})
+        if (same := before.get(resource.version)) is not None:
+            self._leave(said.stream, same)
+        elif len(before) >= _MAX_REFUSED:
+            self._leave(said.stream, next(iter(before.values())))
+        contents = suspects = contents_of(resource)
+        for one in self._taken.get(said.stream, ()):
+            suspects = self._remainder(suspects, one)
+        self._enter(said, resource.version, contents, suspects)
+
+    def drop(self, refusal: Refusal) -> None:
+        """Forget a refusal that is explained."""
+        for stream in tuple(refusal.voices):
+            self._leave(stream, refusal)
+
+    def left(self, stream: str) -> None:
+        """Forget a stream."""
+        for refusal in tuple(self._of.get(stream, {}).values()):
+            self._leave(stream, refusal)
+        self._taken.pop(stream, None)
+
+    def _enter(self, said: Said, version: str, contents: Contents, suspects: Contents) -> None:
+        refusal = self._found.setdefault((version, id(suspects)), Refusal(version, contents, suspects))
+        refusal.voices[said.stream] = said
+        self._of.setdefault(said.stream, {})[version] = refusal
+
+    def _leave(self, stream: str, refusal: Refusal) -> None:
+        del refusal.voices[stream]
+        if not refusal.voices:
+            del self._found[refusal.version, id(refusal.suspects)]
+        versions = self._of[stream]
+        del versions[refusal.version]
+        if not versions:
+            del self._of[stream]
+
+    def _remainder(self, suspects: Contents, taken: Resource) -> Contents:
+        """Give the suspects without what was taken; themselves where that is all of them."""
+        key = (id(suspects), taken.version)
+        known = self._remainders.get(key)
+        if known is not None and known[0] is suspects:
+            return known[1]
+        rest = _without(suspects, contents_of(taken))
+        if len(self._remainders) >= _MAX_REMAINDERS:
+            self._remainders.clear()
+        self._remainders[key] = (suspects, rest)
+        return rest
+
+
+def _without(suspects: Contents, contents: Contents) -> Contents:
+    if not any(owner in contents and not contents[owner].isdisjoint(pieces) for owner, pieces in suspects.items()):
+        return suspects
+    left = ((owner, pieces - contents.get(owner, frozenset())) for owner, pieces in suspects.items())
+    return {owner: pieces for owner, pieces in left if pieces}
 
 
 def are_there(suspects: Contents, where: Iterable[Contents]) -> bool:

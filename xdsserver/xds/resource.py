@@ -105,7 +105,7 @@ class Resource:
 
     def with_bytes(self) -> Resource:
         """Join again what `without_bytes` left."""
-        return self if self.parts is None else self.parts().resource(self.type_url, self.name)
+        return self if self.parts is None or self.body else self.parts().resource(self.type_url, self.name)
 
     @property
     def any_head(self) -> bytes:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from xdsserver.xds.fragments import NOBODY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
     from xdsserver.xds.fragments import Owner, Piece
@@ -49,6 +49,8 @@ class Rulings:
 
     def __init__(self, verdicts: tuple[Verdict, ...] = ()) -> None:
         self._of: dict[Owner, dict[frozenset[bytes], Verdict]] = {}
+        self.edition = 0
+        """Another number when something else is bad than before."""
         for verdict in verdicts:
             self._of.setdefault(verdict.owner, {})[verdict.digests] = verdict
 
@@ -72,33 +74,36 @@ class Rulings:
         """Return the verdict about a version as a whole."""
         return self._of.get(NOBODY, {}).get(_of_version(version))
 
-    def convict(self, owner: Owner, pieces: AbstractSet[Piece], said: Said) -> None:
-        """Find pieces to be bad, by the word of a node."""
+    def convict(self, owner: Owner, pieces: AbstractSet[Piece], said: Sequence[Said]) -> None:
+        """Find pieces to be bad, by the word of these, of whom there is one at least."""
         self._add(owner, frozenset(map(digest, pieces)), said)
 
-    def convict_version(self, version: str, said: Said) -> None:
-        """Find a version to be bad as a whole, by the word of a node."""
+    def convict_version(self, version: str, said: Sequence[Said]) -> None:
+        """Find a version to be bad as a whole, by the word of these."""
         self._add(NOBODY, _of_version(version), said)
 
-    def join(self, verdict: Verdict, said: Said) -> None:
-        """Take in that one more node finds bad what is known to be."""
+    def join(self, verdict: Verdict, said: Sequence[Said]) -> None:
+        """Take in that more nodes find bad what is known to be."""
         self._add(verdict.owner, verdict.digests, said)
 
     def reopen(self, builds: AbstractSet[str]) -> bool:
         """Drop the verdicts that none of these Envoys had a part in; say whether there were any."""
         past = [verdict for verdict in self if verdict.builds.isdisjoint(builds)]
+        self.edition += bool(past)
         for verdict in past:
             del self._of[verdict.owner][verdict.digests]
             if not self._of[verdict.owner]:
                 del self._of[verdict.owner]
         return bool(past)
 
-    def _add(self, owner: Owner, digests: frozenset[bytes], said: Said) -> None:
+    def _add(self, owner: Owner, digests: frozenset[bytes], said: Sequence[Said]) -> None:
         verdicts = self._of.setdefault(owner, {})
-        nodes, builds = frozenset((said.node,)), frozenset((said.build,))
+        nodes, builds = frozenset(one.node for one in said), frozenset(one.build for one in said)
         if (before := verdicts.get(digests)) is not None:
             nodes, builds = nodes | before.nodes, builds | before.builds
-        verdicts[digests] = Verdict(owner, digests, said.words, nodes, builds)
+        else:
+            self.edition += 1
+        verdicts[digests] = Verdict(owner, digests, said[-1].words, nodes, builds)
         if len(verdicts) > _MOST:
             del verdicts[next(iter(verdicts))]
 
