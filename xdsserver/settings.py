@@ -9,7 +9,10 @@ import re
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 from typing_extensions import override
 
@@ -242,6 +245,22 @@ def trust(settings: TrustSettings) -> TrustSettings | None:
     return settings if settings.certificates or settings.tokens or settings.reports else None
 
 
+def namespace_quota(text: str) -> dict[str, int]:
+    """Parse what a namespace may have: `routes=N,hostnames=N,listeners=N`, any of them.
+
+    Raises:
+        SettingsError: a name or a number is none.
+    """
+    found: dict[str, int] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, number = part.partition("=")
+        if name not in {"routes", "hostnames", "listeners"} or not (number.isascii() and number.isdecimal()):
+            message = f"--namespace-quota: {part!r} is not routes=N, hostnames=N or listeners=N"
+            raise SettingsError(message)
+        found[name] = int(number)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class FleetSettings:
     """How Envoys of EnvoyFleets run: where they reach xDS over mutual TLS, and the image of those that name none."""
@@ -275,6 +294,7 @@ class ClusterSettings:
         namespace: ours, with the Lease.
         controllers: controllerNames of GatewayClasses that are ours too, besides our own.
         watched: of which namespaces objects are read, and which Secrets.
+        quota: what a namespace may have: `routes`, `hostnames`, `listeners`; the defaults for those that are missing.
         pool: addresses that Gateways get, in the order in which they are given out.
         xds: addresses for xDS besides the socket of the supervised Envoy, each `HOST:PORT` on loopback or `unix:PATH`.
         envoy: the Envoy to run; None for none.
@@ -292,6 +312,7 @@ class ClusterSettings:
     pool: tuple[str, ...]
     xds: tuple[str, ...]
     watched: WatchSettings = field(default_factory=WatchSettings)
+    quota: Mapping[str, int] = field(default_factory=dict)
     envoy: EnvoySettings | None = None
     saved_state: SavedStateSettings | None = None
     secure_xds: SecureXds | None = None

@@ -33,6 +33,7 @@ from xdsserver.effects.events import Recorder
 from xdsserver.files.saved import read_saved
 from xdsserver.files.sealing import read_key
 from xdsserver.files.state import StateError
+from xdsserver.gatewayapi.quotas import Quota
 from xdsserver.infrastructure.allocation import Pool
 from xdsserver.infrastructure.observed import programmed_in_status, written_in_status
 from xdsserver.infrastructure.permissions import NAME
@@ -96,6 +97,7 @@ class ServeCluster:
         run = settings.fleets
         decisive = Options(
             controllers,
+            quota=Quota(**settings.quota),
             system_authorities=system_authorities(),
             data_plane=None if run is None else data_plane(run.xds, run.image),
         )

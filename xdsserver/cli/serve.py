@@ -1,6 +1,7 @@
 """`xdsserver serve`: any Envoys, served from a cluster or from a saved state."""
 
 import asyncio
+import dataclasses
 import os
 import signal
 import sys
@@ -24,6 +25,7 @@ from xdsserver.cli.running import (
     until_signal,
 )
 from xdsserver.files.state import StateError
+from xdsserver.gatewayapi.quotas import Quota
 from xdsserver.infrastructure.dataplane import IMAGE
 from xdsserver.infrastructure.permissions import NAMESPACE
 from xdsserver.objects.gatewayclass import CONTROLLER
@@ -47,9 +49,11 @@ from xdsserver.settings import (
     trust,
     watching,
 )
+from xdsserver.settings import namespace_quota as quota_settings
 from xdsserver.settings import replica as replica_settings
 
 AUTO = "auto"
+_QUOTA = ",".join(f"{one.name}={one.default}" for one in dataclasses.fields(Quota))
 
 
 def serve(
@@ -99,6 +103,14 @@ def serve(
             metavar="SELECTOR",
             help="Read Secrets with these labels only, such as gateway=yes.",
             envvar="XDSSERVER_SECRET_SELECTOR",
+        ),
+    ] = "",
+    namespace_quota: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST",
+            help=f"The most that a namespace may have: {_QUOTA} without.",
+            envvar="XDSSERVER_NAMESPACE_QUOTA",
         ),
     ] = "",
     addresses: Annotated[
@@ -224,6 +236,7 @@ def serve(
             )
             raise typer.BadParameter(message)
         watched = watching(watch_namespaces, secret_selector)
+        quota = quota_settings(namespace_quota)
         cluster = ClusterSettings(
             kubeconfig,
             context,
@@ -231,6 +244,7 @@ def serve(
             pool=parse_pool(addresses) if addresses else (),
             xds=doors,
             watched=watched,
+            quota=quota,
             envoy=None
             if envoy is None
             else EnvoySettings(
