@@ -34,12 +34,13 @@ class Wanted:
     rig: Path
     kubeconfig: Path | None
     gateway_class: str
+    restart_s: float | None
     flags: tuple[str, ...]
 
     @property
     def everything(self) -> bool:
-        """Whether it is the whole suite, whose report may be handed in."""
-        return not self.flags
+        """Whether it is the whole suite as it is meant, whose report may be handed in."""
+        return not self.flags and self.restart_s is None
 
 
 def run(wanted: Wanted) -> Output:
@@ -54,7 +55,7 @@ def run(wanted: Wanted) -> Output:
             stage = Stage(wanted.kubeconfig, "kubectl", wanted.rig)
         else:
             stage = stack.enter_context(rig_cluster(wanted.rig, wanted.version, wanted.channel))
-            stack.enter_context(serving(stage, LOGS / "server.log"))
+            stack.enter_context(serving(stage, LOGS, wanted.restart_s))
         return _suite(stage, wanted)
 
 
@@ -114,6 +115,7 @@ def _wanted(arguments: list[str]) -> Wanted | None:
     parser = argparse.ArgumentParser(prog="make conformance", allow_abbrev=False)
     parser.add_argument("--version", default="1.7.0")
     parser.add_argument("--channel", default="experimental", choices=("experimental", "standard"))
+    parser.add_argument("--restart-s", type=float, help="start the server anew every so many seconds")
     known, flags = parser.parse_known_args(arguments)
     rig, kubeconfig = os.environ.get("XDSSERVER_RIG"), os.environ.get("KUBECONFIG")
     if not rig:
@@ -124,6 +126,7 @@ def _wanted(arguments: list[str]) -> Wanted | None:
         Path(rig),
         Path(kubeconfig) if kubeconfig else None,
         os.environ.get("GATEWAY_CLASS", CLASS),
+        known.restart_s,
         tuple(flags),
     )
 

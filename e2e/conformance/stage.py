@@ -9,15 +9,19 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xdsserver.proxy.envoy import find_envoy
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+XDSSERVER = (sys.executable, "-m", "xdsserver")
 CLASS = "xdsserver"
 NAMESPACE = "xdsserver-system"
 CONTROLLER = "gateway.xdsserver.io/controller"
@@ -86,28 +90,94 @@ def rig_cluster(rig: Path, version: str, channel: str) -> Iterator[Stage]:
 
 
 @contextmanager
-def serving(stage: Stage, log: Path) -> Iterator[None]:
-    """Serve the cluster, with an Envoy on this machine, until the end of the block; what both say goes into `log`.
+def serving(stage: Stage, logs: Path, restart_s: float | None = None) -> Iterator[None]:
+    """Serve the cluster, with an Envoy on this machine, until the end of the block; what both say goes into `logs`.
+
+    With `restart_s` the server, and never its Envoy, is stopped and started anew every so many seconds.
 
     Raises:
-        StageError: it ends, or claims nothing in time.
+        StageError: one of them ends, or nothing is claimed in time.
     """
     stage.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}, _gateway_class())
-    with tempfile.TemporaryDirectory(prefix="conf-") as runtime_dir, log.open("wb") as out:
-        command = [
-            *(sys.executable, "-m", "xdsserver", "serve"),
-            *("--kubeconfig", str(stage.kubeconfig), "--namespace", NAMESPACE, "--addresses", POOL),
-            *("--envoy", "auto", "--runtime-dir", runtime_dir, "--xds", f"unix:{runtime_dir}/more.sock"),
-        ]
-        server = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
-        try:
-            _wait_until_claiming(stage, server, log)
-            yield
-            if server.poll() is not None:
-                message = f"the server ended during the run ({server.returncode}); see {log}"
+    with ExitStack() as stack:
+        # A short path: names of sockets are.
+        sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="conf-")))
+        xds = f"unix:{sockets}/xds.sock"
+        bootstrap = sockets / "envoy.yaml"
+        options = ("--xds", xds, "--admin", f"unix:{sockets}/admin.sock")
+        bootstrap.write_bytes(
+            subprocess.run([*XDSSERVER, "bootstrap", *options], capture_output=True, check=True).stdout
+        )
+        where = ("--kubeconfig", str(stage.kubeconfig), "--namespace", NAMESPACE, "--addresses", POOL, "--xds", xds)
+        server = stack.enter_context(Program((*XDSSERVER, "serve", *where), logs / "server.log").running())
+        _wait_until_claiming(stage, server)
+        envoy = Program((str(find_envoy(None)), "-c", str(bootstrap), "--use-dynamic-base-id"), logs / "envoy.log")
+        stack.enter_context(envoy.running())
+        if restart_s is not None:
+            stack.enter_context(server.restarting(restart_s))
+        yield
+        for one in (server, envoy):
+            if one.ended is not None:
+                message = f"{one.command[0]} ended during the run ({one.ended}); see {one.log}"
                 raise StageError(message)
+
+
+@dataclass
+class Program:
+    """A program that runs beside, and the file that takes what it says."""
+
+    command: tuple[str, ...]
+    log: Path
+    restarts: int = 0
+    _process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def ended(self) -> int | None:
+        """Its exit code; None while it runs."""
+        return None if self._process is None else self._process.poll()
+
+    @contextmanager
+    def running(self) -> Iterator[Program]:
+        """Run it until the end of the block."""
+        self.log.write_bytes(b"")
+        self._start()
+        try:
+            yield self
         finally:
-            _stop(server)
+            self._stop()
+
+    @contextmanager
+    def restarting(self, every_s: float) -> Iterator[None]:
+        """Stop it and start it anew every so many seconds, until the end of the block."""
+        over = threading.Event()
+
+        def go_on() -> None:
+            while not over.wait(every_s):
+                self._stop()
+                self._start()
+                self.restarts += 1
+
+        thread = threading.Thread(target=go_on)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def _start(self) -> None:
+        with self.log.open("ab") as out:
+            self._process = subprocess.Popen(self.command, stdout=out, stderr=subprocess.STDOUT)
+
+    def _stop(self) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 def _gateway_class() -> dict[str, Any]:
@@ -119,24 +189,15 @@ def _gateway_class() -> dict[str, Any]:
     }
 
 
-def _wait_until_claiming(stage: Stage, server: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_claiming(stage: Stage, server: Program) -> None:
     """Wait for the features: the suite reads them once, at its start."""
     until_s = time.monotonic() + READY_S
     while time.monotonic() < until_s:
-        if server.poll() is not None:
-            message = f"the server ended ({server.returncode}): {log.read_text().strip()[-400:]}"
+        if server.ended is not None:
+            message = f"the server ended ({server.ended}): {server.log.read_text().strip()[-400:]}"
             raise StageError(message)
         if stage.run("get", "gatewayclass", CLASS, "--output=jsonpath={.status.supportedFeatures[*].name}"):
             return
         time.sleep(0.2)
-    message = f"GatewayClass {CLASS} claims nothing after {READY_S:.0f} s; see {log}"
+    message = f"GatewayClass {CLASS} claims nothing after {READY_S:.0f} s; see {server.log}"
     raise StageError(message)
-
-
-def _stop(server: subprocess.Popen[bytes]) -> None:
-    server.send_signal(signal.SIGTERM)
-    try:
-        server.wait(STOP_S)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait()
