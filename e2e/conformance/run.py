@@ -34,8 +34,8 @@ class Wanted:
     rig: Path
     kubeconfig: Path | None
     gateway_class: str
-    restart_s: float | None
-    flags: tuple[str, ...]
+    restart_s: float | None = None
+    flags: tuple[str, ...] = ()
 
     @property
     def everything(self) -> bool:
@@ -56,10 +56,11 @@ def run(wanted: Wanted) -> Output:
         else:
             stage = stack.enter_context(rig_cluster(wanted.rig, wanted.version, wanted.channel))
             stack.enter_context(serving(stage, LOGS, wanted.restart_s))
-        return _suite(stage, wanted)
+        return suite(stage, wanted)
 
 
-def _suite(stage: Stage, wanted: Wanted) -> Output:
+def suite(stage: Stage, wanted: Wanted) -> Output:
+    """Run the suite where a GatewayClass of this name is served; its report and log are in `LOGS`."""
     report = LOGS / "report.yaml"
     report.unlink(missing_ok=True)
     command = [
