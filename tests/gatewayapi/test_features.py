@@ -77,7 +77,7 @@ NEW = frozenset(
 )
 FORMER = frozenset({"HTTPRouteRetry", "HTTPRouteRetryBackendTimeout"})
 
-UNCLAIMED = frozenset({"GatewayAddressRoutability", "GatewayAddressRoutabilityCluster"})
+UNCLAIMED = frozenset({"GatewayAddressRoutabilityCluster"})
 """What is not whole yet."""
 
 
@@ -99,12 +99,12 @@ def test_the_list_has_the_form_that_a_status_asks_for() -> None:
 
 def test_fields_that_a_channel_does_not_have_are_not_claimed() -> None:
     """Retries were experimental before 1.7; parentRefs[].port is in both channels, whatever its feature is called."""
-    assert of("v1.7.0") - of("v1.7.0", STANDARD) == {"ClusterTrustBundle", "GatewayListenerFilters"}
+    assert of("v1.7.0") - of("v1.7.0", STANDARD) == features.EXPERIMENTAL
     assert of("v1.6.3") - of("v1.6.3", STANDARD) == FORMER | {"HTTPRouteRetryConnectionError"}
 
 
 def test_what_is_made_at_an_api_server_is_claimed_where_there_is_one() -> None:
-    assert of("v1.7.0") - set(claimed(WHOLE, Installed(("v1.7.0",)))) == {"GatewayInfrastructure"}
+    assert of("v1.7.0") - set(claimed(WHOLE, Installed(("v1.7.0",)))) == set(features.IN_A_CLUSTER)
 
 
 def test_between_two_releases_what_both_have_is_claimed() -> None:
@@ -112,7 +112,7 @@ def test_between_two_releases_what_both_have_is_claimed() -> None:
 
 
 def test_where_nobody_knows_all_that_is_whole_is_claimed() -> None:
-    assert set(claimed(WHOLE, None)) == set(WHOLE) - {"GatewayInfrastructure"}
+    assert set(claimed(WHOLE, None)) == set(WHOLE) - set(features.IN_A_CLUSTER)
 
 
 def definition(version: str | None, channel: str = EXPERIMENTAL) -> KubeObject:

@@ -14,7 +14,8 @@ stage:
     # envoys: reject TLSRoute default/all "its words"     its filter chain; or that of `Gateway default/edge/https`
     # addresses: 127.0.0.1        the pool of addresses (otherwise all of 127.0.0.1 to 127.0.0.254)
     # taken: 80 8080              ports that cannot be opened
-    # bundle: v1.7.0 standard     release and channel of the schemas, or `none` (otherwise v1.7.0 experimental)
+    # bundle: v1.7.0 standard     release and channel of the schemas, or `none` (otherwise v1.7.0 experimental); with
+                                  `cluster` it is that of an API server
 
 `make golden` rewrites the outputs and removes what belongs to no case; read the diff before committing it. What all
 Envoy resources of a type have in common is shown once, in `cases/gateway/one_listener`, and left out of the others

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xdsserver.files import Folder
-from xdsserver.gatewayapi.installed import EXPERIMENTAL, Installed
+from xdsserver.gatewayapi.installed import EXPERIMENTAL, STANDARD, Installed
 from xdsserver.infrastructure.allocation import Pool
 from xdsserver.reconciler import LOOPBACK, Surroundings
 
@@ -110,8 +110,9 @@ def _case(folder: Path) -> Case:
 
 
 def _schemas(told: str) -> Installed | None:
-    version, _, channel = told.partition(" ")
-    return None if version == "none" else Installed((version,), channel or EXPERIMENTAL)
+    version, *rest = told.split()
+    channel = STANDARD if STANDARD in rest else EXPERIMENTAL
+    return None if version == "none" else Installed((version,), channel, in_cluster="cluster" in rest)
 
 
 def _head(path: Path) -> list[str]:

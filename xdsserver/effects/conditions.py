@@ -17,6 +17,7 @@ OUR_PREFIX = "gateway.xdsserver.io/"
 SPECIFIED = frozenset(
     {
         "Accepted",
+        "AddressesAssigned",
         "Conflicted",
         "DefaultGateway",
         "Detached",

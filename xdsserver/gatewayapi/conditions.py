@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 # The condition types (apis/v1 of the Gateway API, *_types.go) that more than one module names.
 ACCEPTED = "Accepted"
+ADDRESSES_ASSIGNED = "AddressesAssigned"
 PROGRAMMED = "Programmed"
 RESOLVED_REFS = "ResolvedRefs"
 PARTIALLY_INVALID = "PartiallyInvalid"

@@ -50,10 +50,11 @@ FEATURES: tuple[str, ...] = (
 WITH_TRUST_BUNDLES: tuple[str, ...] = ("ClusterTrustBundle",)
 """Claimed where ClusterTrustBundles are served, and nowhere else (GEP-5075)."""
 
-IN_A_CLUSTER: tuple[str, ...] = ("GatewayInfrastructure",)
-"""Claimed where there is an API server to make objects at, which spec.infrastructure marks."""
+IN_A_CLUSTER: tuple[str, ...] = ("GatewayAddressRoutability", "GatewayInfrastructure")
+"""Claimed where there is an API server: to make objects at, which spec.infrastructure marks, and where status.addresses
+is read by others, who ask for its scope."""
 
-EXPERIMENTAL = frozenset({"ClusterTrustBundle", "GatewayListenerFilters"})
+EXPERIMENTAL = frozenset({"ClusterTrustBundle", "GatewayAddressRoutability", "GatewayListenerFilters"})
 """Features whose fields only the experimental channel has.
 
 `HTTPRouteDestinationPortMatching` is called experimental too, but its field (parentRefs[].port) is in both channels.
@@ -66,6 +67,7 @@ _NEW_IN_1_7 = frozenset(
     {
         "ClusterTrustBundle",
         "GRPCRouteRequestHeaderModifier",
+        "GatewayAddressRoutability",
         "GatewayListenerFilters",
         "GatewayRouteHostnameIntersectionPrecedence",
         "HTTPRouteBackendURLRewrite",
@@ -92,3 +94,8 @@ def claimed(features: Iterable[str], installed: Installed | None) -> tuple[str, 
         retries = _RETRIES_OF_1_6 if installed.experimental and "HTTPRouteRetryCodes" in found else ()
         found = found - _NEW_IN_1_7 | set(retries)
     return tuple(sorted(found))
+
+
+def tells_scope(installed: Installed | None) -> bool:
+    """Whether addresses in statuses tell their scope: who claims that must, and who does not has no field for it."""
+    return "GatewayAddressRoutability" in claimed(IN_A_CLUSTER, installed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from xdsserver.gatewayapi.addresses import asked_for, assigned, out_of_reach, routability, unsatisfied
 from xdsserver.gatewayapi.conditions import (
     ACCEPTED,
     CONFLICTED,
@@ -47,11 +48,10 @@ def gateway_problems(gateway: Gateway, placed: Placement | Problem) -> tuple[Pro
 
 def port_claim(gateway: Gateway, placed: Placement | Problem) -> PortClaim | None:
     """Say what a Gateway claims for each port of its listeners; nothing where it is refused itself."""
-    if isinstance(placed, Problem) or gateway_problems(gateway, placed):
+    if isinstance(placed, Problem) or gateway_problems(gateway, placed) or out_of_reach(gateway):
         return None
     metadata = gateway.metadata
-    wanted = tuple(address.value for address in gateway.spec.addresses if address.value)
-    return PortClaim(metadata.uid, metadata.creation_timestamp, wanted, placed)
+    return PortClaim(metadata.uid, metadata.creation_timestamp, asked_for(gateway), placed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +133,9 @@ class ListenerState:
 class Attachments:
     """What a Gateway's status says besides its own listeners.
 
-    That is where it is served, how many ListenerSets are accepted, the addresses of all listeners, what Envoys reject
-    of its settings, and the certificate that backends are shown (None where none is asked for).
+    That is where it is served, how many ListenerSets are accepted, the addresses of all listeners and whether their
+    scope is told, what Envoys reject of its settings, and the certificate that backends are shown (None where none is
+    asked for).
     """
 
     placed: Placement | Problem
@@ -142,6 +143,7 @@ class Attachments:
     addresses: tuple[str, ...]
     rejected: str = ""
     certificate: ClientCertificate | None = None
+    tells_scope: bool = False
 
 
 def gateway_status(gateway: Gateway, states: Iterable[ListenerState], added: Attachments) -> GatewayStatus:
@@ -150,11 +152,14 @@ def gateway_status(gateway: Gateway, states: Iterable[ListenerState], added: Att
     generation = gateway.metadata.generation
     accepted = _accepted(gateway, states, added, generation)
     refusal = "; ".join(problem.message for problem in gateway_problems(gateway, added.placed))
+    bindings = [state.binding for state in states]
     return GatewayStatus(
         addresses=added.addresses,
+        routability=routability(gateway, added.addresses) if added.tells_scope else None,
         conditions=(
             accepted,
-            _programmed(accepted, states, generation),
+            _programmed(accepted, states, gateway),
+            *(assigned(gateway, added.addresses, bindings, refusal) if added.tells_scope else ()),
             *_resolved(added, generation),
             *default_condition(gateway),
             *rejected_condition([added.rejected] if added.rejected else [], generation),
@@ -186,10 +191,14 @@ def _resolved(added: Attachments, generation: int) -> tuple[Condition, ...]:
     return (condition(RESOLVED_REFS, "ResolvedRefs", "all references are resolved", problems, generation),)
 
 
-def _programmed(accepted: Condition, states: tuple[ListenerState, ...], generation: int) -> Condition:
+def _programmed(accepted: Condition, states: tuple[ListenerState, ...], gateway: Gateway) -> Condition:
     """A Gateway is programmed when every listener that can be served is; one bad listener does not spoil the others."""
+    generation = gateway.metadata.generation
     if accepted.status is not Status.TRUE:
         return Condition(PROGRAMMED, Status.FALSE, "Invalid", accepted.message, generation)
+    if out_of_reach(gateway):
+        words = clip("; ".join(unsatisfied(gateway, ())))
+        return Condition(PROGRAMMED, Status.FALSE, "AddressNotAssigned", words, generation)
     for state in states:
         if state.accepted and isinstance(state.binding, Refusal):
             return Condition(PROGRAMMED, Status.FALSE, state.binding.reason, state.binding.message, generation)

@@ -49,18 +49,24 @@ class ListenerStatus:
 
 @dataclass(frozen=True, slots=True)
 class GatewayStatus:
-    """Gateway.status; `attached_listener_sets` is None where the Gateway says nothing of ListenerSets."""
+    """Gateway.status.
+
+    `attached_listener_sets` is None where the Gateway says nothing of ListenerSets; `routability` is the scope of its
+    addresses ("" promises nothing), None where the API has no field for it.
+    """
 
     addresses: tuple[str, ...]
     conditions: tuple[Condition, ...]
     listeners: tuple[ListenerStatus, ...]
     attached_listener_sets: int | None = None
+    routability: str | None = None
 
     def document(self) -> dict[str, Any]:
         """Give the form of the API, without times."""
         sets = self.attached_listener_sets
+        scope = {} if self.routability is None else {"routability": self.routability}
         return {
-            "addresses": [{"type": "IPAddress", "value": address} for address in self.addresses],
+            "addresses": [{"type": "IPAddress", "value": address} | scope for address in self.addresses],
             "conditions": _conditions(self.conditions),
             "listeners": [listener.document() for listener in self.listeners],
             **({} if sets is None else {"attachedListenerSets": sets}),

@@ -10,6 +10,7 @@ from xdsserver.gatewayapi.ancestors import ancestors_status
 from xdsserver.gatewayapi.backends.xbackends import MAX_ANCESTORS
 from xdsserver.gatewayapi.classes import class_status
 from xdsserver.gatewayapi.conditions import ACCEPTED, condition
+from xdsserver.gatewayapi.features import tells_scope
 from xdsserver.gatewayapi.gateways import Attachments, ListenerState, gateway_status
 from xdsserver.gatewayapi.listenersets import is_accepted, listener_set_status
 from xdsserver.gatewayapi.routes import Findings, route_status
@@ -95,6 +96,7 @@ def to_gateway_statuses(tables: Pipeline, read: Read, key: Name, gateway: Gatewa
         addresses=tuple(address for _, address in read(tables.addresses_of, key) or ()),
         rejected=words_against(tables, read, owner),
         certificate=read(tables.client_certificates, key),
+        tells_scope=tells_scope(read(tables.installed, GATEWAY_GROUP)),
     )
     return {owner: gateway_status(gateway, _states(tables, read, owner, gateway.spec.listeners), added)}
 
