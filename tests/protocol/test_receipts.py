@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.protocol.fleet import Fleet, table
 from tests.protocol.script import FLEET, LDS, RDS, listener
 from xdsserver.xds.receipts import SLOW_S, Arrived, Late
@@ -112,6 +114,37 @@ def test_a_slow_envoy_is_named_after_ten_seconds_and_once() -> None:
     assert said(fleet) == {}
     assert fleet.receipts.next_tick(fleet.now) is None
     slow.mute = False
+    fleet.settle()
+    assert said(fleet) == {"front": Arrived()}
+
+
+@pytest.mark.parametrize("sotw", [False, True])
+def test_x9_what_an_envoy_says_that_it_holds_has_arrived(*, sotw: bool) -> None:
+    """X9: after a restart only differences are sent; what an Envoy holds already is as good as acknowledged.
+
+    The question is asked before the Envoy is back: nothing will be sent to it that it could answer. A second question
+    about the same resources, asked later, must not wait for ever either.
+    """
+    before = Fleet()
+    envoy = before.join(sotw=sotw)
+    before.put(listener("l"), table("t", a="1"))
+    fleet = Fleet()
+    serve(fleet, listener("l"), table("t", a="1"))
+    back = fleet.join(sotw=sotw, running=envoy.running)
+    assert sotw or not back.sends, "only differences are sent"
+    fleet.receipts.await_("another", KEYS, fleet.now)
+    assert said(fleet) == {"front": Arrived(), "another": Arrived()}
+
+
+def test_an_older_version_that_an_envoy_holds_is_no_answer() -> None:
+    before = Fleet()
+    envoy = before.join()
+    before.put(listener("l"), table("t", a="0"))
+    fleet = Fleet()
+    serve(fleet, listener("l"), table("t", a="1"))
+    back = fleet.join(running=envoy.running, mute=True)
+    assert said(fleet) == {}
+    back.mute = False
     fleet.settle()
     assert said(fleet) == {"front": Arrived()}
 

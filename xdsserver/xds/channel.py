@@ -114,9 +114,14 @@ class Channel:
         self.owes_answer |= turn.everything and not announced and not self.held
         return dropped
 
-    def open(self) -> None:
-        """Turn what was asked for and announced into names, now that it is known what there is."""
+    def open(self) -> bool:
+        """Turn what was asked for and announced into names, now that it is known what there is.
+
+        Returns:
+            Whether the client had announced something.
+        """
         names: frozenset[str] = self.history.names
+        announces = self.announced is not None
         announced: Mapping[str, str] = {}
         if self.announced is not None:
             scope = self.subscription
@@ -128,6 +133,7 @@ class Channel:
         if self.asked_everything:
             self.asked_everything = False
             self.asked = union(self.asked, names.difference(announced) if announced else names)
+        return announces
 
     def adopt(self, everything: Parcel) -> None:
         """Believe that the client holds exactly this, because it announced the version of the whole."""

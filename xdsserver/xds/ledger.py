@@ -81,6 +81,17 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
+class Announced:
+    """A stream said what it holds of a type since an earlier one; what is as we have it is as good as acknowledged.
+
+    It is not sent again, so that no acknowledgement of it will come.
+    """
+
+    stream: str
+    type_url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unserved:
     """The stream asked for a type that this server does not have; it was not answered."""
 
@@ -88,7 +99,7 @@ class Unserved:
     type_url: str
 
 
-Event: TypeAlias = Joined | Left | Sent | Acked | Rejected | Unserved
+Event: TypeAlias = Joined | Left | Sent | Acked | Rejected | Announced | Unserved
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +170,7 @@ class Ledger:
                     del self._of_node[key][stream]
                     if not self._of_node[key]:
                         del self._of_node[key]
-            case Sent() | Acked() | Rejected() | Unserved():
+            case Sent() | Acked() | Rejected() | Announced() | Unserved():
                 pass
             case _:
                 assert_never(event)
@@ -167,6 +178,10 @@ class Ledger:
     def streams(self, fleet: str | None = None) -> Iterator[StreamRecord]:
         """Walk the open streams, oldest first."""
         return (record for record in self._streams.values() if fleet is None or record.fleet == fleet)
+
+    def record(self, stream: str) -> StreamRecord | None:
+        """Return an open stream; None where it never joined, or has left."""
+        return self._streams.get(stream)
 
     def speakers(self, fleet: str) -> Iterator[StreamRecord]:
         """Walk the nodes of a fleet: of each, the stream that joined last."""

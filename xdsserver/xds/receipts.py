@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
-from xdsserver.xds.ledger import Acked, Answer, Joined, Left
+from xdsserver.xds.ledger import Acked, Announced, Answer, Joined, Left
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from xdsserver.xds.cache import Cache, ResourceKey
-    from xdsserver.xds.ledger import Event, Ledger
+    from xdsserver.xds.ledger import Event, Ledger, StreamRecord
     from xdsserver.xds.quarantine import Quarantine
 
 S = TypeVar("S")
@@ -144,6 +144,8 @@ class Receipts(Generic[S]):
                 return bool(self._awaited)
             case Acked(stream, type_url, versions) if self._parcels and stream in self._fleets:
                 return self._acked(stream, (self._fleets[stream], type_url), versions)
+            case Announced(stream, type_url) if self._parcels and stream in self._fleets:
+                return self._announced(stream, (self._fleets[stream], type_url))
             case _:
                 pass
         return False
@@ -183,6 +185,14 @@ class Receipts(Generic[S]):
             parcel.reached[stream] = max(parcel.versions.get(version, 0), parcel.reached.get(stream, 0))
         return touched
 
+    def _announced(self, stream: str, place: tuple[str, str]) -> bool:
+        record = self._ledger.record(stream)
+        touched = [(key, parcel) for key, parcel in self._parcels.items() if key[:2] == place]
+        for key, parcel in touched:
+            self._observe(key, parcel)
+            self._read(key, parcel, () if record is None else (record,))
+        return bool(touched)
+
     def _observe(self, key: ResourceKey, parcel: _Parcel) -> None:
         resource = self._cache.resources(key[0], key[1]).get(key[2])
         if resource is None or parcel.versions.get(resource.version) == parcel.number:
@@ -195,10 +205,13 @@ class Receipts(Generic[S]):
 
     def _catch_up(self, key: ResourceKey, parcel: _Parcel) -> None:
         """Read from the ledger who has the present version already."""
+        self._read(key, parcel, self._ledger.streams(key[0]))
+
+    def _read(self, key: ResourceKey, parcel: _Parcel, records: Iterable[StreamRecord]) -> None:
         resource = self._cache.resources(key[0], key[1]).get(key[2])
         if resource is None:
             return
-        for record in self._ledger.streams(key[0]):
+        for record in records:
             if record.verdict(resource).answer is Answer.ACKNOWLEDGED:
                 parcel.reached[record.stream] = parcel.number
 

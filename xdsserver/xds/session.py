@@ -227,6 +227,7 @@ class Session:
             everything = channel.history.parcel(channel.history.names)
             if request.version == everything.list_version:
                 channel.adopt(everything)
+                self._events.append(ledger.Announced(self.stream, channel.type_url))
                 self._isolation.list_announced(channel.type_url, everything)
 
     def _forget(self, channel: Channel, dropped: frozenset[str]) -> None:
@@ -249,7 +250,8 @@ class Session:
 
     def _offer(self, channel: Channel, now: float) -> None:
         """Send what is new or asked for and need not wait; note what is gone."""
-        channel.open()
+        if channel.open():
+            self._events.append(ledger.Announced(self.stream, channel.type_url))
         tell: frozenset[str] = channel.asked
         stay: frozenset[str] = NO_NAMES
         if channel.dirty or channel.type_url in TRAFFIC_TYPES or self._departures:
