@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from bench import changes, counts, decoding, failures, fanout, https, proxying, saving
+from bench import changes, cluster, counts, decoding, failures, fanout, https, proxying, saving
 from bench.figure import table
 
 if TYPE_CHECKING:
@@ -44,6 +44,20 @@ _MEASUREMENTS: tuple[tuple[tuple[str, ...], Callable[[], Iterator[Figure]]], ...
         fanout.figures,
     ),
     (("failed_requests", "torn_answers"), failures.figures),
+    (
+        (
+            "gateway_ready_s",
+            "watch_to_answer_ms",
+            "watch_to_answer_growth",
+            "watch_to_answer_wrong",
+            "server_rss_mib",
+            "live_change_ms",
+            "slice_to_answer_ms",
+            "attached_right_s",
+            "status_writes",
+        ),
+        cluster.figures,
+    ),
 )
 
 

@@ -48,10 +48,14 @@ class Serving:
 
 
 @asynccontextmanager
-async def serving(cluster: Cluster, *options: str) -> AsyncIterator[Serving]:
-    """Run it until the end of the block; its namespace is made where it is missing."""
+async def serving(cluster: Cluster, *options: str, within: tuple[str, ...] = ()) -> AsyncIterator[Serving]:
+    """Run it until the end of the block; its namespace is made where it is missing.
+
+    `within` begins the command where it is run as in a pod, and so without a kubeconfig.
+    """
     cluster.run("create", "namespace", NAMESPACE)
-    command = [sys.executable, "-m", "xdsserver", "serve", "--kubeconfig", str(cluster.kubeconfig)]
+    way = () if within else ("--kubeconfig", str(cluster.kubeconfig))
+    command = [*within, sys.executable, "-m", "xdsserver", "serve", *way]
     process = await asyncio.create_subprocess_exec(
         *command, "--log-format", "json", *options, stderr=asyncio.subprocess.PIPE
     )
