@@ -67,12 +67,17 @@ MANY = 600
 """Worlds in which what is rare happens too."""
 
 
-def test_the_worlds_reach_every_verdict() -> None:
+@pytest.fixture(scope="module")
+def pipelines() -> list[Pipeline]:
+    return [settled(world(number)).pipeline for number in range(MANY)]
+
+
+def test_the_worlds_reach_every_verdict(pipelines: list[Pipeline]) -> None:
     """The histories prove little unless their worlds get as far as users do, in success and in failure."""
     verdicts = {
         (key.kind, condition.type, condition.status.value, condition.reason)
-        for number in range(MANY)
-        for key, status in settled(world(number)).pipeline.statuses.rows.items()
+        for pipeline in pipelines
+        for key, status in pipeline.statuses.rows.items()
         for _part, condition in all_conditions(status)
     }
     assert verdicts >= {
@@ -127,9 +132,8 @@ def test_the_worlds_reach_every_verdict() -> None:
     }
 
 
-def test_the_worlds_use_every_slice_and_every_kind_of_backend() -> None:
+def test_the_worlds_use_every_slice_and_every_kind_of_backend(pipelines: list[Pipeline]) -> None:
     """Each filter and field of the registry is served on rules, filters on backends too."""
-    pipelines = [settled(world(number)).pipeline for number in range(MANY)]
     rules = [one.rule for pipeline in pipelines for one in pipeline.rules.rows.values() if one.rule is not None]
     forwards = [rule.action for rule in rules if isinstance(rule.action, Forward)]
     on_rules = {filter_.type for rule in rules for filter_ in rule.filters}
