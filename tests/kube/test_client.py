@@ -154,7 +154,7 @@ async def test_an_open_watch_may_outlive_the_time_of_a_request() -> None:
     async def slowly(_request: Request, reply: Reply) -> None:
         await reply.stream()
         for number in range(6):
-            await asyncio.sleep(0.15)
+            await asyncio.sleep(0.1)
             await reply.line(b"%d" % number)
         await reply.end()
 

@@ -309,7 +309,7 @@ async def test_k4_what_is_owed_outlives_an_outage() -> None:
 
 async def test_k5_a_write_that_hangs_has_an_end() -> None:
     """K5: every request has a timeout, and what was owed is still owed."""
-    async with scene(write_s=0.1) as one:
+    async with scene(write_s=0.5) as one:
         hang = asyncio.Event()
         hung = 0
 
