@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -116,8 +117,9 @@ async def _read(stream: Any) -> bytes:  # noqa: ANN401 (the stubs want serialise
 async def _last_word(stream: Any) -> grpc.StatusCode:  # noqa: ANN401 (the stubs want serialisers)
     """Read over heartbeats to the end."""
     with suppress(grpc.aio.AioRpcError):
-        while isinstance(await stream.read(), bytes):
-            """What was under way."""
+        async with asyncio.timeout(WITHIN_S):
+            while isinstance(await stream.read(), bytes):
+                """What was under way."""
     return (await ends_with(stream))[0]
 
 
@@ -217,6 +219,45 @@ async def test_who_does_not_lead_says_so_and_who_resigns_sends_all_away() -> Non
         await _read(stream)
         server.resigned()
         assert await _last_word(stream) is grpc.StatusCode.FAILED_PRECONDITION
+
+
+class Writing:
+    """A call of gRPC in which somebody has said who he is, and whose first write takes until it is told."""
+
+    def __init__(self) -> None:
+        self.begun, self.may_end = asyncio.Event(), asyncio.Event()
+        self.code: grpc.StatusCode | None = None
+        self._said = [hello()]
+
+    async def read(self) -> bytes:
+        if not self._said:
+            await asyncio.Event().wait()
+        return self._said.pop()
+
+    async def write(self, _content: bytes) -> None:
+        self.begun.set()
+        await self.may_end.wait()
+
+    def set_code(self, code: grpc.StatusCode) -> None:
+        assert self.may_end.is_set(), "a status that gRPC refuses: a write is under way"
+        self.code = code
+
+    def set_details(self, _words: str) -> None:
+        """Nobody asks."""
+
+
+async def test_a_stream_ends_when_its_write_under_way_has_ended() -> None:
+    """Or gRPC refuses the status now and then, and the replica never hears that the stream has ended."""
+    server, context = ReportsServer(local_reports_door(ANY), Leader(), replace(PACE, silent_s=WITHIN_S)), Writing()
+    serving = asyncio.create_task(server._serve(None, context))  # type: ignore[arg-type] # gRPC's own cannot be made
+    await context.begun.wait()
+    server.resigned()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not serving.done()
+    context.may_end.set()
+    await serving
+    assert context.code is grpc.StatusCode.FAILED_PRECONDITION
 
 
 async def test_a_replica_that_says_nothing_is_given_up_and_one_that_comes_again_replaces_the_first() -> None:

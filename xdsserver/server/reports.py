@@ -202,11 +202,27 @@ class _Stream:
             if matters:
                 # There may be more.
                 self._news.set()
-            try:
-                async with asyncio.timeout(self._pace.silent_s):
-                    await self._context.write(write_agenda(matters))
-            except TimeoutError:
+            if not await self._taken(write_agenda(matters)):
                 return _SILENT
+
+    async def _taken(self, content: bytes) -> bool:
+        """Write, and tell whether it was taken in time.
+
+        A write that has begun is waited for also by who is cancelled: beside one that was given up gRPC may refuse the
+        status (TOO_MANY_OPERATIONS), and the replica would never hear that the stream has ended.
+        """
+        writing = asyncio.ensure_future(self._context.write(content))
+        try:
+            await asyncio.wait({writing}, timeout=self._pace.silent_s)
+        except asyncio.CancelledError:
+            await asyncio.wait({writing}, timeout=self._pace.silent_s)
+            raise
+        finally:
+            if not writing.done():
+                writing.cancel()
+            elif (error := writing.exception()) is not None:
+                raise error
+        return writing.done()
 
     def close(self) -> None:
         """Tell it no more."""
