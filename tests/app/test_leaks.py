@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
+import pytest
 
 from tests.kube.scripted import Fixed, scripted
 from tests.kube.test_source import Api
@@ -28,7 +29,7 @@ from xdsserver.objects.meta import Name
 from xdsserver.xds.resource import CLUSTER, ENDPOINTS, LISTENER, ROUTE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from tests.kube.scripted import Reply, Request
 
@@ -38,6 +39,7 @@ WARM = 1600
 """Rounds after which all that is kept up to a number is full."""
 CYCLE = 20
 """Rounds after which the world is as it was before."""
+TIMES = 5
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,23 @@ class Count:
         return cls(sys.getallocatedblocks(), files, len(asyncio.all_tasks()))
 
 
-def assert_nothing_is_left(before: Count, after: Count, rounds: int) -> None:
-    figures = f"{rounds} rounds: {before} -> {after}"
-    print(figures)  # noqa: T201  (for whoever asks with -s)
-    assert (after.files, after.tasks) == (before.files, before.tasks), figures
-    assert rounds > 2 * SLACK, figures
-    assert after.blocks - before.blocks < SLACK, figures
+async def assert_nothing_is_left(rounds: int, run: Callable[[], Awaitable[None]]) -> None:
+    """Run so many rounds: at least one time out of five they end with what there was.
+
+    What leaks, leaks each time; what else the process keeps, of tests before this one too, settles.
+    """
+    assert rounds > 2 * SLACK
+    figures = []
+    for _ in range(TIMES):
+        before = Count.now()
+        await run()
+        after = Count.now()
+        figures.append(f"{rounds} rounds: {before} -> {after}")
+        print(figures[-1])  # noqa: T201  (for whoever asks with -s)
+        same = (after.files, after.tasks) == (before.files, before.tasks)
+        if same and after.blocks - before.blocks < SLACK:
+            return
+    pytest.fail("; ".join(figures))
 
 
 class Client:
@@ -130,10 +143,12 @@ async def test_a10_what_comes_and_goes_leaves_nothing_behind(load_s: float) -> N
 
         for _ in range(WARM // CYCLE):
             await cycle()
-        before = Count.now()
-        for _ in range(cycles):
-            await cycle()
-        assert_nothing_is_left(before, Count.now(), cycles * CYCLE)
+
+        async def run() -> None:
+            for _ in range(cycles):
+                await cycle()
+
+        await assert_nothing_is_left(cycles * CYCLE, run)
 
 
 class Closing(Api):
@@ -183,8 +198,11 @@ async def test_a10_watches_that_end_all_the_time_leave_nothing_behind(load_s: fl
 
             for number in range(WARM // 2):
                 await round_(number)
-            before, watches = Count.now(), api.watches
-            for number in range(rounds):
-                await round_(number)
-            assert api.watches - watches >= rounds // 2
-            assert_nothing_is_left(before, Count.now(), rounds)
+
+            async def run() -> None:
+                watches = api.watches
+                for number in range(rounds):
+                    await round_(number)
+                assert api.watches - watches >= rounds // 2
+
+            await assert_nothing_is_left(rounds, run)
