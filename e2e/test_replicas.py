@@ -60,6 +60,8 @@ spec:
 def make_pods(cluster: Cluster) -> None:
     """Let the API server know the pods of both servers, and that of the Envoy; no node runs them."""
     cluster.run("create", "namespace", OURS)
+    # Made a moment after its namespace; no pod is taken before.
+    cluster.run("-n", OURS, "wait", "--for=create", "serviceaccount/default", "--timeout=30s")
     labels = {name: {"app.kubernetes.io/name": "xdsserver"} for name in IPS}
     for name, own in (labels | {"edge-1": {"gateway.xdsserver.io/fleet": "fleet-default"}}).items():
         spec = {"schedulingGates": [{"name": "example.com/never"}], "containers": [{"name": "it", "image": "none"}]}
