@@ -15,6 +15,7 @@ from xdsserver.gatewayapi.last_good import LastGood, as_secret, remember
 from xdsserver.gatewayapi.telemetry import targets as telemetry_targets
 from xdsserver.infrastructure.allocation import Pool, Wanted, allocate
 from xdsserver.infrastructure.host_ports import host_binds
+from xdsserver.infrastructure.service_ports import service_binds
 from xdsserver.model.fleets import DEFAULT_FLEET
 from xdsserver.model.places import Bind, Promised
 from xdsserver.objects.meta import GATEWAY_GROUP, Name, ObjectKey
@@ -24,7 +25,7 @@ from xdsserver.tables import Change
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from xdsserver.effects import Intended
+    from xdsserver.effects import Intended, Kept
     from xdsserver.gatewayapi.installed import Installed
     from xdsserver.gatewayapi.statuses import ObjectStatus
     from xdsserver.infrastructure.allocation import Probe, Written
@@ -78,7 +79,7 @@ class Outcome:
     awaited: Mapping[ListenerKey, Awaited | None]
     statuses: Mapping[ObjectKey, ObjectStatus | None]
     failures: Mapping[tuple[str, object], Exception]
-    intended: Mapping[ObjectKey, Intended | None] = field(default_factory=dict)
+    intended: Mapping[ObjectKey, Intended | Kept | None] = field(default_factory=dict)
 
 
 class Reconciler:
@@ -92,6 +93,7 @@ class Reconciler:
         self._schemas = self._surroundings.schemas
         self._observed: Mapping[Name, Written] = {}
         self._adopted = False
+        self._noted: list[Change] = []
 
     def adopt(self, pool: Pool, written: Mapping[Name, Written]) -> None:
         """Take over what was allocated elsewhere, instead of what is written here; it counts from the next round on."""
@@ -105,6 +107,16 @@ class Reconciler:
         if written != self._observed:
             self._observed = dict(written)
             self._adopted = True
+
+    def noted(
+        self, services: Mapping[Name, tuple[str, ...] | None], nodes: Mapping[str, tuple[str, ...] | None]
+    ) -> None:
+        """Take where load balancers lead to Services, and the addresses of nodes; it counts from the next round on."""
+        pipeline = self.pipeline
+        self._noted += [
+            *(Change(pipeline.ingress, name, row or None) for name, row in services.items()),
+            *(Change(pipeline.nodes, name, row or None) for name, row in nodes.items()),
+        ]
 
     def objects(self, changes: Iterable[ObjectChange]) -> Outcome:
         """Take changes of objects."""
@@ -199,9 +211,11 @@ class Reconciler:
         return Name(parent.namespace, parent.name) in rows
 
     def _round(self, rows: Iterable[Change]) -> Outcome:
-        deltas = [self.pipeline.apply(rows)]
+        noted, self._noted = self._noted, []
+        deltas = [self.pipeline.apply([*noted, *rows])]
         answers = self._remember(deltas[0])
-        if deltas[0][self.pipeline.claims] or self._gave_back(deltas[0]) or self._adopted:
+        written = deltas[0][self.pipeline.written_services]
+        if deltas[0][self.pipeline.claims] or written or self._gave_back(deltas[0]) or self._adopted:
             self._adopted = False
             answers += self._allocate()
         if answers:
@@ -230,6 +244,7 @@ class Reconciler:
         if surroundings.promising:
             bindings = {key: self._unless_written(key, binding) for key, binding in bindings.items()}
         bindings |= host_binds(wanted.claims)
+        bindings |= service_binds(wanted, self.pipeline.written_services.rows)
         source = self.pipeline.bindings
         gone = [key for key in source.rows if key not in bindings]
         return [*(Change(source, key, None) for key in gone), *(Change(source, *one) for one in bindings.items())]
@@ -247,8 +262,8 @@ def _merged(pipeline: Pipeline, deltas: list[Delta]) -> Outcome:
     resources: dict[ResourceKey, Resource | None] = {}
     awaited: dict[ListenerKey, Awaited | None] = {}
     statuses: dict[ObjectKey, ObjectStatus | None] = {}
+    intended: dict[ObjectKey, Intended | Kept | None] = {}
     failures: dict[tuple[str, object], Exception] = {}
-    intended: dict[ObjectKey, Intended | None] = {}
     for delta in deltas:
         changed_resources, changed_statuses = delta[pipeline.resources], delta[pipeline.statuses]
         resources.update(changed_resources)

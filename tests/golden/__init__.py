@@ -16,6 +16,9 @@ stage:
     # taken: 80 8080              ports that cannot be opened
     # bundle: v1.7.0 standard     release and channel of the schemas, or `none` (otherwise v1.7.0 experimental); with
                                   `cluster` it is that of an API server
+    # ingress: default/gateway-edge=192.0.2.7,lb.example.com     where load balancers lead to Services
+    # nodes: node-1=192.0.2.5     addresses of nodes
+    # show: intended              Kubernetes objects of ours too, in status.yaml
 
 `make golden` rewrites the outputs and removes what belongs to no case; read the diff before committing it. What all
 Envoy resources of a type have in common is shown once, in `cases/gateway/one_listener`, and left out of the others

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from xdsserver.files import Folder
 from xdsserver.gatewayapi.installed import EXPERIMENTAL, STANDARD, Installed
 from xdsserver.infrastructure.allocation import Pool
+from xdsserver.objects.meta import Name
 from xdsserver.reconciler import LOOPBACK, Surroundings
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ CASES = HERE / "cases"
 OUTPUTS = ("envoy.yaml", "status.yaml")
 FLEET = "xdsserver-system/default"
 
-_DIRECTIVE = re.compile(r"# (?P<name>base|envoys|addresses|taken|bundle): (?P<value>.+)")
+_DIRECTIVE = re.compile(r"# (?P<name>base|envoys|addresses|taken|bundle|ingress|nodes|show): (?P<value>.+)")
 _KINDS = frozenset({"listener", "routes", "secrets"})
 _REJECT = re.compile(
     r'reject (?P<what>listener|routes|secrets|cluster|endpoints|[A-Z]\w+)( (?P<name>\S+))? "(?P<words>.+)"'
@@ -56,6 +57,9 @@ class Case:
     addresses: tuple[str, ...]
     taken: frozenset[int]
     schemas: Installed | None
+    ingress: tuple[tuple[Name, tuple[str, ...]], ...]
+    nodes: tuple[tuple[str, tuple[str, ...]], ...]
+    shows_intended: bool
 
     @property
     def folder(self) -> Path:
@@ -106,6 +110,9 @@ def _case(folder: Path) -> Case:
         addresses=tuple(told["addresses"].split()) if "addresses" in told else LOOPBACK,
         taken=frozenset(map(int, told.get("taken", "").split())),
         schemas=_schemas(told.get("bundle", "v1.7.0")),
+        ingress=tuple((Name(*key.split("/")), row) for key, row in _pairs(told.get("ingress", ""))),
+        nodes=_pairs(told.get("nodes", "")),
+        shows_intended=told.get("show") == "intended",
     )
 
 
@@ -122,6 +129,12 @@ def _head(path: Path) -> list[str]:
             break
         head.append(line)
     return head
+
+
+def _pairs(text: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Read `key=a,b key=c`."""
+    found = (part.partition("=") for part in text.split())
+    return tuple((key, tuple(values.split(","))) for key, _, values in found)
 
 
 def _envoys(name: str, told: Mapping[str, str]) -> Envoys:

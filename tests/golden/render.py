@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from tests.golden.cases import FLEET, all_cases, scan
 from tests.golden.world import settled
+from xdsserver.effects import Intended
 from xdsserver.xds.resource import CLUSTER, ENDPOINTS, LISTENER, ROUTE, SECRET
 
 if TYPE_CHECKING:
@@ -67,6 +68,12 @@ def status(case: Case) -> Json:
         for key, document in _statuses(case).items()
         if not key.startswith("GatewayClass ") or usual.get(key) != document
     }
+    if case.shows_intended:
+        rows = settled(case).reconciler.pipeline.intended.rows
+        out["intended"] = {
+            str(key): row.document if isinstance(row, Intended) else "kept as it is"
+            for key, row in sorted(rows.items())
+        }
     if problems := scan(case).problems:
         out["problems"] = [str(problem) for problem in problems]
     return out

@@ -90,6 +90,7 @@ def test_deleting_everything_leaves_nothing(case: Case) -> None:
 def test_a_reconciler_gives_back_what_it_allocated(case: Case) -> None:
     reconciler = settle(case).reconciler
     pipeline = reconciler.pipeline
+    reconciler.noted({name: None for name, _ in case.ingress}, {name: None for name, _ in case.nodes})
     reconciler.objects([(one.kind, one.name, None) for one in scan(case).changes])
     reconciler.answers(dict.fromkeys(pipeline.deliveries.rows), dict.fromkeys(pipeline.rejections.rows))
     assert not reconciler.written

@@ -43,6 +43,7 @@ class World:
 def settle(case: Case) -> World:
     """Take the whole folder at once, then what the Envoys answer to it. A failure inside the tables is raised."""
     reconciler = Reconciler(case.surroundings())
+    reconciler.noted(dict(case.ingress), dict(case.nodes))
     outcomes = [reconciler.objects((one.kind, one.name, one.object) for one in scan(case).changes)]
     outcomes.append(reconciler.answers(*answers(case.envoys, reconciler.pipeline.awaited.rows)))
     for outcome in outcomes:

@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 
 from xdsserver.infrastructure.gateway_service import Opened, gateway_service
-from xdsserver.objects.gateway import Gateway, GatewayInfrastructure, GatewaySpec
-from xdsserver.objects.meta import ObjectKey, ObjectMeta
+from xdsserver.infrastructure.marks import Marked
+from xdsserver.objects.meta import Name, ObjectKey
 
 EXPECTED = """
 apiVersion: v1
@@ -22,7 +22,8 @@ metadata:
     gateway.networking.k8s.io/gateway-name: edge
   annotations: {example.com/paid-by: payments}
   ownerReferences:
-  - {apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, name: edge, uid: one}
+  - {apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, name: edge, uid: one,
+     controller: true, blockOwnerDeletion: false}
 spec:
   type: ClusterIP
   ports:
@@ -43,7 +44,8 @@ metadata:
     endpointslice.kubernetes.io/managed-by: gateway.xdsserver.io
   annotations: {example.com/paid-by: payments}
   ownerReferences:
-  - {apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, name: edge, uid: one}
+  - {apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, name: edge, uid: one,
+     controller: true, blockOwnerDeletion: false}
 addressType: IPv4
 endpoints: [{addresses: [10.0.0.5], conditions: {ready: true}}]
 ports:
@@ -52,15 +54,12 @@ ports:
 """
 
 
-def gateway(name: str = "edge", **labels: str) -> Gateway:
-    marks = GatewayInfrastructure(labels=labels, annotations={"example.com/paid-by": "payments"} if labels else {})
-    return Gateway(
-        metadata=ObjectMeta(name=name, namespace="shop", uid="one"),
-        spec=GatewaySpec(gateway_class_name="xdsserver", listeners=(), infrastructure=marks),
-    )
+def gateway(name: str = "edge", **labels: str) -> Marked:
+    annotations = (("example.com/paid-by", "payments"),) if labels else ()
+    return Marked(Name("shop", name), "one", tuple(labels.items()), annotations)
 
 
-def documents(of: Gateway, address: str | None, *ports: Opened) -> list[dict[str, Any]]:
+def documents(of: Marked, address: str | None, *ports: Opened) -> list[dict[str, Any]]:
     return [one.document for one in gateway_service(of, address, ports).values()]
 
 

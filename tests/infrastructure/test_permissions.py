@@ -38,7 +38,8 @@ def test_s11_each_kind_that_is_read_is_in_the_table_once() -> None:
     """S11: on listed kinds, which are those that the code reads."""
     read = [(one.group, one.resource) for one in PERMISSIONS if set(one.verbs) == READING]
     kinds = [(kind.group, kind.plural) for kind in KINDS]
-    assert read == [*kinds, ("apiextensions.k8s.io", "customresourcedefinitions"), *[("", "pods")] * 2]
+    others = [("", "nodes"), ("apiextensions.k8s.io", "customresourcedefinitions"), *[("", "pods")] * 2]
+    assert read == [*kinds, *others]
 
 
 @pytest.mark.parametrize("case", CASES)

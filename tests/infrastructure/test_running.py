@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.infrastructure.fleets import PLANE
 from tests.objects.documents import envoy_fleet
+from xdsserver.effects import Intended
 from xdsserver.objects.decode import decode
 from xdsserver.objects.gatewayclass import CONTROLLER
 from xdsserver.objects.kinds import BY_NAME
@@ -83,8 +84,10 @@ def test_each_gateway_of_a_dedicated_fleet_gets_its_own() -> None:
     outcome = cluster.tell(gateway_class(), own(), gateway("a"), gateway("b"))
     assert workloads(outcome) == dict.fromkeys(objects_of("a") | objects_of("b"), True)
     intended = cluster.reconciler.pipeline.intended.rows[ObjectKey("Deployment", "shop", "gateway-a")]
+    assert isinstance(intended, Intended)
     assert intended.document["metadata"]["ownerReferences"][0]["uid"] == "uid-a"
     config = cluster.reconciler.pipeline.intended.rows[ObjectKey("ConfigMap", "shop", "gateway-a")]
+    assert isinstance(config, Intended)
     assert "cluster: shop/gateway/a\n" in config.document["data"]["bootstrap.yaml"]
 
 

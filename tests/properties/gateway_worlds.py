@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from hypothesis import strategies as st
 
 from tests.properties import backends_of_worlds as backends
+from tests.properties import fleets_of_worlds as fleets
 from tests.properties import secrets_of_worlds as secrets
 from tests.properties import streams_of_worlds as streams
 from tests.properties.filters_of_worlds import any_filter, external_auth
@@ -114,14 +115,17 @@ def gateway_class(dice: Dice, name: Name) -> GatewayClass:
         metadata=dice.metadata(name),
         spec=GatewayClassSpec(
             controller_name=dice.pick(CONTROLLER, CONTROLLER, CONTROLLER, "example.com/other"),
-            parameters_ref=dice.pick(None, None, None, parameters),
+            parameters_ref=dice.pick(None, None, None, parameters, *[fleets.class_parameters(dice)] * 3),
         ),
     )
 
 
 def gateway(dice: Dice, name: Name) -> gw.Gateway:
     parameters = LocalObjectReference(group="example.com", kind="Parameters", name="p")
-    infrastructure = gw.GatewayInfrastructure(parameters_ref=dice.pick(None, parameters))
+    infrastructure = gw.GatewayInfrastructure(
+        labels=dice.pick({}, {"team": "red"}),
+        parameters_ref=dice.pick(None, parameters, *[fleets.gateway_parameters(dice)] * 2),
+    )
     return gw.Gateway(
         metadata=dice.metadata(name),
         spec=gw.GatewaySpec(
@@ -532,7 +536,7 @@ POOLS: dict[Slot, tuple[KubeObject | None, ...]] = {
         *[None] * ABSENT,
         *(make(Dice(f"{kind} {name} {variant}", STRANGEST * variant / VARIANTS), name) for variant in range(VARIANTS)),
     )
-    for kind, (make, names) in _MAKERS.items()
+    for kind, make, names in (*((kind, *made) for kind, made in _MAKERS.items()), *fleets.MAKERS)
     for name in names
 }
 SLOTS = tuple(POOLS)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.golden.validation import refused
-from tests.properties.gateway_worlds import POOL, settled, world
+from tests.properties.gateway_worlds import settled, world
 from xdsserver.objects.httproute import HTTPBackendRef, HTTPRoute, HTTPRouteRule, HTTPRouteSpec, ParentReference
 from xdsserver.objects.meta import Name, ObjectKey, ObjectMeta
 from xdsserver.translation.layout import HostKey, route_configuration_name
@@ -54,6 +54,7 @@ def test_a_route_with_a_hostname_of_its_own_changes_its_route_configurations_onl
     )
     key = ObjectKey("HTTPRoute", "shop", "unrelated")
     hosts_before, clusters_before = dict(pipeline.hosts.rows), set(pipeline.clusters.rows)
+    resources_before = set(pipeline.resources.rows)
 
     outcome = running.objects([("HTTPRoute", Name("shop", "unrelated"), route)])
 
@@ -62,13 +63,15 @@ def test_a_route_with_a_hostname_of_its_own_changes_its_route_configurations_onl
     # On a bind where a listener that does not let the route attach is the more specific one, it is not served.
     changed = {host for host, row in pipeline.hosts.rows.items() if hosts_before.get(host) != row}
     assert changed <= {HostKey(chain, "unrelated.example.com") for chain in chains}
-    # Gateways that show backends a certificate have clusters of their own for them.
-    added = {key for _fleet, key in pipeline.clusters.rows} - {key for _fleet, key in clusters_before}
-    assert {one._replace(gateway="") for one in added} <= {one._replace(gateway="") for one in used}
-    assert set(outcome.resources) == {
-        *((one.chain.bind.fleet, ROUTE, route_configuration_name(one.chain)) for one in changed),
-        *((POOL.fleet, CLUSTER, str(one)) for one in added),
-    }
+    # Gateways that show backends a certificate have clusters of their own for them, and so has each fleet.
+    added = set(pipeline.clusters.rows) - clusters_before
+    assert {one._replace(gateway="") for _fleet, one in added} <= {one._replace(gateway="") for one in used}
+    there = resources_before & set(outcome.resources)
+    assert there == {(one.chain.bind.fleet, ROUTE, route_configuration_name(one.chain)) for one in changed}
+    new = set(outcome.resources) - there
+    assert {key for key in new if key[1] == CLUSTER} == {(fleet, CLUSTER, str(one)) for fleet, one in added}
+    # Endpoints and certificates come with the first cluster of a fleet that needs them.
+    assert {fleet for fleet, _, _ in new} <= {fleet for fleet, _ in added}
     gateways = {Name(listener.namespace, listener.parent) for listener in listeners}
     # A policy of TLS tells of the Gateways through which its backends are reached.
     told = {one for one in outcome.statuses if one.kind != "BackendTLSPolicy"}

@@ -35,7 +35,12 @@ from xdsserver.files.sealing import read_key
 from xdsserver.files.state import StateError
 from xdsserver.gatewayapi.quotas import Quota
 from xdsserver.infrastructure.allocation import Pool
-from xdsserver.infrastructure.observed import programmed_in_status, written_in_status
+from xdsserver.infrastructure.observed import (
+    ingress_in_status,
+    node_addresses_in_status,
+    programmed_in_status,
+    written_in_status,
+)
 from xdsserver.infrastructure.permissions import NAME
 from xdsserver.kube.access import InCluster, Kubeconfig
 from xdsserver.kube.client import KubeClient
@@ -220,8 +225,16 @@ class ServeCluster:
             self._saver.changed()
 
     def _observe(self, readings: Iterable[Reading]) -> None:
+        services: dict[Name, tuple[str, ...] | None] = {}
+        nodes: dict[str, tuple[str, ...] | None] = {}
         for key, observed in readings:
             name = Name(key.namespace, key.name)
+            if key.kind == "Node":
+                nodes[key.name] = None if observed is None else node_addresses_in_status(observed.status)
+                continue
+            if key.kind == "Service":
+                # Where load balancers lead to Services of others is nothing to us.
+                services[name] = ingress_in_status(observed.status) if observed and observed.intent else None
             if observed is None:
                 self._executor.gone(key)
             else:
@@ -232,6 +245,7 @@ class ServeCluster:
                     self._written.pop(name, None)
                 else:
                     self._written[name] = written
+        self._reconciler.noted(services, nodes)
 
     def _remember(self, readings: Iterable[Reading]) -> None:
         """Take over what statuses say of listeners: Programmed is decided once for each generation, not in each run."""

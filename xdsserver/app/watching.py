@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from xdsserver.kube.answers import Away, Conflict, Done, Missing, Refused, TooMany
 from xdsserver.kube.following import Standing
-from xdsserver.kube.source import everything, ours
+from xdsserver.kube.source import NODES, everything, ours
 from xdsserver.objects.kinds import BY_NAME
 from xdsserver.objects.meta import GATEWAY_GROUP
 from xdsserver.observe.notices import Level, Notice
@@ -28,7 +28,7 @@ _WORST = (Standing.FORBIDDEN, Standing.WAITING, Standing.STALE, Standing.SYNCED,
 def followed(settings: WatchSettings, *, runs_envoys: bool = False) -> tuple[Followed, ...]:
     """Give what is asked for; what runs Envoys only where that is ours to write."""
     secrets = {"Secret": settings.secrets} if settings.secrets else {}
-    return (*everything(secrets, settings.namespaces), *(ours(settings.namespaces) if runs_envoys else ()))
+    return (*everything(secrets, settings.namespaces), NODES, *(ours(settings.namespaces) if runs_envoys else ()))
 
 
 def notice(state: KindState) -> Notice:

@@ -10,7 +10,7 @@ two writes, a lost answer or a change of leader loses nothing: whoever looks nex
 """
 
 from xdsserver.effects.book import Book, Decision, Effect
-from xdsserver.effects.objects import Apply, Delete, Intended, Taken
+from xdsserver.effects.objects import Apply, Delete, Intended, Kept, Taken
 from xdsserver.effects.status import Decided, Observed, StatusWrite, owed_status
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Delete",
     "Effect",
     "Intended",
+    "Kept",
     "Observed",
     "StatusWrite",
     "Taken",

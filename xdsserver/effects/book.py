@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from xdsserver.effects.objects import Apply, Delete, Intended, Taken, owed_object
+from xdsserver.effects.objects import Apply, Delete, Intended, Kept, Taken, owed_object
 from xdsserver.effects.status import Decided, StatusWrite, owed_status
 from xdsserver.objects.gatewayclass import CONTROLLER
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from xdsserver.objects.meta import ObjectKey
 
 
-Decision = Decided | Intended
+Decision = Decided | Intended | Kept
 """What is decided on an object: its status, or all of it."""
 
 Effect = StatusWrite | Apply | Delete | Taken
@@ -70,7 +70,7 @@ class Book:
     def owed(self, key: ObjectKey, decided: Decision | None, now: datetime) -> Effect | None:
         """Say what is owed to an object; no status to one that is not there."""
         observed = self._readings.get(key)
-        if isinstance(decided, Intended) or (decided is None and observed is not None and observed.intent):
+        if isinstance(decided, Intended | Kept) or (decided is None and observed is not None and observed.intent):
             return owed_object(decided, observed)
         if observed is None or self._answers.get(key) == (decided, observed.status):
             return None

@@ -34,6 +34,14 @@ class Intended:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """Not decided on now: the object stays as it is, and nothing is made where there is none.
+
+    Of what cannot be had back: a load balancer gives another Service another address.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Apply:
     """A server-side apply of all that we decide on; fields of others stay, and ours that are gone go."""
 
@@ -52,8 +60,10 @@ class Taken:
     """There is an object by this name that is not ours; nothing is written."""
 
 
-def owed_object(intended: Intended | None, observed: Observed | None) -> Apply | Delete | Taken | None:
+def owed_object(intended: Intended | Kept | None, observed: Observed | None) -> Apply | Delete | Taken | None:
     """Say what is owed to an object of ours; None where it is as intended, or neither there nor intended."""
+    if isinstance(intended, Kept):
+        return None
     if intended is None:
         return Delete(observed.uid) if observed is not None and observed.intent else None
     if observed is None:

@@ -22,6 +22,7 @@ from xdsserver.gatewayapi.frontends import insecure_condition
 from xdsserver.gatewayapi.overlaps import overlap_condition
 from xdsserver.gatewayapi.rejections import names, rejected_condition
 from xdsserver.gatewayapi.statuses import GatewayStatus, ListenerStatus
+from xdsserver.model.fleets import HostPorts, PerService, Placement
 from xdsserver.model.places import Bind, PortClaim, Promised, Refusal
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from xdsserver.gatewayapi.listeners import Listener
     from xdsserver.gatewayapi.overlaps import Overlap
     from xdsserver.gatewayapi.termination import ResolvedTermination
-    from xdsserver.model.fleets import Placement
     from xdsserver.model.places import Binding, Delivery
     from xdsserver.objects.gateway import Gateway
 
@@ -158,7 +158,7 @@ def gateway_status(gateway: Gateway, states: Iterable[ListenerState], added: Att
         routability=routability(gateway, added.addresses) if added.tells_scope else None,
         conditions=(
             accepted,
-            _programmed(accepted, states, gateway),
+            _programmed(accepted, states, added, gateway),
             *(assigned(gateway, added.addresses, bindings, refusal) if added.tells_scope else ()),
             *_resolved(added, generation),
             *default_condition(gateway),
@@ -191,7 +191,23 @@ def _resolved(added: Attachments, generation: int) -> tuple[Condition, ...]:
     return (condition(RESOLVED_REFS, "ResolvedRefs", "all references are resolved", problems, generation),)
 
 
-def _programmed(accepted: Condition, states: tuple[ListenerState, ...], gateway: Gateway) -> Condition:
+def _unreached(placed: Placement | Problem) -> str:
+    """Say what a Gateway without an address waits for; one of a pool gets its address with its first port."""
+    match placed:
+        case Placement(exposure=PerService(type="LoadBalancer")):
+            return (
+                "its Service has no address yet: the load balancers of this cluster give it one; without any, use type "
+                f"NodePort or ClusterIP in spec.exposure.service of EnvoyFleet {placed.of}"
+            )
+        case Placement(exposure=PerService() | HostPorts()):
+            return f"it has no address yet: no Envoy of fleet {placed.fleet} is known to run on a node"
+        case _:
+            return ""
+
+
+def _programmed(
+    accepted: Condition, states: tuple[ListenerState, ...], added: Attachments, gateway: Gateway
+) -> Condition:
     """A Gateway is programmed when every listener that can be served is; one bad listener does not spoil the others."""
     generation = gateway.metadata.generation
     if accepted.status is not Status.TRUE:
@@ -202,6 +218,8 @@ def _programmed(accepted: Condition, states: tuple[ListenerState, ...], gateway:
     for state in states:
         if state.accepted and isinstance(state.binding, Refusal):
             return Condition(PROGRAMMED, Status.FALSE, state.binding.reason, state.binding.message, generation)
+    if not added.addresses and (words := _unreached(added.placed)):
+        return Condition(PROGRAMMED, Status.FALSE, "AddressNotAssigned", words, generation)
     serving = [state for state in states if state.servable]
     if not serving:
         words = clip("; ".join(problem.message for state in states for problem in state.problems))

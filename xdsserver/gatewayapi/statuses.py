@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from xdsserver.gatewayapi.conditions import PROGRAMMED, REJECTED, Status
+from xdsserver.model.addresses import is_address
 from xdsserver.objects.meta import GATEWAY_GROUP
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ class ListenerStatus:
 class GatewayStatus:
     """Gateway.status.
 
-    `attached_listener_sets` is None where the Gateway says nothing of ListenerSets; `routability` is the scope of its
-    addresses ("" promises nothing), None where the API has no field for it.
+    `addresses` are IP addresses and hostnames, and `routability` their scope ("" promises nothing), None where the API
+    has no field for it; `attached_listener_sets` is None where the Gateway says nothing of ListenerSets.
     """
 
     addresses: tuple[str, ...]
@@ -66,7 +67,9 @@ class GatewayStatus:
         sets = self.attached_listener_sets
         scope = {} if self.routability is None else {"routability": self.routability}
         return {
-            "addresses": [{"type": "IPAddress", "value": address} | scope for address in self.addresses],
+            "addresses": [
+                {"type": "IPAddress" if is_address(one) else "Hostname", "value": one} | scope for one in self.addresses
+            ],
             "conditions": _conditions(self.conditions),
             "listeners": [listener.document() for listener in self.listeners],
             **({} if sets is None else {"attachedListenerSets": sets}),

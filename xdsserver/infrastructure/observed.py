@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -32,17 +32,42 @@ class _Status(msgspec.Struct):
     listeners: list[_Listener] | None = None
 
 
-def _read(status: bytes) -> _Status:
+class _Ingress(msgspec.Struct):
+    ip: str = ""
+    hostname: str = ""
+
+
+class _LoadBalancer(msgspec.Struct):
+    ingress: list[_Ingress] | None = None
+
+
+class _ServiceStatus(msgspec.Struct, rename="camel"):
+    load_balancer: _LoadBalancer | None = None
+
+
+class _NodeAddress(msgspec.Struct):
+    type: str = ""
+    address: str = ""
+
+
+class _NodeStatus(msgspec.Struct):
+    addresses: list[_NodeAddress] | None = None
+
+
+StatusT = TypeVar("StatusT")
+
+
+def _read(status: bytes, form: type[StatusT]) -> StatusT:
     try:
-        return msgspec.json.decode(status, type=_Status) if status else _Status()
+        return msgspec.json.decode(status or b"{}", type=form)
     except msgspec.MsgspecError:
         # Somebody else's, of another form; ours is written over it.
-        return _Status()
+        return form()
 
 
 def written_in_status(uid: str, status: bytes) -> Written | None:
     """Give the address that a Gateway's status (JSON, or empty) says it has; None where it says none."""
-    addresses = _read(status).addresses or []
+    addresses = _read(status, _Status).addresses or []
     return Written(uid, addresses[0].value) if addresses and addresses[0].value else None
 
 
@@ -50,7 +75,23 @@ def programmed_in_status(status: bytes) -> Mapping[str, int]:
     """Give the listeners that a status says are programmed, each with the generation that it says so of."""
     return {
         listener.name: one.observed_generation
-        for listener in _read(status).listeners or ()
+        for listener in _read(status, _Status).listeners or ()
         for one in listener.conditions or ()
         if one.type == "Programmed" and one.status == "True"
     }
+
+
+def ingress_in_status(status: bytes) -> tuple[str, ...]:
+    """Give the addresses and hostnames by which a Service's status (JSON, or empty) says that clients get to it."""
+    balancer = _read(status, _ServiceStatus).load_balancer
+    found = (one.ip or one.hostname for one in (balancer.ingress or () if balancer is not None else ()))
+    return tuple(dict.fromkeys(one for one in found if one))
+
+
+def node_addresses_in_status(status: bytes) -> tuple[str, ...]:
+    """Give the addresses of a node that clients can dial: those that are known outside, else those of its network."""
+    addresses = _read(status, _NodeStatus).addresses or ()
+    for wanted in ("ExternalIP", "InternalIP"):
+        if found := tuple(one.address for one in addresses if one.type == wanted and one.address):
+            return found
+    return ()

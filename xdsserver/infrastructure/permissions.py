@@ -95,6 +95,8 @@ def _table() -> Iterator[Permission]:
         yield Permission(kind.group, kind.plural, verbs, Scope.WATCHED, "what runs the Envoys of an EnvoyFleet")
     config = "what the Envoys of an EnvoyFleet start with"
     yield Permission("", "configmaps", ("create", "patch", "delete"), Scope.WATCHED, config)
+    nodes = "addresses of Gateways that are reached by those of nodes"
+    yield Permission("", "nodes", _READ, Scope.CLUSTER, nodes)
     crds = "which of the kinds above are installed, and when one is added"
     yield Permission("apiextensions.k8s.io", "customresourcedefinitions", _READ, Scope.CLUSTER, crds)
     yield Permission("events.k8s.io", "events", ("create", "patch"), Scope.WATCHED, "what happened, and how often")

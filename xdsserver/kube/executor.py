@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol, assert_never
 
-from xdsserver.effects import Apply, Book, Decided, Delete, Intended, StatusWrite, Taken
+from xdsserver.effects import Apply, Book, Decided, Delete, Intended, Kept, StatusWrite, Taken
 from xdsserver.kube.answers import Away, Conflict, Done, Missing, Refused, TooMany
 from xdsserver.kube.pace import Pace, PaceLimits
 from xdsserver.kube.workqueue import Rhythm, WorkQueue
@@ -163,7 +163,7 @@ class Executor:
         try:
             decided = self._around.decided(key)
             if self.book.reading(key) is None:
-                return decided is None
+                return decided is None or isinstance(decided, Kept)
             return self.book.owed(key, decided, self._clock.today()) is None
         except Exception:  # noqa: BLE001 # its turn will meet the same, and says so
             return False

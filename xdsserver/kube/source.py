@@ -45,6 +45,14 @@ CRDS = Followed(
     named_only=True,
 )
 
+NODES = Followed(
+    Kind("Node", "", ("v1",), KubeObject, namespaced=False),
+    status=True,
+    optional=True,
+    # Their addresses, which are in their statuses, are all that is asked here.
+    named_only=True,
+)
+
 
 def everything(selectors: Mapping[str, str] | None = None, namespaces: Iterable[str] = ()) -> tuple[Followed, ...]:
     """Give all kinds that we read; `selectors` are label selectors by kind.

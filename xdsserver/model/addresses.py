@@ -33,6 +33,15 @@ def addresses(parts: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def is_address(text: str) -> bool:
+    """Say whether this is an IP address, rather than a hostname."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _addresses(part: str) -> list[str]:
     if "/" in part:
         network = ipaddress.ip_network(part, strict=False)

@@ -53,6 +53,7 @@ class Endpoint(Part):
     addresses: tuple[str, ...]
     conditions: EndpointConditions = EndpointConditions()
     zone: str | None = None
+    node_name: str | None = None
 
 
 class EndpointPort(Part):

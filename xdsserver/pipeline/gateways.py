@@ -8,8 +8,6 @@ from xdsserver.gatewayapi.conditions import Problem
 from xdsserver.gatewayapi.default_gateways import scope
 from xdsserver.gatewayapi.fleets import class_parameters, fleet_terms, gateway_parameters, placement
 from xdsserver.gatewayapi.gateways import port_claim
-from xdsserver.infrastructure.gateway_service import Opened, gateway_service
-from xdsserver.model.fleets import AddressPool
 from xdsserver.model.places import EVERYWHERE, Bind, PortKey, Promised, Refusal
 from xdsserver.objects.meta import Name
 from xdsserver.pipeline.rows import (
@@ -19,7 +17,6 @@ from xdsserver.pipeline.rows import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from xdsserver.effects import Intended
     from xdsserver.gatewayapi.fleets import BadTerms, FleetTerms, NamedFleet
     from xdsserver.gatewayapi.listeners import Listener
     from xdsserver.model.fleets import Placement
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
     from xdsserver.objects.envoyfleet import EnvoyFleet
     from xdsserver.objects.gateway import Gateway
     from xdsserver.objects.gatewayclass import GatewayClass
-    from xdsserver.objects.meta import ObjectKey
     from xdsserver.pipeline.story import Pipeline
     from xdsserver.tables import Read
 
@@ -95,19 +91,6 @@ def address_of(key: PortKey, binding: Binding) -> tuple[Name, str] | None:
             return None if bind.ip == EVERYWHERE else (key.gateway, bind.ip)
         case Refusal():
             return None
-
-
-def to_gateway_services(tables: Pipeline, read: Read, key: Name, gateway: Gateway) -> Mapping[ObjectKey, Intended]:
-    ports, address = [], None
-    claimed = read(tables.claimants, key)
-    if claimed is None or not isinstance(claimed.placement.exposure, AddressPool):
-        return {}
-    for claim in read(tables.claims_of, key) or ():
-        binding = read(tables.bindings, claim)
-        bound = binding if isinstance(binding, Bind) else None
-        ports.append(Opened(claim.port, claim.transport, bound.port if bound is not None else 0))
-        address = bound.ip if bound is not None else address
-    return gateway_service(gateway, address, ports)
 
 
 def to_default_scopes(_read: Read, key: Name, gateway: Gateway) -> Mapping[Name, str]:

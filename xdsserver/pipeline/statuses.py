@@ -93,7 +93,7 @@ def to_gateway_statuses(tables: Pipeline, read: Read, key: Name, gateway: Gatewa
     added = Attachments(
         placed=placed,
         listener_sets=read(tables.accepted_set_counts, key) or 0,
-        addresses=tuple(address for _, address in read(tables.addresses_of, key) or ()),
+        addresses=read(tables.gateway_addresses, key) or (),
         rejected=words_against(tables, read, owner),
         certificate=read(tables.client_certificates, key),
         tells_scope=tells_scope(read(tables.installed, GATEWAY_GROUP)),

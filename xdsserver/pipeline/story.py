@@ -50,6 +50,7 @@ from xdsserver.pipeline import (
     gateways,
     listenersets,
     overlaps,
+    owed,
     policies,
     quotas,
     rejected,
@@ -68,7 +69,7 @@ from xdsserver.translation.routes import route_list
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from xdsserver.effects import Intended
+    from xdsserver.effects import Intended, Kept
     from xdsserver.gatewayapi.installed import Installed
     from xdsserver.gatewayapi.last_good import Remembered
     from xdsserver.gatewayapi.statuses import ObjectStatus
@@ -141,6 +142,9 @@ class Pipeline:
         self.definitions: Source[Name, KubeObject] = graph.source("definitions")
         # The bind that was allocated for a claim, and written down.
         self.bindings: Source[PortKey, Binding] = graph.source("bindings")
+        # Where load balancers lead to Services of ours, and the addresses of nodes.
+        self.ingress: Source[Name, tuple[str, ...]] = graph.source("ingress")
+        self.nodes: Source[str, tuple[str, ...]] = graph.source("nodes")
         # The last good certificate of each Secret.
         self.remembered_certificates: Source[Name, Remembered] = graph.source("remembered_certificates")
         # What the Envoys answered: what was acknowledged, and what they reject.
@@ -250,23 +254,11 @@ class Pipeline:
         self.port_counts = graph.count("port_counts", self.listeners, gateways.port_of)
         self.claims = graph.derive("claims", self.port_counts, on(gateways.to_claims))
         self.claims_of = graph.index("claims_of", self.claims, lambda key, _claim: key.gateway)
+        # Those of Services: what is written down in the Services that we made.
+        self.written_services = graph.derive("written_services", self.services, owed.to_written_services)
         # Those that are served, and where.
         self.binds = graph.derive("binds", self.listeners, on(gateways.to_binds))
         self.listeners_at = graph.index("listeners_at", self.binds, lambda _key, at: at.place)
-
-        # Envoys that run in pods: those of each EnvoyFleet that Gateways share, and those that one has to itself.
-        self.envoys = graph.union(
-            "envoys",
-            graph.derive("dedicated_envoys", self.our_gateways, on(fleets.to_dedicated_envoys)),
-            graph.derive("shared_envoys", self.envoy_fleets, fleets.to_shared_envoys),
-        )
-
-        # Objects that are made for Gateways and for fleets, in the form in which they are applied.
-        self.intended: Table[ObjectKey, Intended] = graph.union(
-            "intended",
-            graph.derive("gateway_services", self.our_gateways, on(gateways.to_gateway_services)),
-            graph.derive("workloads", self.envoys, on(fleets.to_workloads)),
-        )
 
         # Attachment: which routes ask for which hostnames on which listeners, up to what a namespace may ask for.
         self.route_heads = graph.union(
@@ -571,6 +563,26 @@ class Pipeline:
             self.authority_resources,
         )
 
+        # Envoys that run in pods: those of each EnvoyFleet that Gateways share, and those that one has to itself.
+        self.envoys = graph.union(
+            "envoys",
+            graph.derive("dedicated_envoys", self.our_gateways, on(fleets.to_dedicated_envoys)),
+            graph.derive("shared_envoys", self.envoy_fleets, fleets.to_shared_envoys),
+        )
+
+        # Objects that are made for Gateways and for fleets, in the form in which they are applied: Services that lead
+        # to the Envoys, and what runs these.
+        self.marked = graph.derive("marked", self.our_gateways, owed.to_marked)
+        self.ports_of = graph.group("ports_of", self.bindings, owed.gateway_of_port, fold=owed.served_ports)
+        self.intended: Table[ObjectKey, Intended | Kept] = graph.union(
+            "intended",
+            graph.derive("gateway_services", self.gateways, on(owed.to_gateway_services)),
+            graph.derive("mirrored_slices", self.placements, on(owed.to_mirrored_slices)),
+            graph.derive("fleet_services", self.envoy_fleets, owed.to_fleet_services),
+            graph.derive("workloads", self.envoys, on(fleets.to_workloads)),
+            graph.derive("kept_workloads", self.gateways, on(owed.to_kept_workloads)),
+        )
+
         # What Envoys must acknowledge before a listener is served.
         self.awaited: Table[ListenerKey, Awaited] = graph.derive("awaited", self.binds, on(resources.to_awaited))
 
@@ -587,6 +599,7 @@ class Pipeline:
         self.accepted_set_counts = graph.count("accepted_set_counts", self.accepted_sets, lambda _key, gateway: gateway)
         self.address_counts = graph.count("address_counts", self.bindings, gateways.address_of)
         self.addresses_of = graph.index("addresses_of", self.address_counts, lambda key, _count: key[0])
+        self.gateway_addresses = graph.derive("gateway_addresses", self.placements, on(owed.to_gateway_addresses))
         self.gateway_statuses = graph.derive("gateway_statuses", self.our_gateways, on(statuses.to_gateway_statuses))
         self.listener_set_statuses = graph.derive(
             "listener_set_statuses", self.listener_sets, on(statuses.to_listener_set_statuses)
