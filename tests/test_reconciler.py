@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from msgspec import structs
+
 from tests.properties.gateway_worlds import CONTROLLER
+from xdsserver.effects import Intended, Kept
+from xdsserver.effects.objects import INTENT
 from xdsserver.infrastructure.allocation import Pool, Written
 from xdsserver.model.places import Bind, PortKey, Promised
+from xdsserver.objects.core import Service
+from xdsserver.objects.decode import decode
+from xdsserver.objects.envoyfleet import EnvoyFleet
 from xdsserver.objects.gateway import Gateway, GatewayListener, GatewaySpec
 from xdsserver.objects.gatewayclass import GatewayClass, GatewayClassSpec
-from xdsserver.objects.meta import Name, ObjectKey, ObjectMeta
+from xdsserver.objects.kinds import BY_NAME
+from xdsserver.objects.meta import Name, ObjectKey, ObjectMeta, ObjectReference
 from xdsserver.reconciler import FLEET, Reconciler, Surroundings
 from xdsserver.xds.resource import LISTENER
 
@@ -120,3 +128,72 @@ def test_of_two_that_have_one_address_written_down_the_older_keeps_it_and_a_name
     reconciler.observed({A: Written("uid of another a", "192.0.2.2")})
     reconciler.objects([])
     assert isinstance(reconciler.pipeline.bindings.rows[PortKey(A, 80, "TCP")], Promised)
+
+
+EDGE = Name("fleets", "edge")
+
+
+def exposed() -> Reconciler:
+    """Serve a Gateway that gets a Service of its own."""
+    parameters = ObjectReference(group="gateway.xdsserver.io", kind="EnvoyFleet", namespace="fleets", name="edge")
+    spec = GatewayClassSpec(controller_name=CONTROLLER, parameters_ref=parameters)
+    class_ = GatewayClass(metadata=ObjectMeta(name="ours"), spec=spec)
+    fleet = EnvoyFleet(metadata=ObjectMeta(name="edge", namespace="fleets", uid="fleet"))
+    reconciler = Reconciler()
+    reconciler.objects([("EnvoyFleet", EDGE, fleet), ("GatewayClass", CLASS, class_), ("Gateway", A, gateway(A))])
+    return reconciler
+
+
+def decided(reconciler: Reconciler) -> Service:
+    """Give the Service that is intended, as it comes back from the API server."""
+    intended = reconciler.pipeline.intended.rows[ObjectKey("Service", "shop", "gateway-a")]
+    assert isinstance(intended, Intended)
+    metadata = intended.document["metadata"]
+    marked = metadata | {"annotations": metadata["annotations"] | {INTENT: intended.intent}}
+    found = decode(BY_NAME["Service"], intended.document | {"metadata": marked})
+    assert isinstance(found, Service)
+    return found
+
+
+def opened(reconciler: Reconciler) -> set[str]:
+    return {
+        name for fleet, type_, name in reconciler.pipeline.resources.rows if (fleet, type_) == (str(EDGE), LISTENER)
+    }
+
+
+def test_every_replica_serves_the_port_that_is_written_and_none_serves_another() -> None:
+    """Also where an older release, or a hash that others stood in the way of, chose it."""
+    leader, other = exposed(), exposed()
+    assert opened(leader) == opened(other) == set()
+    service = decided(leader)
+    assert service == decided(other)
+    (port,) = service.spec.ports
+    elsewhere = structs.replace(port, target_port=29_999 if port.target_port != 29_999 else 29_998)
+    moved = structs.replace(service, spec=structs.replace(service.spec, ports=(elsewhere,)))
+    for written in (service, moved):
+        for one in (leader, other):
+            one.objects([("Service", service.name, written)])
+        assert opened(leader) == opened(other) == {f"tcp/0.0.0.0:{written.spec.ports[0].target_port}"}
+        assert decided(leader).spec == decided(other).spec == written.spec
+    for one in (leader, other):
+        one.objects([("Service", service.name, None)])
+    assert opened(leader) == opened(other) == set()
+
+
+def test_a_gateway_that_is_refused_for_a_while_finds_its_service_and_its_port() -> None:
+    reconciler = exposed()
+    service = decided(reconciler)
+    reconciler.objects([("Service", service.name, service)])
+    before = opened(reconciler)
+    key = ObjectKey("Service", "shop", "gateway-a")
+    fleet = reconciler.pipeline.envoy_fleets.rows[EDGE]
+
+    reconciler.objects([("EnvoyFleet", EDGE, None)])
+    assert reconciler.pipeline.intended.rows[key] == Kept()
+    assert opened(reconciler) == set()
+    reconciler.objects([("EnvoyFleet", EDGE, fleet)])
+
+    assert opened(reconciler) == before
+    assert decided(reconciler) == service
+    # Gone with its Gateway: there is nothing left to keep.
+    assert reconciler.objects([("Gateway", A, None)]).intended[key] is None

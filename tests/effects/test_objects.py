@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from xdsserver.effects import Apply, Book, Delete, Intended, Observed, Taken
+from xdsserver.effects import Apply, Book, Delete, Intended, Kept, Observed, Taken
 from xdsserver.effects.objects import INTENT, owed_object
 from xdsserver.objects.meta import ObjectKey
 
@@ -50,3 +50,14 @@ def test_what_is_not_intended_any_more_is_deleted_by_uid() -> None:
     book.read(key, Observed("u", "1", 1, b"", "hash"))
     assert book.owed(key, None, now) == Delete("u")
     assert owed_object(None, None) is None
+
+
+def test_what_is_kept_is_neither_deleted_nor_made() -> None:
+    ours = Observed("u", "1", 1, b"", Intended(service()).intent)
+    assert owed_object(Kept(), ours) is None
+    assert owed_object(Kept(), None) is None
+    key = ObjectKey("Service", "a", "edge")
+    book = Book()
+    book.read(key, ours)
+    assert book.owed(key, Kept(), datetime(2026, 1, 1, tzinfo=UTC)) is None
+    assert book.owed(key, None, datetime(2026, 1, 1, tzinfo=UTC)) == Delete("u")

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from tests.kube.held import Held, Refusal, key_of, serving
-from xdsserver.effects import Decided, Intended
+from xdsserver.effects import Decided, Intended, Kept
 from xdsserver.kube.executor import Executor, ExecutorOptions, Surroundings
 from xdsserver.kube.pace import PaceLimits
 from xdsserver.kube.workqueue import Rhythm
@@ -442,6 +442,20 @@ async def test_objects_of_ours_are_applied_once_and_anew_when_somebody_deletes_t
         await one.settle()
         assert SERVICE not in one.held.objects
         assert one.held.asked["DELETE 200"] == 1
+
+
+async def test_what_is_kept_costs_no_request_and_stays() -> None:
+    async with scene() as one:
+        one.decided[SERVICE] = service()
+        one.executor.touch([SERVICE])
+        await one.settle()
+        asked = dict(one.held.asked)
+        one.decided[SERVICE] = Kept()
+        one.decided[SERVICE._replace(name="nowhere")] = Kept()
+        one.executor.touch([SERVICE, SERVICE._replace(name="nowhere")])
+        await one.settle()
+        assert one.held.asked == asked
+        assert SERVICE in one.held.objects
 
 
 async def test_an_object_of_somebody_else_is_left_alone_whatever_its_name() -> None:

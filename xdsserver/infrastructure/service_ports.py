@@ -97,6 +97,9 @@ def _refusals(claims: Mapping[PortKey, PortClaim], in_order: Iterable[PortKey]) 
     for gateway, claim in by_gateway.items():
         exposure = claim.placement.exposure
         pool = exposure.addresses if isinstance(exposure, PerService) else ()
+        if len(claim.addresses) > 1:
+            refused[gateway] = Refusal("AddressNotUsable", "spec.addresses: a Gateway gets one address; ask for one")
+            continue
         for asked in claim.addresses:
             if asked not in pool:
                 words = (
