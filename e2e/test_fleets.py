@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -176,7 +179,7 @@ async def test_s11_a_gateway_gets_envoys_of_its_own_that_answer_and_go_with_it(
         await until_there(cluster)
     assert [one for one in server.notices if "cannot be written" in one["message"] or "may not" in one["message"]] == []
     await kubectl(cluster, "delete", "gatewayclass", "own-envoys")
-    await kubectl(cluster, "delete", "namespace", NAMESPACE, "--wait=false")
+    await kubectl(cluster, "delete", "namespace", NAMESPACE)
 
 
 async def uid_now(cluster: Cluster) -> str:
@@ -194,3 +197,64 @@ async def answer(address: str) -> tuple[int, str]:
                 if got.status != 503:
                     return got.status, await got.text()
             await asyncio.sleep(0.2)
+
+
+def exposed(world: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give the same world with two Envoys behind a Service, so that one may go at a time."""
+    fleet = next(one for one in world if one["kind"] == "EnvoyFleet")
+    spec = fleet["spec"] | {"exposure": {"type": "Service"}, "workload": fleet["spec"]["workload"] | {"replicas": 2}}
+    return [one | {"spec": spec} if one is fleet else one for one in world]
+
+
+@dataclass
+class Load:
+    """Requests that nobody repeats, over connections that are kept as long as the other side lets them be kept."""
+
+    address: str
+    answers: Counter[str] = field(default_factory=Counter)
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as clients:
+            for _ in range(8):
+                clients.create_task(self._client())
+
+    async def _client(self) -> None:
+        async with aiohttp.ClientSession() as session:
+            while True:
+                try:
+                    # A POST is not sent again by the client, whatever became of its connection.
+                    async with session.post(f"http://{self.address}:{PORT}/") as got:
+                        self.answers[str(got.status)] += 1
+                        await got.read()
+                except (aiohttp.ClientError, OSError) as error:
+                    self.answers[repr(error)] += 1
+                await asyncio.sleep(0.02)
+
+
+async def test_a6_pods_are_replaced_without_a_failed_request(with_definition: Cluster, tmp_path: Path) -> None:
+    """A6: preStop fails the health check, drains, and waits: 0 failures with client retries off."""
+    cluster = with_definition
+    load_envoy(tmp_path)
+    doors = ("--xds", f"unix:{tmp_path}/xds.sock", "--xds-tls", f"{NODE}:{XDS_PORT}")
+    envoys = ("--envoys-xds", f"{NODE}:{XDS_PORT}", "--envoys-image", "localhost/envoy:e2e")
+    items = {"apiVersion": "v1", "kind": "List", "items": exposed(WORLD)}
+    await kubectl(cluster, "apply", "-f", "-", stdin=json.dumps(items))
+    async with serving(as_our_account(cluster, tmp_path), *doors, *envoys):
+        await kubectl(cluster, "wait", "--for=condition=Programmed", "gateway/web", f"--timeout={WITHIN_S}s")
+        await kubectl(cluster, "rollout", "status", "deploy/gateway-web", f"--timeout={WITHIN_S}s")
+        gateway = json.loads(await kubectl(cluster, "get", "gateway", "web", "-o", "json"))
+        load = Load(gateway["status"]["addresses"][0]["value"])
+        assert await answer(load.address) == (200, "backend")
+        loading = asyncio.create_task(load.run())
+        before = set((await kubectl(cluster, "get", "pods", "-l", "team=shop", "-o", "name")).split())
+        await kubectl(cluster, "rollout", "restart", "deploy/gateway-web")
+        await kubectl(cluster, "rollout", "status", "deploy/gateway-web", f"--timeout={WITHIN_S}s")
+        await kubectl(cluster, "wait", "--for=delete", *before, f"--timeout={WITHIN_S}s")
+        loading.cancel()
+        with suppress(asyncio.CancelledError):
+            await loading
+        assert set(load.answers) == {"200"}, load.answers
+        await kubectl(cluster, "delete", "gateway", "web", "--wait=false")
+        await until_there(cluster)
+    await kubectl(cluster, "delete", "gatewayclass", "own-envoys")
+    await kubectl(cluster, "delete", "namespace", NAMESPACE)

@@ -14,19 +14,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from xdsserver.effects import Intended
+    from xdsserver.gatewayapi.conditions import Problem
     from xdsserver.objects.envoyfleet import EnvoyFleet
-    from xdsserver.objects.gateway import Gateway
     from xdsserver.objects.meta import Name
     from xdsserver.pipeline.story import Pipeline
     from xdsserver.tables import Read
 
 
-def to_dedicated_envoys(tables: Pipeline, read: Read, key: Name, gateway: Gateway) -> Mapping[str, Envoys]:
-    placed = read(tables.placements, key)
+def to_dedicated_envoys(tables: Pipeline, read: Read, key: Name, placed: Placement | Problem) -> Mapping[str, Envoys]:
     if not isinstance(placed, Placement) or not placed.dedicated or placed.of is None:
         return {}
-    fleet = read(tables.envoy_fleets, placed.of)
-    if fleet is None:
+    fleet, gateway = read(tables.envoy_fleets, placed.of), read(tables.our_gateways, key)
+    if fleet is None or gateway is None:
         return {}
     owner = Owner(f"{GATEWAY_GROUP}/v1", "Gateway", key, gateway.metadata.uid)
     made = gateway.spec.infrastructure

@@ -566,7 +566,7 @@ class Pipeline:
         # Envoys that run in pods: those of each EnvoyFleet that Gateways share, and those that one has to itself.
         self.envoys = graph.union(
             "envoys",
-            graph.derive("dedicated_envoys", self.our_gateways, on(fleets.to_dedicated_envoys)),
+            graph.derive("dedicated_envoys", self.placements, on(fleets.to_dedicated_envoys)),
             graph.derive("shared_envoys", self.envoy_fleets, fleets.to_shared_envoys),
         )
 
