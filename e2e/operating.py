@@ -16,6 +16,7 @@ from urllib.request import urlopen
 
 from e2e.conftest import Cluster
 from e2e.serving import NAMESPACE as OURS
+from e2e.test_statuses import body
 from tests.live.backends import backend
 from xdsserver.infrastructure.permissions import NAME, manifest
 from xdsserver.kube.access import Kubeconfig
@@ -172,8 +173,6 @@ class World:
 
     async def create(self, path: str, bodies: Iterable[dict[str, Any]]) -> None:
         """Create objects, as fast as an API server takes them."""
-        from e2e.test_statuses import body  # noqa: PLC0415
-
         slots = asyncio.Semaphore(32)
 
         async def one(document: dict[str, Any]) -> None:
