@@ -73,19 +73,20 @@ def suite(stage: Stage, wanted: Wanted) -> Output:
         "RIG_VERSION": f"v{version_of('xdsserver')}",
     }
     output, began_s = Output(), time.monotonic()
-    with (LOGS / "suite.log").open("w") as log:
-        suite = subprocess.Popen(
+    with (
+        (LOGS / "suite.log").open("w") as log,
+        subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=environment
-        )
+        ) as process,
+    ):
         try:
-            for line in suite.stdout or ():
+            for line in process.stdout or ():
                 log.write(line)
                 name = output.take(line)
                 if name and "/" not in name:
                     print(f"[{time.monotonic() - began_s:4.0f} s] {name}", flush=True)
         finally:
-            suite.terminate()
-            suite.wait()
+            process.terminate()
     return output
 
 
