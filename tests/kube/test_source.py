@@ -16,11 +16,12 @@ from tests.kube.cluster import ROUTES, Cluster, event, gone, route
 from tests.kube.scripted import Fixed, cuts, refuses, scripted
 from xdsserver.effects.objects import INTENT
 from xdsserver.effects.status import Observed
+from xdsserver.infrastructure.observed import node_addresses_in_status
 from xdsserver.kube.client import KubeClient, Limits
 from xdsserver.kube.errors import Gone
 from xdsserver.kube.following import ListPage, Standing
 from xdsserver.kube.reflector import Timing
-from xdsserver.kube.source import PROBE_S, ClusterSource, everything, ours
+from xdsserver.kube.source import NODES, PROBE_S, ClusterSource, everything, ours
 from xdsserver.objects.kinds import KINDS, OWNED
 from xdsserver.objects.meta import Name, ObjectKey
 
@@ -71,7 +72,7 @@ class Api:
     async def _resources(self, path: str, reply: Reply) -> None:
         parts = path.split("/")
         group = "" if parts[1] == "api" else parts[2]
-        found = [{"name": one.plural, "kind": one.name} for one in (*KINDS, *OWNED) if one.group == group]
+        found = [{"name": one.plural, "kind": one.name} for one in (*KINDS, *OWNED, NODES.kind) if one.group == group]
         if group == "apiextensions.k8s.io":
             found = [{"name": "customresourcedefinitions", "kind": "CustomResourceDefinition"}]
         found = [one for one in found if one["kind"] not in self.absent]
@@ -435,3 +436,24 @@ async def test_what_was_intended_is_read_with_an_object_whose_text_is_not() -> N
         assert batch.readings == ((ObjectKey("Deployment", "a", "edge"), Observed("u", "7", 0, b"", "i")),)
     assert all(one.query["labelSelector"] == "app.kubernetes.io/managed-by=xdsserver" for one in asked)
     assert "as=PartialObjectMetadataList;" in asked[0].headers["accept"]
+
+
+async def test_of_nodes_the_statuses_are_read_where_their_addresses_are() -> None:
+    """What leaves out all but metadata would leave them out too; the script does as the API server does."""
+    status = {"addresses": [{"type": "InternalIP", "address": "192.0.2.5"}]}
+
+    async def nodes(request: Request, reply: Reply) -> None:
+        if request.watches:
+            await reply.stream()
+            await reply.hang()
+        whole = {"metadata": {"name": "node-1", "uid": "u", "resourceVersion": "7"}, "status": status}
+        partial = "PartialObjectMetadata" in request.headers["accept"]
+        item = {"metadata": whole["metadata"]} if partial else whole
+        await reply.json({"metadata": {"resourceVersion": "9"}, "items": [item]})
+
+    api = Api()
+    api.scripts["/api/v1/nodes"] = nodes
+    async with watched(api, followed=(NODES,)) as cluster:
+        ((key, observed),) = (await cluster.batch()).readings
+        assert observed is not None
+        assert (key.name, node_addresses_in_status(observed.status)) == ("node-1", ("192.0.2.5",))

@@ -47,10 +47,9 @@ CRDS = Followed(
 
 NODES = Followed(
     Kind("Node", "", ("v1",), KubeObject, namespaced=False),
+    # Their addresses, which are in there; so more than metadata has to be asked for.
     status=True,
     optional=True,
-    # Their addresses, which are in their statuses, are all that is asked here.
-    named_only=True,
 )
 
 
