@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import os
 import re
 import tempfile
@@ -18,8 +17,6 @@ from typing_extensions import override
 
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 MAX_PORT = 65535
-MAX_POOL = 65536
-"""Addresses of a pool: enough for any fleet, few enough to be held as a list."""
 
 
 class SettingsError(Exception):
@@ -321,47 +318,6 @@ class ClusterSettings:
     pod: str = ""
     health: HostPort | None = None
     controllers: tuple[str, ...] = ()
-
-
-def parse_pool(text: str) -> tuple[str, ...]:
-    """Parse addresses separated by commas, each `A`, `A-B` or `NETWORK/BITS` (without network and broadcast address).
-
-    Raises:
-        SettingsError: what is no address, or more than 65,536 of them.
-    """
-    found: dict[str, None] = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        try:
-            found.update(dict.fromkeys(_addresses(part)))
-        except ValueError as error:
-            message = f"address pool: {part!r} is not an address, a range A-B or a network A/BITS ({error})"
-            raise SettingsError(message) from error
-    if not found:
-        message = "address pool: give at least one address, such as 127.0.0.1"
-        raise SettingsError(message)
-    return tuple(found)
-
-
-def _addresses(part: str) -> list[str]:
-    if "/" in part:
-        network = ipaddress.ip_network(part, strict=False)
-        _check_size(network.num_addresses)
-        return [str(address) for address in network.hosts()]
-    first_text, _, last_text = part.partition("-")
-    first = ipaddress.ip_address(first_text.strip())
-    last = ipaddress.ip_address(last_text.strip()) if last_text else first
-    if first.version != last.version or int(last) < int(first):
-        message = "the range runs backwards"
-        raise ValueError(message)
-    count = int(last) - int(first) + 1
-    _check_size(count)
-    return [str(first + offset) for offset in range(count)]
-
-
-def _check_size(count: int) -> None:
-    if count > MAX_POOL:
-        message = f"{count} addresses are too many; at most {MAX_POOL}"
-        raise ValueError(message)
 
 
 def folder_id(folder: Path) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from xdsserver.cli.folder import ExistingFolder, read
+from xdsserver.cli.pool import parse_pool
 from xdsserver.cli.running import StateKeyFile
 from xdsserver.files.saved import read_saved, write_saved
 from xdsserver.files.sealing import read_key
@@ -17,7 +18,7 @@ from xdsserver.files.state import StateError
 from xdsserver.gatewayapi.installed import OUR_SCHEMAS
 from xdsserver.infrastructure.allocation import Pool
 from xdsserver.reconciler import FLEET, LOOPBACK, Surroundings
-from xdsserver.settings import SettingsError, parse_pool
+from xdsserver.settings import SettingsError
 
 
 def save(

@@ -13,6 +13,7 @@ import typer
 
 from xdsserver.app import ServeSaved
 from xdsserver.authority import AuthorityError
+from xdsserver.cli.pool import parse_pool
 from xdsserver.cli.running import (
     DEFAULT_XDS,
     AuthorityDir,
@@ -44,7 +45,6 @@ from xdsserver.settings import (
     default_runtime_dir,
     fleets,
     host_port,
-    parse_pool,
     secure_xds,
     trust,
     watching,

@@ -9,6 +9,7 @@ import typer
 
 from xdsserver.app import Standalone
 from xdsserver.authority import AuthorityError
+from xdsserver.cli.pool import parse_pool
 from xdsserver.cli.running import (
     DEFAULT_XDS,
     AuthorityDir,
@@ -34,7 +35,6 @@ from xdsserver.settings import (
     default_runtime_dir,
     default_state_dir,
     folder_id,
-    parse_pool,
     secure_xds,
 )
 
