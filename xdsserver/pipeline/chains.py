@@ -6,6 +6,7 @@ from itertools import count, takewhile
 from typing import TYPE_CHECKING
 
 from xdsserver.gatewayapi.termination import terminate
+from xdsserver.pipeline.telemetry import tracing_at
 from xdsserver.translation.chains import HttpSettings, closing_chain, http_chain
 from xdsserver.xds.fragments import NOBODY
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from xdsserver.gatewayapi.listeners import Listener
     from xdsserver.gatewayapi.termination import ResolvedTermination
     from xdsserver.model.places import ChainKey, ListenerKey
+    from xdsserver.model.tracing import Tracing
     from xdsserver.pipeline.rows import CertificateUse, Serving
     from xdsserver.pipeline.story import Pipeline
     from xdsserver.tables import Read
@@ -43,7 +45,7 @@ def plain_chain_of(_key: ListenerKey, serving: Serving) -> ChainKey | None:
 
 
 def to_plain_chains(tables: Pipeline, read: Read, key: ChainKey, _count: int) -> Mapping[ChainKey, Chain]:
-    return {key: http_chain(key, _settings(tables, read, key), None, NOBODY)}
+    return {key: http_chain(key, _settings(tables, read, key, tracing_at(tables, read, key.bind)), None, NOBODY)}
 
 
 def to_https_chains(tables: Pipeline, read: Read, key: ListenerKey, serving: Serving) -> Mapping[ChainKey, Chain]:
@@ -53,10 +55,11 @@ def to_https_chains(tables: Pipeline, read: Read, key: ListenerKey, serving: Ser
     chain = serving.chain
     if found is None or found.termination is None:
         return {chain: closing_chain(chain)}
-    return {chain: http_chain(chain, _settings(tables, read, chain), found.termination, key)}
+    listener = read(tables.listeners, key)
+    tracing = None if listener is None else read(tables.tracings, listener.gateway)
+    return {chain: http_chain(chain, _settings(tables, read, chain, tracing), found.termination, key)}
 
 
-def _settings(tables: Pipeline, read: Read, chain: ChainKey) -> HttpSettings:
+def _settings(tables: Pipeline, read: Read, chain: ChainKey, tracing: Tracing | None) -> HttpSettings:
     taken = (read(tables.filter_position_counts, (chain, number)) for number in count())
-    told = read(tables.deciding_telemetry, chain)
-    return HttpSettings(sum(1 for _ in takewhile(bool, taken)), told.tracing if told is not None else None)
+    return HttpSettings(sum(1 for _ in takewhile(bool, taken)), tracing)

@@ -32,19 +32,19 @@ def to_our_classes(tables: Pipeline, _read: Read, key: Name, class_: GatewayClas
     return {key: class_} if class_.spec.controller_name in tables.options.controllers else {}
 
 
-def to_our_gateways(tables: Pipeline, read: Read, key: Name, gateway: Gateway) -> Mapping[Name, Gateway]:
-    accepted = read(tables.accepted_classes, Name("", gateway.spec.gateway_class_name))
-    return {key: gateway} if accepted else {}
-
-
-def to_controllers(tables: Pipeline, read: Read, key: Name, gateway: Gateway) -> Mapping[Name, str]:
-    class_ = read(tables.our_classes, Name("", gateway.spec.gateway_class_name))
-    return {} if class_ is None else {key: class_.spec.controller_name}
+def class_of(key: Name, gateway: Gateway) -> tuple[Name, Name]:
+    return key, Name("", gateway.spec.gateway_class_name)
 
 
 def controllers_of(tables: Pipeline, read: Read, gateways: Iterable[Name]) -> dict[Name, str]:
-    found = {name: read(tables.controllers, name) for name in gateways}
-    return {name: controller for name, controller in found.items() if controller is not None}
+    uses = (use for name in dict.fromkeys(gateways) for use in read(tables.classes_of, name) or ())
+    found = ((name, read(tables.our_classes, class_name)) for name, class_name in uses)
+    return {name: class_.spec.controller_name for name, class_ in found if class_ is not None}
+
+
+def to_our_gateways(tables: Pipeline, read: Read, key: Name, gateway: Gateway) -> Mapping[Name, Gateway]:
+    accepted = read(tables.accepted_classes, Name("", gateway.spec.gateway_class_name))
+    return {key: gateway} if accepted else {}
 
 
 def to_fleet_terms(_read: Read, key: Name, fleet: EnvoyFleet) -> Mapping[Name, FleetTerms | BadTerms]:

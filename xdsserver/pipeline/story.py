@@ -167,7 +167,8 @@ class Pipeline:
         self.class_parameters = graph.derive("class_parameters", self.our_classes, on(gateways.to_class_parameters))
         self.accepted_classes = graph.derive("accepted_classes", self.our_classes, on(gateways.to_accepted_classes))
         self.our_gateways = graph.derive("our_gateways", self.gateways, on(gateways.to_our_gateways))
-        self.controllers = graph.derive("controllers", self.our_gateways, on(gateways.to_controllers))
+        self.class_uses = graph.count("class_uses", self.our_gateways, gateways.class_of)
+        self.classes_of = graph.index("classes_of", self.class_uses, lambda key, _count: key[0])
         self.placements = graph.derive("placements", self.our_gateways, on(gateways.to_placements))
         self.claimants = graph.derive("claimants", self.our_gateways, on(gateways.to_claimants))
         self.default_scopes = graph.derive("default_scopes", self.our_gateways, gateways.to_default_scopes)
@@ -473,14 +474,8 @@ class Pipeline:
         self.understood_telemetry = graph.derive(
             "understood_telemetry", self.x_telemetry_policies, on(telemetry.to_understood)
         )
-        self.told = graph.derive("told", self.binds, on(telemetry.to_told))
-        self.deciding_telemetry = graph.group(
-            "deciding_telemetry",
-            self.told,
-            lambda _key, told: told.chain,
-            order=telemetry.seniority,
-            fold=telemetry.decide,
-        )
+        self.tracings = graph.derive("tracings", self.telemetry, on(telemetry.to_tracings))
+        self.ports_at = graph.index("ports_at", self.bindings, telemetry.bind_of)
 
         # Clusters exist in a fleet while a route of that fleet uses them; endpoints while a cluster reads them.
         self.cluster_uses = graph.union(
@@ -488,7 +483,7 @@ class Pipeline:
             graph.derive("route_cluster_uses", self.attached, on(clusters.to_route_cluster_uses)),
             graph.derive("listener_cluster_uses", self.listener_filters, on(clusters.to_listener_cluster_uses)),
             graph.derive("stream_cluster_uses", self.first_streams, on(streams.to_stream_cluster_uses)),
-            graph.derive("tracing_cluster_uses", self.told, on(telemetry.to_tracing_cluster_uses)),
+            graph.derive("tracing_cluster_uses", self.tracings, on(telemetry.to_tracing_cluster_uses)),
         )
         self.cluster_counts = graph.count("cluster_counts", self.cluster_uses, lambda key, _true: (key[0], key[1]))
         self.clusters = graph.derive("clusters", self.cluster_counts, on(clusters.to_clusters))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from xdsserver.gatewayapi.telemetry import (
     not_in_force,
@@ -12,33 +12,22 @@ from xdsserver.gatewayapi.telemetry import (
     telemetry_status,
     understand,
 )
+from xdsserver.model.places import Bind, ChainKey, ListenerKey
 from xdsserver.objects.meta import ObjectKey
 from xdsserver.pipeline.gateways import controllers_of
-from xdsserver.pipeline.rows import HTTP_PROTOCOLS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from xdsserver.gatewayapi.statuses import ObjectStatus
-    from xdsserver.gatewayapi.telemetry import (
-        ResolvedTelemetry,
-    )
-    from xdsserver.model.places import ChainKey, ListenerKey
+    from xdsserver.gatewayapi.telemetry import ResolvedTelemetry
+    from xdsserver.model.places import Binding, PortKey
     from xdsserver.model.tracing import Tracing
     from xdsserver.objects.meta import Name
     from xdsserver.objects.xtelemetrypolicy import XTelemetryPolicy
-    from xdsserver.pipeline.rows import ClusterUse, Serving
+    from xdsserver.pipeline.rows import ClusterUse
     from xdsserver.pipeline.story import Pipeline
     from xdsserver.tables import Read
-
-
-class Told(NamedTuple):
-    """What the Gateway of a listener wants to be told of requests (None: nothing), and how old the Gateway is."""
-
-    chain: ChainKey
-    gateway: Name
-    created: str
-    tracing: Tracing | None
 
 
 def to_telemetry_targets(_read: Read, key: Name, policy: XTelemetryPolicy) -> Mapping[tuple[Name, Name], str]:
@@ -55,33 +44,35 @@ def to_understood(
     return {key: understand(read, tables.backend_tables, policy)}
 
 
-def to_told(tables: Pipeline, read: Read, key: ListenerKey, serving: Serving) -> Mapping[ListenerKey, Told]:
-    """One for every listener for HTTP: one that tells nothing has a say where it shares its connection manager."""
-    listener = read(tables.listeners, key)
-    if listener is None or serving.protocol not in HTTP_PROTOCOLS:
+def to_tracings(tables: Pipeline, read: Read, key: Name, policy: Name) -> Mapping[Name, Tracing]:
+    found = read(tables.understood_telemetry, policy)
+    if found is None or found.tracing is None:
         return {}
-    claimant = read(tables.claimants, listener.gateway)
-    policy = read(tables.telemetry, listener.gateway)
-    found = read(tables.understood_telemetry, policy) if policy is not None else None
-    tracing = found.tracing if found is not None else None
-    if tracing is not None and not tracing.service:
-        tracing = replace(tracing, service=f"{listener.gateway.name}.{listener.gateway.namespace}")
-    return {key: Told(serving.chain, listener.gateway, claimant.created if claimant is not None else "", tracing)}
+    return {key: replace(found.tracing, service=found.tracing.service or f"{key.name}.{key.namespace}")}
 
 
-def seniority(_key: ListenerKey, told: Told) -> tuple[str, Name]:
-    return told.created, told.gateway
+def bind_of(_key: PortKey, binding: Binding) -> Bind | None:
+    return binding if isinstance(binding, Bind) else None
 
 
-def decide(_chain: ChainKey, members: Sequence[tuple[ListenerKey, Told]]) -> Told:
-    return members[0][1]
+def tracing_at(tables: Pipeline, read: Read, bind: Bind) -> Tracing | None:
+    """Give what is told of the requests of a bind whose listeners share their connection manager."""
+    gateway = _oldest_at(tables, read, bind)
+    return None if gateway is None else read(tables.tracings, gateway)
 
 
-def to_tracing_cluster_uses(tables: Pipeline, read: Read, key: ListenerKey, told: Told) -> Mapping[ClusterUse, bool]:
-    decided = read(tables.deciding_telemetry, told.chain)
-    if decided is None or decided.tracing is None or decided.gateway != told.gateway:
-        return {}
-    return {(told.chain.bind.fleet, decided.tracing.collector, key, ObjectKey("Gateway", *told.gateway)): True}
+def _oldest_at(tables: Pipeline, read: Read, bind: Bind) -> Name | None:
+    """Give the oldest of the Gateways that share a bind; one that tells nothing has a say too."""
+    gateways = {port.gateway for port in read(tables.ports_at, bind) or ()}
+    claims = {name: read(tables.claimants, name) for name in gateways}
+    return min(claims, key=lambda name: (claim.created if (claim := claims[name]) else "", name), default=None)
+
+
+def to_tracing_cluster_uses(tables: Pipeline, read: Read, key: Name, tracing: Tracing) -> Mapping[ClusterUse, bool]:
+    bindings = (read(tables.bindings, port) for port in read(tables.claims_of, key) or ())
+    fleets = {binding.fleet for binding in bindings if isinstance(binding, Bind)}
+    gateway = ObjectKey("Gateway", *key)
+    return {(fleet, tracing.collector, ListenerKey(*gateway, ""), gateway): True for fleet in fleets}
 
 
 def to_telemetry_statuses(
@@ -96,11 +87,20 @@ def to_telemetry_statuses(
             continue
         problem = not_in_force(key, gateway, read(tables.telemetry, gateway))
         if problem is None:
-            own = (read(tables.told, one) for one in read(tables.listeners_of, ObjectKey("Gateway", *gateway)) or ())
-            deciding = (read(tables.deciding_telemetry, one.chain) for one in own if one is not None)
-            problem = next((overruled(one.gateway) for one in deciding if one and one.gateway != gateway), None)
+            older = next(_older_at_ports(tables, read, gateway), None)
+            problem = overruled(older) if older is not None else None
         found[gateway] = [*([problem] if problem is not None else []), *wrong]
     if not found:
         return {}
     status = telemetry_status(found, controllers_of(tables, read, found), policy.metadata.generation)
     return {ObjectKey("XTelemetryPolicy", *key): status}
+
+
+def _older_at_ports(tables: Pipeline, read: Read, gateway: Name) -> Iterator[Name]:
+    """Give the Gateways that decide for plain-text ports which this one shares."""
+    for port in read(tables.claims_of, gateway) or ():
+        bind = read(tables.bindings, port)
+        if isinstance(bind, Bind) and read(tables.plain_chain_counts, ChainKey(bind, "")) is not None:
+            oldest = _oldest_at(tables, read, bind)
+            if oldest is not None and oldest != gateway:
+                yield oldest
