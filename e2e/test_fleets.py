@@ -167,7 +167,7 @@ async def test_s11_a_gateway_gets_envoys_of_its_own_that_answer_and_go_with_it(
         await kubectl(cluster, "wait", "--for=condition=Programmed", "gateway/web", f"--timeout={WITHIN_S}s")
         gateway = json.loads(await kubectl(cluster, "get", "gateway", "web", "-o", "json"))
         address = gateway["status"]["addresses"][0]["value"]
-        assert await answer(address) == (200, "backend")
+        assert await answer(address, PORT) == (200, "backend")
         await until_there(cluster, *whole)
         (pod,) = json.loads(await kubectl(cluster, "get", "pods", "-l", "team=shop", "-o", "json"))["items"]
         assert pod["spec"]["containers"][0]["image"] == "localhost/envoy:e2e"
@@ -198,11 +198,11 @@ async def uid_now(cluster: Cluster) -> str:
     return found.strip()
 
 
-async def answer(address: str) -> tuple[int, str]:
+async def answer(address: str, port: int) -> tuple[int, str]:
     """Ask through the Gateway; it is programmed, so it answers, and its backend's pod may still be starting."""
     async with asyncio.timeout(WITHIN_S), aiohttp.ClientSession() as session:
         while True:
-            async with session.get(f"http://{address}:{PORT}/") as got:
+            async with session.get(f"http://{address}:{port}/") as got:
                 if got.status != 503:
                     return got.status, await got.text()
             await asyncio.sleep(0.2)
@@ -252,7 +252,7 @@ async def test_a6_pods_are_replaced_without_a_failed_request(with_definition: Cl
         await kubectl(cluster, "rollout", "status", "deploy/gateway-web", f"--timeout={WITHIN_S}s")
         gateway = json.loads(await kubectl(cluster, "get", "gateway", "web", "-o", "json"))
         load = Load(gateway["status"]["addresses"][0]["value"])
-        assert await answer(load.address) == (200, "backend")
+        assert await answer(load.address, PORT) == (200, "backend")
         loading = asyncio.create_task(load.run())
         before = set((await kubectl(cluster, "get", "pods", "-l", "team=shop", "-o", "name")).split())
         await kubectl(cluster, "rollout", "restart", "deploy/gateway-web")
