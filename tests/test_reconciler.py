@@ -67,7 +67,7 @@ def test_what_was_allocated_elsewhere_is_taken_over_and_nothing_is_decided_beyon
     before = reconciler.written[A]
     elsewhere = {A: replace(before, address="192.0.2.1", ports={(80, "TCP"): 8080})}
 
-    reconciler.adopt(Pool(FLEET, ("192.0.2.1",)), elsewhere)
+    reconciler.adopt(Pool(("192.0.2.1",)), elsewhere)
     outcome = reconciler.objects([])
 
     assert reconciler.written == elsewhere
@@ -76,13 +76,13 @@ def test_what_was_allocated_elsewhere_is_taken_over_and_nothing_is_decided_beyon
     assert served == {"tcp/192.0.2.1:8080"}
     assert gone == {"tcp/127.0.0.1:80", "tcp/127.0.0.2:80"}
     # The same again is no change.
-    reconciler.adopt(Pool(FLEET, ("192.0.2.1",)), elsewhere)
+    reconciler.adopt(Pool(("192.0.2.1",)), elsewhere)
     assert not reconciler.objects([]).resources
 
 
 def one_of_several() -> Reconciler:
     class_ = GatewayClass(metadata=ObjectMeta(name="ours"), spec=GatewayClassSpec(controller_name=CONTROLLER))
-    reconciler = Reconciler(Surroundings(Pool(FLEET, ("192.0.2.1", "192.0.2.2")), promising=True))
+    reconciler = Reconciler(Surroundings(Pool(("192.0.2.1", "192.0.2.2")), promising=True))
     reconciler.objects([("GatewayClass", CLASS, class_), ("Gateway", A, gateway(A)), ("Gateway", B, gateway(B))])
     return reconciler
 

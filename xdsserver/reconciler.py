@@ -60,7 +60,7 @@ class Surroundings:
     (`Reconciler.observed`), so that of several replicas none serves what the others do not know.
     """
 
-    pool: Pool = field(default_factory=lambda: Pool(FLEET, LOOPBACK))
+    pool: Pool = field(default_factory=lambda: Pool(LOOPBACK))
     probe: Probe = always
     schemas: Installed | None = None
     options: Options = field(default_factory=Options)

@@ -72,7 +72,7 @@ class Case:
         def probe(_address: str, port: int, _transport: str) -> str | None:
             return f"{port} is in use" if port in self.taken else None
 
-        return Surroundings(pool=Pool(FLEET, self.addresses), probe=probe, schemas=self.schemas)
+        return Surroundings(pool=Pool(self.addresses), probe=probe, schemas=self.schemas)
 
 
 @cache

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from xdsserver.model.places import Binding
 
-POOL = Pool("edge", ("127.0.0.1", "127.0.0.2"))
+POOL = Pool(("127.0.0.1", "127.0.0.2"))
 A, B, C = (Name("default", name) for name in "abc")
 NOTHING: Mapping[Name, Written] = {}
 

@@ -83,7 +83,7 @@ class Plane(ControlPlane):
 
     def __init__(self, socket: str) -> None:
         hooks = Hooks(lambda _written: None, lambda _key: None)
-        surroundings = Surroundings(Pool(FLEET, ("127.0.0.1",)))
+        surroundings = Surroundings(Pool(("127.0.0.1",)))
         options = XdsOptions((socket,), Rules(fleet_of=lambda _node: FLEET))
         super().__init__(Reconciler(surroundings), options, Narrator(lambda _notice: None, Path()), hooks)
         self.sent: Counter[str] = Counter()

@@ -41,7 +41,7 @@ from xdsserver.objects.meta import (
     ObjectMeta,
     ObjectReference,
 )
-from xdsserver.reconciler import Reconciler, Surroundings
+from xdsserver.reconciler import FLEET, Reconciler, Surroundings
 from xdsserver.xds.case import Blame, Rejection
 from xdsserver.xds.fragments import NOBODY
 from xdsserver.xds.resource import LISTENER, ROUTE
@@ -60,7 +60,7 @@ STRANGEST = 0.6
 """How strange the last variant is: most worlds must still serve something, or little could go wrong in them."""
 
 CONTROLLER = "gateway.xdsserver.io/controller"
-POOL = Pool("xdsserver-system/default", ("127.0.0.1", "127.0.0.3", "127.0.0.2"))
+POOL = Pool(("127.0.0.1", "127.0.0.3", "127.0.0.2"))
 """Fewer addresses than Gateways."""
 
 HOSTNAMES = ("a.example.com", "b.example.com", "x.b.example.com", "*.example.com", "*.b.example.com", "other.test")
@@ -542,7 +542,7 @@ POOLS: dict[Slot, tuple[KubeObject | None, ...]] = {
 SLOTS = tuple(POOLS)
 
 _TABLES = tuple(
-    (POOL.fleet, type_url, f"{transport}/{address}:{port}")
+    (FLEET, type_url, f"{transport}/{address}:{port}")
     for transport in ("udp", "tcp")
     for type_url in (LISTENER, ROUTE)
     for address in POOL.addresses[:2]

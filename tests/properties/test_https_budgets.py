@@ -14,7 +14,7 @@ from xdsserver.objects.gatewayclass import GatewayClass, GatewayClassSpec
 from xdsserver.objects.listenerset import ListenerSet, ListenerSetSpec, ParentGatewayReference
 from xdsserver.objects.meta import Name, ObjectReference, SecretObjectReference
 from xdsserver.objects.secret import Secret, SecretBytes
-from xdsserver.reconciler import FLEET, Reconciler, Surroundings
+from xdsserver.reconciler import Reconciler, Surroundings
 from xdsserver.xds.resource import LISTENER, ROUTE, SECRET
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class World:
                 spec=hr.HTTPRouteSpec(parent_refs=parents, rules=(hr.HTTPRouteRule(),)),
             ),
         ]
-        self._reconciler = Reconciler(Surroundings(Pool(FLEET, ("127.0.0.1",))))
+        self._reconciler = Reconciler(Surroundings(Pool(("127.0.0.1",))))
         self.pipeline = self._reconciler.pipeline
         assert not self.put(*objects).failures
         served = [key for key in self.pipeline.resources.rows if key[1] == ROUTE]

@@ -106,7 +106,7 @@ class ServeCluster:
             system_authorities=system_authorities(),
             data_plane=None if run is None else data_plane(run.xds, run.image),
         )
-        self._reconciler = Reconciler(Surroundings(Pool(FLEET, settings.pool), options=decisive, promising=True))
+        self._reconciler = Reconciler(Surroundings(Pool(settings.pool), options=decisive, promising=True))
         hooks = Hooks(lambda _written: None, lambda _key: None, measures, self._decided, self._save_soon)
         rules = Rules(fleet_of=lambda _node: FLEET)
         addresses = (*local_addresses(settings.envoy), *settings.xds)

@@ -58,7 +58,7 @@ class ServeSaved:
         self._known = Snapshot({}, {})
         # Ports are opened by Envoys, on machines of which nothing is known here.
         surroundings = Surroundings(
-            Pool(FLEET, ()), schemas=OUR_SCHEMAS, options=Options(system_authorities=system_authorities())
+            Pool(()), schemas=OUR_SCHEMAS, options=Options(system_authorities=system_authorities())
         )
         rules = Rules(fleet_of=lambda _node: FLEET)
         # What was allocated is in the file, and what is not stays without: nobody decides it here.
@@ -124,7 +124,7 @@ class ServeSaved:
         """Serve this state instead of the one before."""
         snapshot = saved.snapshot
         addresses = dict.fromkeys(one.address for one in snapshot.written.values())
-        self._plane.reconciler.adopt(Pool(FLEET, tuple(addresses)), snapshot.written)
+        self._plane.reconciler.adopt(Pool(tuple(addresses)), snapshot.written)
         scan = Scan(tuple(_changes(self._known, snapshot)))
         self._known = snapshot
         when = datetime.fromtimestamp(snapshot.saved_at_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

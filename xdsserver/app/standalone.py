@@ -70,7 +70,7 @@ class Standalone:
         self._state_file = settings.state_dir / "allocations.json"
         self._reconciler = Reconciler(
             Surroundings(
-                Pool(FLEET, settings.pool),
+                Pool(settings.pool),
                 can_open,
                 OUR_SCHEMAS,
                 Options(system_authorities=system_authorities()),

@@ -17,7 +17,7 @@ from xdsserver.files.snapshot import SEALED_KINDS, Snapshot
 from xdsserver.files.state import StateError
 from xdsserver.gatewayapi.installed import OUR_SCHEMAS
 from xdsserver.infrastructure.allocation import Pool
-from xdsserver.reconciler import FLEET, LOOPBACK, Surroundings
+from xdsserver.reconciler import LOOPBACK, Surroundings
 from xdsserver.settings import SettingsError
 
 
@@ -42,7 +42,7 @@ def save(
     Exit code: 0 saved, 1 not saved, 2 usage.
     """
     try:
-        pool = Pool(FLEET, parse_pool(addresses))
+        pool = Pool(parse_pool(addresses))
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error
     try:

@@ -33,7 +33,6 @@ Probe = Callable[[str, int, str], str | None]
 class Pool:
     """The addresses that a fleet may open, in the order in which they are given out."""
 
-    fleet: str
     addresses: tuple[str, ...]
 
 
