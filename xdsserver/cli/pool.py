@@ -1,9 +1,24 @@
 """A pool of addresses, as an option of the command line has it."""
 
-from __future__ import annotations
+from typing import Annotated
+
+import typer
 
 from xdsserver.model.addresses import AddressError, addresses
+from xdsserver.reconciler import LOOPBACK
 from xdsserver.settings import SettingsError
+
+Addresses = Annotated[
+    str,
+    typer.Option(
+        metavar="LIST",
+        help="Addresses that Gateways get, one each: A, A-B or NETWORK/BITS, separated by commas.",
+        envvar="XDSSERVER_ADDRESSES",
+    ),
+]
+
+LOOPBACK_RANGE = f"{LOOPBACK[0]}-{LOOPBACK[-1]}"
+"""The addresses that every machine has to itself."""
 
 
 def parse_pool(text: str) -> tuple[str, ...]:

@@ -54,6 +54,24 @@ Health = Annotated[
 ]
 
 
+Concurrency = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="Worker threads of the Envoy that is run; one per core without.")
+]
+
+DrainS = Annotated[
+    float, typer.Option(metavar="SECONDS", min=0, help="How long its requests may take to finish at the end.")
+]
+
+RuntimeDir = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PATH",
+        help="Where its sockets are made, a short path; without, a folder of our own below /run/user or /tmp.",
+        envvar="XDSSERVER_RUNTIME_DIR",
+    ),
+]
+
+
 class LogFormat(Enum):
     """How notices are written."""
 

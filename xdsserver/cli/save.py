@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from xdsserver.cli.folder import ExistingFolder, read
-from xdsserver.cli.pool import parse_pool
+from xdsserver.cli.pool import LOOPBACK_RANGE, Addresses, parse_pool
 from xdsserver.cli.running import StateKeyFile
 from xdsserver.files.saved import read_saved, write_saved
 from xdsserver.files.sealing import read_key
@@ -17,21 +17,14 @@ from xdsserver.files.snapshot import SEALED_KINDS, Snapshot
 from xdsserver.files.state import StateError
 from xdsserver.gatewayapi.installed import OUR_SCHEMAS
 from xdsserver.infrastructure.allocation import Pool
-from xdsserver.reconciler import LOOPBACK, Surroundings
+from xdsserver.reconciler import Surroundings
 from xdsserver.settings import SettingsError
 
 
 def save(
     folder: ExistingFolder,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The file; it is replaced as a whole.")],
-    addresses: Annotated[
-        str,
-        typer.Option(
-            metavar="LIST",
-            help="Addresses that Gateways get, one each: A, A-B or NETWORK/BITS, separated by commas.",
-            envvar="XDSSERVER_ADDRESSES",
-        ),
-    ] = f"{LOOPBACK[0]}-{LOOPBACK[-1]}",
+    addresses: Addresses = LOOPBACK_RANGE,
     state_key_file: StateKeyFile = None,
 ) -> None:
     """Save a folder as a state that `xdsserver serve --from` serves.

@@ -13,12 +13,15 @@ import typer
 
 from xdsserver.app import ServeSaved
 from xdsserver.authority import AuthorityError
-from xdsserver.cli.pool import parse_pool
+from xdsserver.cli.pool import Addresses, parse_pool
 from xdsserver.cli.running import (
     DEFAULT_XDS,
     AuthorityDir,
+    Concurrency,
+    DrainS,
     Health,
     LogFormat,
+    RuntimeDir,
     StateKeyFile,
     XdsTls,
     health_address,
@@ -113,14 +116,7 @@ def serve(
             envvar="XDSSERVER_NAMESPACE_QUOTA",
         ),
     ] = "",
-    addresses: Annotated[
-        str,
-        typer.Option(
-            metavar="LIST",
-            help="Addresses that Gateways get, one each: A, A-B or NETWORK/BITS, separated by commas.",
-            envvar="XDSSERVER_ADDRESSES",
-        ),
-    ] = "",
+    addresses: Addresses = "",
     envoy: Annotated[
         str | None,
         typer.Option(
@@ -129,20 +125,9 @@ def serve(
             envvar="XDSSERVER_ENVOY",
         ),
     ] = None,
-    concurrency: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Worker threads of that Envoy; one per core without.")
-    ] = None,
-    drain_s: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0, help="How long its requests may take to finish at the end.")
-    ] = 4.0,
-    runtime_dir: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH",
-            help="Where its sockets are made, a short path; without, a folder below /run/user or /tmp.",
-            envvar="XDSSERVER_RUNTIME_DIR",
-        ),
-    ] = None,
+    concurrency: Concurrency = None,
+    drain_s: DrainS = 4.0,
+    runtime_dir: RuntimeDir = None,
     save_state: Annotated[
         Path | None,
         typer.Option(

@@ -9,12 +9,15 @@ import typer
 
 from xdsserver.app import Standalone
 from xdsserver.authority import AuthorityError
-from xdsserver.cli.pool import parse_pool
+from xdsserver.cli.pool import LOOPBACK_RANGE, Addresses, parse_pool
 from xdsserver.cli.running import (
     DEFAULT_XDS,
     AuthorityDir,
+    Concurrency,
+    DrainS,
     Health,
     LogFormat,
+    RuntimeDir,
     StateKeyFile,
     XdsTls,
     health_address,
@@ -25,7 +28,6 @@ from xdsserver.files.state import StateError
 from xdsserver.observe.condition import EndpointError
 from xdsserver.proxy.envoy import EnvoyError
 from xdsserver.proxy.home import HomeBusyError
-from xdsserver.reconciler import LOOPBACK
 from xdsserver.server import ServerError
 from xdsserver.settings import (
     EnvoySettings,
@@ -41,14 +43,7 @@ from xdsserver.settings import (
 
 def standalone(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of YAML and JSON files; it is watched.")],
-    addresses: Annotated[
-        str,
-        typer.Option(
-            metavar="LIST",
-            help="Addresses that Gateways get, one each: A, A-B or NETWORK/BITS, separated by commas.",
-            envvar="XDSSERVER_ADDRESSES",
-        ),
-    ] = f"{LOOPBACK[0]}-{LOOPBACK[-1]}",
+    addresses: Addresses = LOOPBACK_RANGE,
     envoy: Annotated[
         Path | None,
         typer.Option(
@@ -70,12 +65,8 @@ def standalone(
     ] = None,
     xds_tls: XdsTls = None,
     authority_dir: AuthorityDir = None,
-    concurrency: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Envoy's worker threads; one per core without.")
-    ] = None,
-    drain_s: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0, help="How long requests may take to finish at the end.")
-    ] = 4.0,
+    concurrency: Concurrency = None,
+    drain_s: DrainS = 4.0,
     keep_envoy: Annotated[
         bool, typer.Option("--keep-envoy", help="Leave Envoy running at the end; the next start takes it over.")
     ] = False,
@@ -88,14 +79,7 @@ def standalone(
             envvar="XDSSERVER_STATE_DIR",
         ),
     ] = None,
-    runtime_dir: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH",
-            help="Where sockets are made, a short path; without, a folder of this DIR below /run/user or /tmp.",
-            envvar="XDSSERVER_RUNTIME_DIR",
-        ),
-    ] = None,
+    runtime_dir: RuntimeDir = None,
     save_state: Annotated[
         Path | None,
         typer.Option(
