@@ -89,6 +89,8 @@ async def envoy(cluster: Cluster, to: str, tmp_path: Path) -> AsyncIterator[None
     """Run the Envoy with the certificate of its fleet, as it is in the Secret."""
     folder = tmp_path / "tls"
     folder.mkdir()
+    made = ("wait", "--for=create", f"secret/{DEFAULT_CERTIFICATE}", "--timeout=90s")
+    await asyncio.to_thread(cluster.run, "-n", OURS, *made)
     for name, content in secret(cluster, DEFAULT_CERTIFICATE)["data"].items():
         (folder / name).write_bytes(base64.b64decode(content))
     command = (sys.executable, "-m", "xdsserver", "bootstrap", "--xds", f"127.0.0.1:{XDS[to]}")
@@ -151,6 +153,8 @@ async def test_k18_k19_s3_one_server_decides_for_the_envoys_of_both_and_is_follo
     make_pods(cluster)
     ours = as_our_account(cluster, tmp_path)
     cluster.run("-n", OURS, "delete", "lease", "xdsserver")
+    # Of an authority that another run had; it would be renewed within a minute, and Envoys told by its files.
+    cluster.run("-n", OURS, "delete", "secret", DEFAULT_CERTIFICATE, "--ignore-not-found")
     cluster.run("-n", NAMESPACE, "delete", "gateway", "edge", "--ignore-not-found")
     applied = cluster.run("apply", "-f", "-", stdin=GATEWAY)
     assert applied.returncode == 0, applied.stderr

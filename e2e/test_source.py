@@ -78,6 +78,7 @@ def one_of_each() -> list[dict[str, Any]]:
     out = {"type": "ExternalHostname", "externalHostname": {"hostname": "api.example.com"}, "port": {"number": 80}}
     verified = {"hostname": "api.example.com", "wellKnownCACertificates": "System"}
     policy = {"targetRefs": [{"group": "", "kind": "Service", "name": "one"}], "validation": verified}
+    gateway = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "one"}
     bodies: dict[str, dict[str, Any]] = {
         "GatewayClass": {"spec": {"controllerName": "example.com/none"}},
         "Gateway": {"spec": {"gatewayClassName": "one", "listeners": [listener]}},
@@ -92,6 +93,7 @@ def one_of_each() -> list[dict[str, Any]]:
         "EndpointSlice": {"addressType": "IPv4", "endpoints": [{"addresses": ["10.0.0.1"]}], "ports": [{"port": 80}]},
         "BackendTLSPolicy": {"spec": policy},
         "XBackend": {"spec": out},
+        "XTelemetryPolicy": {"spec": {"targetRefs": [gateway], "tracing": {"mode": "Disabled"}}},
         "Secret": {"stringData": {"a": "b"}},
         "ConfigMap": {"data": {"a": "b"}},
     }
@@ -167,7 +169,7 @@ async def test_objects_of_every_kind_come_change_and_go(cluster: Cluster) -> Non
     objects = one_of_each()
     kinds = {one["kind"] for one in objects}
     # Besides: Namespace, which is there before, and kinds that this API server has no CRD or no feature for.
-    assert {kind.name for kind in KINDS} - kinds == {"Namespace", "ServiceImport", "ClusterTrustBundle"}
+    assert {kind.name for kind in KINDS} - kinds == {"Namespace", "ServiceImport", "ClusterTrustBundle", "EnvoyFleet"}
     async with following(cluster) as seen:
         assert ("Namespace", "", NAMESPACE) in seen.objects
         await asyncio.to_thread(apply, cluster, *objects)
