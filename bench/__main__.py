@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from bench import changes, cluster, counts, decoding, failures, fanout, https, proxying, saving
+from bench import changes, cluster, counts, decoding, failures, fanout, https, proxying, saving, sizes, watches
 from bench.figure import table
 
 if TYPE_CHECKING:
@@ -47,9 +47,6 @@ _MEASUREMENTS: tuple[tuple[tuple[str, ...], Callable[[], Iterator[Figure]]], ...
     (
         (
             "gateway_ready_s",
-            "watch_to_answer_ms",
-            "watch_to_answer_growth",
-            "watch_to_answer_wrong",
             "server_rss_mib",
             "live_change_ms",
             "slice_to_answer_ms",
@@ -58,6 +55,17 @@ _MEASUREMENTS: tuple[tuple[tuple[str, ...], Callable[[], Iterator[Figure]]], ...
         ),
         cluster.figures,
     ),
+    (
+        (
+            "watch_to_answer_ms",
+            "own_share_ms",
+            "watch_to_answer_ratio",
+            "watch_to_answer_growth",
+            "watch_to_answer_wrong",
+        ),
+        watches.figures,
+    ),
+    (("server_rss_mib",), sizes.figures),
 )
 
 

@@ -1,7 +1,7 @@
 """`serve` on a real API server, from a write of a user to the answer of an Envoy: where KUBECONFIG names one.
 
-Routes are added one by one, each asked for until it answers; then one is edited, and its endpoints moved. What an API
-server and its watch take is in all of it.
+Among many routes one is edited, and its endpoints moved; then many are created at once. What an API server and its
+watch take is in all of it. Routes that are created one by one are in `bench.watches`.
 """
 
 from __future__ import annotations
@@ -44,12 +44,26 @@ SLICES = "/apis/discovery.k8s.io/v1"
 
 def figures() -> Iterator[Figure]:
     """Measure; nothing where there is no cluster."""
+    if (cluster := cluster_here()) is not None:
+        yield from asyncio.run(_all(cluster))
+
+
+def cluster_here() -> Cluster | None:
+    """Give the cluster that KUBECONFIG names."""
     if not (path := os.environ.get("KUBECONFIG")):
         print("no cluster: KUBECONFIG is not set", file=sys.stderr)
-        return
+        return None
     home = Path(os.environ.get("RIG_HOME") or Path.home() / ".cache" / "rig")
     kubectl = shutil.which("kubectl", path=f"{home / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}") or "kubectl"
-    yield from asyncio.run(_all(Cluster(Path(path), kubectl)))
+    return Cluster(Path(path), kubectl)
+
+
+def in_pod(account: Cluster, folder: Path) -> tuple[str, ...]:
+    """Give what a command is begun with to run as in a pod; nothing where that cannot be had.
+
+    It matters to memory: to read a kubeconfig takes a library of 66 MiB.
+    """
+    return as_in_a_pod(account, folder) if os.geteuid() == 0 else ()
 
 
 async def _all(cluster: Cluster) -> list[Figure]:
@@ -58,8 +72,7 @@ async def _all(cluster: Cluster) -> list[Figure]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="xds")))
         health = f"127.0.0.1:{free_port()}"
         account = restricted(cluster, folder)
-        # As in a pod, where that can be had: to read a kubeconfig takes a library of 66 MiB.
-        within = as_in_a_pod(account, folder) if os.geteuid() == 0 else ()
+        within = in_pod(account, folder)
         server = await stack.enter_async_context(serving(account, *options(folder, health), within=within))
         process = Process(server.process.pid, health)
         await until(process.ready)
@@ -105,32 +118,19 @@ class _Run:
 
     async def figures(self, other: Backend) -> AsyncIterator[Figure]:
         """Measure one after the other, in a world that grows."""
-        async for figure in self._added():
-            yield figure
+        await self._added()
         yield Figure("server_rss_mib", self.process.anonymous_mib(), "MiB", {"routes": ROUTES}, note="anonymous memory")
         yield await self._changed()
         yield await self._moved(other)
         async for figure in self._at_once():
             yield figure
 
-    async def _added(self) -> AsyncIterator[Figure]:
-        there, loop = self.there, asyncio.get_running_loop()
-        path, took_s, wrong = f"{API}/namespaces/{there.namespace}/httproutes", [], 0
-        for number in range(ROUTES):
-            begun = loop.time()
-            await there.create(path, [there.route(f"r{number}", f"/r{number}")])
-            wrong += await self.asking.until(f"/r{number}", lambda _answer: True)
-            took_s.append(loop.time() - begun)
-        for share, name in ((0.5, "p50"), (0.95, "p95")):
-            yield Figure("watch_to_answer_ms", percentile(took_s, share) * 1e3, "ms", {"routes": ROUTES, "of": name})
-        tenth = ROUTES // 10
-        growth = percentile(took_s[-tenth:], 0.5) / percentile(took_s[:tenth], 0.5)
-        yield Figure(
-            "watch_to_answer_growth", growth, "x", {"routes": ROUTES}, note="median of the last tenth to the first"
-        )
-        yield Figure(
-            "watch_to_answer_wrong", wrong, "answers", {"routes": ROUTES}, at_most=0, note="neither 404 nor 200"
-        )
+    async def _added(self) -> None:
+        there = self.there
+        routes = (there.route(f"r{number}", f"/r{number}") for number in range(ROUTES))
+        await there.create(f"{API}/namespaces/{there.namespace}/httproutes", routes)
+        await there.attached(ROUTES)
+        await self._rests()
 
     async def _changed(self) -> Figure:
         there, loop, took_s = self.there, asyncio.get_running_loop(), []

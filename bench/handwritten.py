@@ -27,20 +27,20 @@ _SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 class Server:
     """All of it."""
 
-    def __init__(self, dump: Path, port: int) -> None:
+    def __init__(self, dump: Path, port: int | None) -> None:
+        """Take over the resources of a dump; Envoy listens on `port`, where another one than there is meant."""
         self._bodies: dict[str, dict[str, bytes]] = {}
         for type_url, name, body in json.loads(dump.read_text()):
             self._bodies.setdefault(type_url, {})[name] = bytes.fromhex(body)
         for name, body in self._bodies[LISTENER].items():
             listener = Listener.FromString(body)
-            listener.address.socket_address.port_value = port
+            listener.address.socket_address.port_value = port or listener.address.socket_address.port_value
             self._bodies[LISTENER][name] = listener.SerializeToString()
         ((self._table_name, table),) = self._bodies[ROUTE].items()
         self._table = RouteConfiguration.FromString(table)
         self._routes = {route.name: route for host in self._table.virtual_hosts for route in host.routes}
         self._numbers = count(1)
         self._changed = asyncio.Event()
-        self._sent_ns = 0
 
     async def serve(self, _request: object, context: grpc.aio.ServicerContext[bytes, bytes]) -> None:
         """Send each type when it is asked for, and the table when it changed."""
@@ -68,13 +68,20 @@ class Server:
             await self._changed.wait()
             self._changed.clear()
             await context.write(self._response(ROUTE, {self._table_name: self._table.SerializeToString()}))
-            self._sent_ns = time.monotonic_ns()
+            self._wrote()
 
-    async def commands(self) -> None:
-        """Change a route when told to."""
+    def _wrote(self) -> None:
+        """Take that all of a table is written; whoever wants to know overrides it."""
+
+    async def _stdin(self) -> asyncio.StreamReader:
         commands = asyncio.StreamReader()
         loop = asyncio.get_running_loop()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
+        return commands
+
+    async def commands(self) -> None:
+        """Change a route when told to."""
+        commands = await self._stdin()
         print(json.dumps({"ready": True}), flush=True)
         while line := await commands.readline():
             _, number, stamp = line.decode().split()
@@ -85,10 +92,8 @@ class Server:
             print(json.dumps({"begun_ns": begun}), flush=True)
 
 
-async def main() -> None:
-    """Serve until stdin ends."""
-    dump, socket, port = sys.argv[1:]
-    server = Server(Path(dump), int(port))
+async def serve(server: Server, socket: str) -> None:
+    """Serve at an address until there are no more commands."""
     serving = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     handlers = {"DeltaAggregatedResources": grpc.stream_stream_rpc_method_handler(server.serve)}
     serving.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, handlers),))
@@ -96,6 +101,12 @@ async def main() -> None:
     await serving.start()
     await server.commands()
     await serving.stop(0)
+
+
+async def main() -> None:
+    """Serve until stdin ends."""
+    dump, socket, port = sys.argv[1:]
+    await serve(Server(Path(dump), int(port)), socket)
 
 
 if __name__ == "__main__":

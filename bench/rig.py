@@ -65,7 +65,7 @@ def process(*arguments: str, core: int | None = None) -> Iterator[Child]:
 
 
 @contextmanager
-def data_plane(folder: Path, xds: str) -> Iterator[int]:
+def data_plane(folder: Path, xds: str, core: int | None = DATA_CORE) -> Iterator[int]:
     """Run an Envoy as `standalone` runs it, with one worker, connected to a socket; gives its pid."""
     bootstrap = build_bootstrap(
         BootstrapOptions(
@@ -79,7 +79,7 @@ def data_plane(folder: Path, xds: str) -> Iterator[int]:
     folder.mkdir()
     config = folder / "bootstrap.yaml"
     config.write_text(to_yaml(bootstrap))
-    with _bound(local.command(config)) as pid:
+    with _bound(local.command(config), core) as pid:
         yield pid
 
 
@@ -104,10 +104,10 @@ def _pin(pid: int, core: int | None) -> None:
 
 
 @contextmanager
-def _bound(command: tuple[str, ...]) -> Iterator[int]:
+def _bound(command: tuple[str, ...], core: int | None = DATA_CORE) -> Iterator[int]:
     bound = (sys.executable, "-I", "-S", str(launch), "bound", str(os.getpid()))
     with subprocess.Popen((*bound, *command), stderr=subprocess.DEVNULL) as running:
-        _pin(running.pid, DATA_CORE)
+        _pin(running.pid, core)
         try:
             yield running.pid
         finally:
