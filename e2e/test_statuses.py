@@ -160,10 +160,8 @@ async def status_writes(client: KubeClient, resource: str) -> int:
         if line.startswith("apiserver_request_total{") and f'resource="{resource}"' in line:
             labels = dict(re.findall(r'(\w+)="([^"]*)"', line))
             if labels["subresource"] == "status" and labels["verb"] in {"PATCH", "PUT", "APPLY"}:
-                # Also of tests before: one that is written to an object that has just been deleted is no write.
-                if labels["code"] == "404":
-                    continue
-                assert labels["code"] in {"200", "409"}, line
+                # The server counts for as long as it lives: also what came to nothing in tests before, of its failures
+                # too. What it refuses in a test is told to that test by the executor.
                 found += int(float(line.rsplit(" ", 1)[1])) if labels["code"] == "200" else 0
     return found
 
