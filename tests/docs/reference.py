@@ -48,7 +48,7 @@ def pages() -> dict[Path, str]:
 def cli() -> str:
     """Make the reference of the command line: the help of every command."""
     names = [one.name or getattr(one.callback, "__name__", "") for one in app.registered_commands]
-    parts = [f"{MADE}# Command line\n\nExit codes: 0 good, 1 problems found or the run failed, 2 usage.\n"]
+    parts = [f"{MADE}# Command line\n\nExit codes: 0 good, 1 problems found or the run failed, 2 usage, 3 no answer.\n"]
     for words in ((), *((name,) for name in names)):
         title = " ".join(("xdsserver", *words))
         help_ = CliRunner().invoke(app, [*words, "--help"], terminal_width=100, env={"COLUMNS": "100"}).stdout
