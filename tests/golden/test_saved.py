@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from xdsserver.files.snapshot import Saved
 
 KEY = StateKey(bytes(32))
-ELSEWHERE = {"ClusterTrustBundle", "EnvoyFleet", "Secret"}
+ELSEWHERE = {"ClusterTrustBundle", "EnvoyFleet", "Secret", "Tenant"}
 """Kinds that no golden case has need of; they are saved and read in `tests/files/test_saved.py`."""
 
 

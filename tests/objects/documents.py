@@ -30,3 +30,14 @@ def secret(name: str = "cert", **parts: object) -> dict[str, Any]:
 def envoy_fleet(name: str = "edge", namespace: str = "xdsserver-system", **spec: object) -> dict[str, Any]:
     metadata = {"name": name, "namespace": namespace}
     return {"apiVersion": "gateway.xdsserver.io/v1alpha1", "kind": "EnvoyFleet", "metadata": metadata, "spec": spec}
+
+
+def tenant(name: str = "data", namespace: str = "storage", **spec: object) -> dict[str, Any]:
+    pools = [{"name": "pool-0", "servers": 2, "persistence": {"volumesPerServer": 2}}]
+    metadata = {"name": name, "namespace": namespace}
+    return {
+        "apiVersion": "rustfs.com/v1alpha1",
+        "kind": "Tenant",
+        "metadata": metadata,
+        "spec": {"pools": pools} | spec,
+    }

@@ -29,11 +29,11 @@ PROBE_S = 2.5
 
 WITH_STATUS = frozenset(
     {"GatewayClass", "Gateway", "ListenerSet", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"}
-    | {"BackendTLSPolicy", "XBackend", "XTelemetryPolicy", "Service"}
+    | {"BackendTLSPolicy", "XBackend", "XTelemetryPolicy", "Tenant", "Service"}
 )
 """Kinds whose status is ours to write, or (Service) tells an address that we need."""
 
-OPTIONAL = frozenset({"ServiceImport", "XBackend", "XTelemetryPolicy", "ClusterTrustBundle"})
+OPTIONAL = frozenset({"ServiceImport", "XBackend", "XTelemetryPolicy", "ClusterTrustBundle", "Tenant"})
 """Kinds that a cluster may keep from us: nobody waits for them where they may not be read."""
 
 CRDS = Followed(

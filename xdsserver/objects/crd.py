@@ -11,9 +11,12 @@ from typing_extensions import override
 
 from xdsserver.objects.envoyfleet import FLEET_GROUP, EnvoyFleet
 from xdsserver.objects.structural import structural
+from xdsserver.objects.tenant import TENANT_GROUP, Tenant, TenantStatus
 
 if TYPE_CHECKING:
-    from xdsserver.objects.meta import KubeObject
+    from collections.abc import Iterable
+
+    from xdsserver.objects.meta import KubeObject, Part
     from xdsserver.objects.structural import Schema
 
 _ENVELOPE: Final = {
@@ -43,6 +46,8 @@ class OwnKind:
     columns: tuple[Column, ...]
     group: str = FLEET_GROUP
     version: str = "v1alpha1"
+    status: type[Part] | None = None
+    """The form of its status, where it has one: then that is a resource of its own, which users do not write."""
 
     @property
     def name(self) -> str:
@@ -62,6 +67,19 @@ OWN: Final[tuple[OwnKind, ...]] = (
             Column("Image", ".spec.workload.image", wide=True),
             Column("Age", ".metadata.creationTimestamp", "date"),
         ),
+    ),
+    OwnKind(
+        Tenant,
+        "tenants",
+        ("tenant",),
+        (
+            Column("State", ".status.currentState"),
+            Column("Ready", '.status.conditions[?(@.type=="Ready")].status', wide=True),
+            Column("Endpoint", ".status.gateway.endpoint", wide=True),
+            Column("Age", ".metadata.creationTimestamp", "date"),
+        ),
+        TENANT_GROUP,
+        status=TenantStatus,
     ),
 )
 
@@ -84,7 +102,10 @@ def custom_resource_definition(own: OwnKind) -> dict[str, Any]:
     """Give the CustomResourceDefinition of a kind of ours."""
     body = body_schema(own)
     description = (own.struct.__doc__ or "").strip()
-    schema = body | {"description": description, "properties": _ENVELOPE | body["properties"]}
+    parts = _ENVELOPE | body["properties"]
+    if own.status is not None:
+        parts |= {"status": structural(own.status) | {"description": "What was found, and what became of it."}}
+    schema = body | {"description": description, "properties": parts}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -106,6 +127,7 @@ def custom_resource_definition(own: OwnKind) -> dict[str, Any]:
                     "served": True,
                     "storage": True,
                     "schema": {"openAPIV3Schema": schema},
+                    **({} if own.status is None else {"subresources": {"status": {}}}),
                     "additionalPrinterColumns": [_column(one) for one in own.columns],
                 }
             ],
@@ -125,7 +147,7 @@ class _Whole(yaml.SafeDumper):
         return True
 
 
-def manifest() -> str:
-    """Render all CustomResourceDefinitions of ours as YAML documents."""
-    documents = [custom_resource_definition(own) for own in OWN]
+def manifest(kinds: Iterable[OwnKind] = OWN) -> str:
+    """Render CustomResourceDefinitions of ours as YAML documents."""
+    documents = [custom_resource_definition(own) for own in kinds]
     return str(yaml.dump_all(documents, Dumper=_Whole, sort_keys=False, width=120, allow_unicode=True))

@@ -16,6 +16,7 @@ from xdsserver.objects.meta import GATEWAY_GROUP, KubeObject
 from xdsserver.objects.referencegrant import ReferenceGrant
 from xdsserver.objects.secret import Secret
 from xdsserver.objects.serviceimport import MULTICLUSTER_GROUP, ServiceImport
+from xdsserver.objects.tenant import TENANT_GROUP, Tenant
 from xdsserver.objects.xbackend import XGATEWAY_GROUP, XBackend
 from xdsserver.objects.xtelemetrypolicy import XTelemetryPolicy
 
@@ -55,6 +56,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("ReferenceGrant", GATEWAY_GROUP, ("v1", "v1beta1"), ReferenceGrant),
     Kind("BackendTLSPolicy", GATEWAY_GROUP, ("v1", "v1alpha3"), BackendTLSPolicy),
     Kind("EnvoyFleet", FLEET_GROUP, ("v1alpha1",), EnvoyFleet),
+    Kind("Tenant", TENANT_GROUP, ("v1alpha1",), Tenant),
     Kind("Namespace", "", ("v1",), Namespace, namespaced=False),
     Kind("Service", "", ("v1",), Service),
     Kind("EndpointSlice", "discovery.k8s.io", ("v1",), EndpointSlice),

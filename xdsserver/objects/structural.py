@@ -49,6 +49,9 @@ def _schema(shape: inspect.Type) -> Schema:
             return _union([one for one in types if not isinstance(one, inspect.NoneType)])
         case inspect.VarTupleType(item_type=item):
             return {"type": "array", "items": _schema(item)}
+        case inspect.DictType(value_type=inspect.AnyType()):
+            # A part of another API, handed on as it is: it grows with Kubernetes, and whoever runs it checks it.
+            return {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
         case inspect.DictType(value_type=value):
             return {"type": "object", "additionalProperties": _schema(value)}
         case inspect.StrType():
