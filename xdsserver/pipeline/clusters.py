@@ -111,7 +111,7 @@ def to_endpoint_resources(
     if wanted.kind == "UDPRoute":
         resource = weighted_load_assignment(wanted, _shares(tables, read, ObjectKey(*wanted[:3])))
     else:
-        resource = load_assignment(_endpoints(tables, read, wanted))
+        resource = load_assignment(endpoints_behind(tables, read, wanted))
     return {(fleet, resource.type_url, resource.name): resource}
 
 
@@ -124,19 +124,23 @@ def _shares(tables: Pipeline, read: Read, route: ObjectKey) -> Iterator[ShareOfE
         if backend is None:
             yield ShareOfEndpoints("", weight, ())
         else:
-            found = _endpoints(tables, read, EndpointsKey(*backend[:4], "UDP"))
+            found = endpoints_behind(tables, read, EndpointsKey(*backend[:4], "UDP"))
             yield ShareOfEndpoints(str(backend), weight, found.members)
 
 
-def _endpoints(tables: Pipeline, read: Read, wanted: EndpointsKey) -> Endpoints:
+def endpoints_behind(tables: Pipeline, read: Read, wanted: EndpointsKey) -> Endpoints:
+    port = read(tables.ports, (ObjectKey(*wanted[:3]), (wanted.port, wanted.transport)))
+    found = slices_behind(tables, read, wanted) if port is not None else ()
+    return endpoints(wanted, port or NO_PORT, found)
+
+
+def slices_behind(tables: Pipeline, read: Read, wanted: EndpointsKey) -> Iterator[EndpointSlice]:
     target = ObjectKey(*wanted[:3])
     backend = read(tables.backends, target)
-    port = read(tables.ports, (target, (wanted.port, wanted.transport)))
     members = tuple(ObjectKey("Service", *one) for one in backend.members) if backend is not None else ()
     owned = (one for owner in members or (target,) for one in read(tables.slices_of, owner) or ())
     slices = (read(tables.endpoint_slices, one) for one in owned)
-    found = (one for one in slices if one is not None and port is not None)
-    return endpoints(wanted, port or NO_PORT, found)
+    return (one for one in slices if one is not None)
 
 
 def owner_by_label(kind: Kind) -> Callable[[Name, EndpointSlice], ObjectKey | None]:

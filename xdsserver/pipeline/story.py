@@ -67,7 +67,7 @@ from xdsserver.translation.listeners import listener
 from xdsserver.translation.routes import route_list
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from xdsserver.effects import Intended, Kept
     from xdsserver.gatewayapi.installed import Installed
@@ -683,6 +683,10 @@ class Pipeline:
         return {
             ObjectKey(kind, *name): row for kind, source in self._sources.items() for name, row in source.rows.items()
         }
+
+    def names(self) -> Iterator[ObjectKey]:
+        """Walk the names of all objects that were taken in."""
+        return (ObjectKey(kind, *name) for kind, source in self._sources.items() for name in source.rows)
 
     def object(self, key: ObjectKey) -> KubeObject | None:
         """Give one object that was taken in."""

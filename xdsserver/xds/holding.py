@@ -44,6 +44,11 @@ class Holding(Mapping[str, str]):
         """How many names are not what the history says."""
         return len(self._exceptions)
 
+    def apart(self) -> Iterator[str]:
+        """Walk the names that are not what the history says now: none for a client that has caught up."""
+        self.catch_up()
+        return iter(tuple(self._exceptions))
+
     @property
     def scope(self) -> Subscription:
         """The names of which it speaks, apart from exceptions."""
