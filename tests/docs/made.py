@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.docs import crds, defaults, logs, metrics, rbac, reference, rules, workloads
+from tests.docs import chart, crds, defaults, logs, metrics, rbac, reference, rules, workloads
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,4 +21,5 @@ def pages() -> dict[Path, str]:
         **rbac.pages(),
         **crds.pages(),
         **workloads.pages(),
+        **chart.pages(),
     }

@@ -165,13 +165,22 @@ def test_names_that_are_too_long_or_have_dots_stay_apart() -> None:
 def test_a6_one_envoy_goes_at_a_time_and_tells_its_clients_first() -> None:
     """A6: preStop fails the health check and waits until nothing is under way or the deadline; `maxUnavailable` 1."""
     nodes = documents(shared(spec_of(TAKEN["a DaemonSet on ports of its nodes"])))["DaemonSet"]["spec"]
-    assert nodes["updateStrategy"]["rollingUpdate"] == {"maxUnavailable": 1}
+    assert nodes["updateStrategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
     deployment = documents(shared(spec_of({})))
     assert deployment["Deployment"]["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
     assert deployment["PodDisruptionBudget"]["spec"]["maxUnavailable"] == 1
     template = deployment["Deployment"]["spec"]["template"]["spec"]
     *_, serve_on, deadline = template["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
     assert 25 == int(serve_on) < int(deadline) < template["terminationGracePeriodSeconds"]
+
+
+def test_a6_on_a_single_node_a_new_envoy_is_ready_before_the_old_one_goes() -> None:
+    """A6: no failure with retries off; where nothing of the node is taken there are two for a while, never none."""
+    nodes = documents(shared(spec_of({"workload": {"kind": "DaemonSet"}})))["DaemonSet"]["spec"]
+    assert nodes["updateStrategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    pool = spec_of({"exposure": {"type": "AddressPool", "addresses": ["192.0.2.1"]}, "workload": {"kind": "DaemonSet"}})
+    nodes = documents(shared(pool))["DaemonSet"]["spec"]
+    assert nodes["updateStrategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
 
 
 def test_a_pool_of_addresses_is_opened_in_the_network_of_the_node() -> None:

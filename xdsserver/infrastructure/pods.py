@@ -48,6 +48,11 @@ def on_host_network(spec: EnvoyFleetSpec) -> bool:
     return spec.exposure.type == "AddressPool"
 
 
+def on_host_ports(spec: EnvoyFleetSpec) -> bool:
+    """Say whether nodes publish ports of their Envoys, which one pod of a node has at a time."""
+    return spec.exposure.type == "HostPort"
+
+
 def pod_template(envoys: Envoys, plane: DataPlane, config: Mapping[str, str]) -> dict[str, Any]:
     """Give the template of the pods; `config` is the data of the ConfigMap that they mount."""
     workload = envoys.spec.workload
@@ -129,7 +134,7 @@ def _concurrency(workload: Workload) -> tuple[str, ...]:
 
 
 def _host_ports(spec: EnvoyFleetSpec) -> list[dict[str, Any]]:
-    if spec.exposure.type != "HostPort":
+    if not on_host_ports(spec):
         return []
     return [
         {"containerPort": inside, "hostPort": port, "protocol": protocol}

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from xdsserver.effects import Intended
 from xdsserver.infrastructure.identity import metadata, object_name, selector
-from xdsserver.infrastructure.pods import BOOTSTRAP_FILE, STOP_FILE, max_heap_bytes, on_host_network, pod_template
+from xdsserver.infrastructure.pods import (
+    BOOTSTRAP_FILE,
+    STOP_FILE,
+    max_heap_bytes,
+    on_host_network,
+    on_host_ports,
+    pod_template,
+)
 from xdsserver.infrastructure.stopping import SCRIPT
 from xdsserver.objects.structural import plain
 
@@ -52,14 +59,10 @@ def _object(api_version: str, kind: str, envoys: Envoys, **parts: object) -> Doc
 
 def _deployment(envoys: Envoys, template: Document) -> Document:
     asked = envoys.spec.workload
-    # A new pod cannot open what an old one on its node has open: there, one goes before one comes.
-    surge = (
-        {"maxSurge": 0, "maxUnavailable": 1} if on_host_network(envoys.spec) else {"maxSurge": 1, "maxUnavailable": 0}
-    )
     spec: Document = {
         "revisionHistoryLimit": 2,
         "selector": {"matchLabels": selector(envoys.owner)},
-        "strategy": {"type": "RollingUpdate", "rollingUpdate": surge},
+        "strategy": _one_after_the_other(envoys),
         "template": template,
     }
     # Whoever scales owns the number; to say one as well would take it back with every change.
@@ -70,9 +73,19 @@ def _daemon_set(envoys: Envoys, template: Document) -> Document:
     return {
         "revisionHistoryLimit": 2,
         "selector": {"matchLabels": selector(envoys.owner)},
-        "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}},
+        "updateStrategy": _one_after_the_other(envoys),
         "template": template,
     }
+
+
+def _one_after_the_other(envoys: Envoys) -> Document:
+    """Replace a pod once the new one is ready, so that a single node too has no gap.
+
+    A new pod cannot open what an old one on its node has open: there, one goes before one comes.
+    """
+    takes_ports = on_host_network(envoys.spec) or on_host_ports(envoys.spec)
+    limits = {"maxSurge": 0, "maxUnavailable": 1} if takes_ports else {"maxSurge": 1, "maxUnavailable": 0}
+    return {"type": "RollingUpdate", "rollingUpdate": limits}
 
 
 def _budget(envoys: Envoys) -> Document | None:
