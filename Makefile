@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check golden live fuzz bench e2e conformance rig messages lock clean
+.PHONY: help setup run test check golden live fuzz bench images e2e conformance rig messages lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -64,6 +64,9 @@ fuzz: $(STAMP) ## any bytes at what reads certificates and Secrets, FUZZ_S secon
 
 bench: $(STAMP) ## measure; ONLY=prefix for some of it
 	$(BIN)/python -m bench $(ONLY)
+
+images: $(STAMP) ## images of the server and of Envoy as files, without an engine or a registry
+	$(BIN)/python -m tools.images
 
 e2e: ## cluster tests, where the rig stands beside the checkout (or XDSSERVER_RIG names it)
 	@if [ -z "$(RIG)" ]; then echo 'e2e: no rig beside the checkout (set XDSSERVER_RIG): nothing run'; \

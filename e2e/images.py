@@ -1,35 +1,34 @@
-"""Images for pods, made of what is on this machine: Envoy, and Perl as the official image has it."""
+"""Images for pods, made of what is on this machine, and how the rig's cluster gets to know them."""
 
 from __future__ import annotations
 
 import os
-import re
 import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from xdsserver.proxy.envoy import find_envoy
+from tools.images import recipe
+from tools.images.recipe import envoy_image, server_image
 
-ENVOY = "localhost/envoy:e2e"
-PERL = Path("/usr/lib/x86_64-linux-gnu/perl-base")
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["ENVOY", "SERVER", "envoy_image", "load_images", "server_image"]
+
+SERVER: Final = recipe.SERVER.name
+ENVOY: Final = recipe.ENVOY.name
 
 
-def load_envoy(folder: Path) -> str:
-    """Make the rig's cluster know an image of Envoy; give its name. Skips where there is no rig to load it into."""
+def load_images() -> None:
+    """Make the rig's cluster know both images. Skips where there is no rig to load them into."""
     rig = os.environ.get("XDSSERVER_RIG")
     if not rig:
-        pytest.skip("pods of Envoy need an image, which only the rig can load: XDSSERVER_RIG is not set")
-    archive = folder / "envoy.tar"
-    binaries = {find_envoy(): "/usr/local/bin/envoy", Path("/usr/bin/perl"): "/usr/bin/perl"}
-    files = {str(source): place for source, place in binaries.items()} | {str(PERL): str(PERL)}
-    for binary in binaries:
-        told = subprocess.run(["ldd", binary], capture_output=True, text=True, check=True).stdout
-        files |= {library: library for library in re.findall(r"(?:=> )?(/\S+) \(0x", told)}
-    pairs = [f"{source}={place}" for source, place in files.items()]
-    pack = subprocess.run([f"{rig}/pack-image", archive, ENVOY, *pairs], capture_output=True, text=True, check=False)
-    assert pack.returncode == 0, pack.stderr
-    load = subprocess.run([f"{rig}/load-image", ENVOY, archive], capture_output=True, text=True, check=False)
-    assert load.returncode == 0, load.stderr
-    archive.unlink()
-    return ENVOY
+        pytest.skip("pods need images that no registry has, and only the rig can load them: XDSSERVER_RIG is not set")
+    for name, archive in ((SERVER, server_image()), (ENVOY, envoy_image())):
+        _load(rig, name, archive)
+
+
+def _load(rig: str, name: str, archive: Path) -> None:
+    load = subprocess.run([f"{rig}/load-image", name, archive], capture_output=True, text=True, check=False)
+    assert load.returncode == 0, load.stderr or load.stdout

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from e2e.images import ENVOY, load_envoy
+from e2e.images import ENVOY, load_images
 from e2e.roles import as_our_account
 from e2e.serving import serving
 from e2e.test_fleets import WORLD as FLEET_WORLD
@@ -189,7 +189,7 @@ async def test_clients_get_to_pods_of_a_shared_fleet_by_a_service_and_by_ports_o
     cluster: Cluster, tmp_path: Path
 ) -> None:
     """Both from outside of the cluster; the Gateways are in another namespace than the Envoys."""
-    load_envoy(tmp_path)
+    load_images()
     applied(cluster, xdsserver("crds").out)
     established = ("wait", "--for=condition=Established", "crd/envoyfleets.gateway.xdsserver.io", "--timeout=30s")
     assert cluster.run(*established).returncode == 0

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from e2e.images import load_envoy
+from e2e.images import ENVOY, load_images
 from e2e.roles import as_our_account
 from e2e.serving import serving
 from tests.cli.run import xdsserver
@@ -99,7 +99,7 @@ WORLD: list[dict[str, Any]] = [
         "metadata": {"name": "backend", "namespace": NAMESPACE, "labels": {"app": "backend"}},
         "spec": {
             "terminationGracePeriodSeconds": 0,
-            "containers": [{"name": "backend", "image": "localhost/envoy:e2e", "command": ["perl", "-e", BACKEND]}],
+            "containers": [{"name": "backend", "image": ENVOY, "command": ["perl", "-e", BACKEND]}],
         },
     },
 ]
@@ -158,9 +158,9 @@ async def test_s11_a_gateway_gets_envoys_of_its_own_that_answer_and_go_with_it(
     The Envoys have no right at all in the cluster, come back when somebody deletes them, and leave nothing behind.
     """
     cluster = with_definition
-    load_envoy(tmp_path)
+    load_images()
     doors = ("--xds", f"unix:{tmp_path}/xds.sock", "--xds-tls", f"{NODE}:{XDS_PORT}")
-    envoys = ("--envoys-xds", f"{NODE}:{XDS_PORT}", "--envoys-image", "localhost/envoy:e2e")
+    envoys = ("--envoys-xds", f"{NODE}:{XDS_PORT}", "--envoys-image", ENVOY)
     await applied(cluster, WORLD)
     whole = ("configmap", "deployment.apps", "pod", "poddisruptionbudget.policy", "secret", "serviceaccount")
     async with serving(as_our_account(cluster, tmp_path), *doors, *envoys) as server:
@@ -170,7 +170,7 @@ async def test_s11_a_gateway_gets_envoys_of_its_own_that_answer_and_go_with_it(
         assert await answer(address, PORT) == (200, "backend")
         await until_there(cluster, *whole)
         (pod,) = json.loads(await kubectl(cluster, "get", "pods", "-l", "team=shop", "-o", "json"))["items"]
-        assert pod["spec"]["containers"][0]["image"] == "localhost/envoy:e2e"
+        assert pod["spec"]["containers"][0]["image"] == ENVOY
         assert not any("kube-api-access" in volume["name"] for volume in pod["spec"]["volumes"])
         account = f"system:serviceaccount:{NAMESPACE}:{pod['spec']['serviceAccountName']}"
         allowed = await asyncio.to_thread(
@@ -243,9 +243,9 @@ class Load:
 async def test_a6_pods_are_replaced_without_a_failed_request(with_definition: Cluster, tmp_path: Path) -> None:
     """A6: preStop fails the health check, drains, and waits: 0 failures with client retries off."""
     cluster = with_definition
-    load_envoy(tmp_path)
+    load_images()
     doors = ("--xds", f"unix:{tmp_path}/xds.sock", "--xds-tls", f"{NODE}:{XDS_PORT}")
-    envoys = ("--envoys-xds", f"{NODE}:{XDS_PORT}", "--envoys-image", "localhost/envoy:e2e")
+    envoys = ("--envoys-xds", f"{NODE}:{XDS_PORT}", "--envoys-image", ENVOY)
     await applied(cluster, exposed(WORLD))
     async with serving(as_our_account(cluster, tmp_path), *doors, *envoys):
         await kubectl(cluster, "wait", "--for=condition=Programmed", "gateway/web", f"--timeout={WITHIN_S}s")
