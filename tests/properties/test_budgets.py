@@ -35,6 +35,7 @@ from xdsserver.objects.referencegrant import (
 )
 from xdsserver.reconciler import Reconciler
 from xdsserver.tables import Change
+from xdsserver.tables.members import FEW
 from xdsserver.xds.resource import ENDPOINTS, ROUTE
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from xdsserver.objects.meta import KubeObject
     from xdsserver.pipeline import Pipeline
     from xdsserver.tables import Delta, Stats
+    from xdsserver.translation.routes import RoutePiece
 
 SIZES = (10, 100, 1_000)
 SERVICES = 10
@@ -189,6 +191,25 @@ def test_a_route_that_comes_and_goes_costs_the_same(hosts: bool) -> None:  # noq
         removed[size] = delta.stats
     same(added)
     same(removed)
+
+
+def test_a_route_among_thousands_of_one_hostname_is_joined_with_its_neighbours_only() -> None:
+    world = World(2_000, hosts=False)
+
+    def pieces() -> list[RoutePiece]:
+        listener = ListenerKey("Gateway", "shop", "front", "http")
+        return list(world.pipeline.route_lists.rows[listener, "h0.example.com"].pieces)
+
+    before = pieces()
+    assert len(before) >= 2_000 // FEW
+    for one in (route(2_000, hosts=False), route(1_000, hosts=False, path="new")):
+        world.put(one)
+        now = pieces()
+
+        made = [piece for piece in now if not any(piece is other for other in before)]
+        assert len(made) <= 2, "the one that it left, and the one that it is in"
+        assert sum(len(piece.members) for piece in made) <= 2 * FEW
+        before = now
 
 
 @one_host_or_many

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import gc
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xdsserver.app.answers import Answers, Heard, Told
 from xdsserver.app.expiry import Expiry
+from xdsserver.app.garbage import Garbage
 from xdsserver.narrator import Socket, Whereabouts
 from xdsserver.observe.condition import Condition
 from xdsserver.server import XdsServer
@@ -17,7 +18,7 @@ from xdsserver.xds.cache import Cache
 from xdsserver.xds.ledger import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from xdsserver.app.measures import Measures
     from xdsserver.infrastructure.allocation import Written
@@ -31,24 +32,6 @@ if TYPE_CHECKING:
 
 _GRACE_S = 2.0
 """How long the xDS streams may take to end."""
-
-_MANY = 100
-"""Changes at once that are a start, or a folder replaced, rather than somebody at work."""
-
-
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Build a lot that stays without looking for cycles in it, now and later.
-
-    At 10,000 routes the collector would take two fifths of the time of a start, and later stop single changes for tens
-    of milliseconds. What is replaced later is freed as ever, by its count of references: rows hold no cycles.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +64,7 @@ class ControlPlane:
         self.reconciler = reconciler
         self._narrator = narrator
         self._hooks = hooks
+        self._garbage = Garbage(lambda: sum(len(table.rows) for table in reconciler.pipeline.graph.tables))
         self._whereabouts = Whereabouts(self._socket_of, hooks.place)
         self._ledger = Ledger()
         cache = Cache()
@@ -111,8 +95,11 @@ class ControlPlane:
     def objects(self, changes: Sequence[ObjectChange]) -> None:
         """Take changes of objects."""
         read_s = time.monotonic()
-        with _uncollected() if len(changes) >= _MANY else contextlib.nullcontext():
+        with self._garbage.changes(len(changes)):
             self._take(self.reconciler.objects(changes), read_s)
+        if self._garbage.due:
+            # Behind the streams, which write first what has just been published.
+            asyncio.get_running_loop().call_soon(self._garbage.tidy)
 
     def remembered(self, deliveries: Mapping[ListenerKey, Delivery]) -> None:
         """Take what Envoys had acknowledged before this run, so that what was true is not doubted anew."""

@@ -43,6 +43,11 @@ class Demand:
     routes: int
     hostnames: int
 
+    @property
+    def alone(self) -> int:
+        """What it comes to on its listener, copies not counted."""
+        return self.routes * self.hostnames
+
 
 NOTHING = Demand(("", "", ""), 0, 1)
 """What a listener asks for under its own hostname."""
@@ -88,13 +93,12 @@ def refusals(listener: ListenerKey, hostname: str, found: Crowd, covered: int) -
     name = "any host" if hostname == ANY else hostname
     taken = 0
     for owner, demand in found:
-        alone = demand.routes * demand.hostnames
         there = demand.routes * (1 + covered)
-        if alone > MAX_OF_ROUTE:
+        if demand.alone > MAX_OF_ROUTE:
             words = (
-                f"{demand.hostnames} hostnames with {demand.routes:,} Envoy routes each come to {alone:,} on {where}, "
-                f"of at most {MAX_OF_ROUTE:,}; make several routes of it, or give it fewer hostnames, matches, "
-                "or backends with filters of their own"
+                f"{demand.hostnames} hostnames with {demand.routes:,} Envoy routes each come to {demand.alone:,} on "
+                f"{where}, of at most {MAX_OF_ROUTE:,}; make several routes of it, or give it fewer hostnames, "
+                "matches, or backends with filters of their own"
             )
         elif taken + there > MAX_OF_HOSTNAME:
             copies = f", again for each of up to {covered:,} hostnames that it covers" if covered else ""

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xdsserver.gatewayapi import hostnames
-from xdsserver.gatewayapi.expansion import NOTHING, Demand, closest_cover, is_wildcard, refusals
+from xdsserver.gatewayapi.expansion import (
+    MAX_OF_HOSTNAME,
+    MAX_OF_ROUTE,
+    NOTHING,
+    Demand,
+    closest_cover,
+    is_wildcard,
+    refusals,
+    weighs,
+)
 from xdsserver.gatewayapi.streams import L4_KINDS
 from xdsserver.pipeline.rows import (
     HTTP_PROTOCOLS,
@@ -17,7 +26,7 @@ from xdsserver.translation.routes import envoy_route_count
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from xdsserver.gatewayapi.expansion import Crowd, Refused
+    from xdsserver.gatewayapi.expansion import Refused
     from xdsserver.model.places import ListenerKey
     from xdsserver.model.routing import Hosts
     from xdsserver.objects.meta import ObjectKey
@@ -57,11 +66,26 @@ def to_covered_parts(
     return {(key[0], cover, key[1]): count for cover in hostnames.covering(key[1])}
 
 
-def to_refused(
-    tables: Pipeline, read: Read, key: tuple[ListenerKey, str], found: Crowd
-) -> Mapping[HostDemand, Refused]:
-    covered = read(tables.covered, key) if is_wildcard(key[1]) else None
-    return {(*key, owner): refused for owner, refused in refusals(*key, found, covered or 0)}
+def weighing(key: HostDemand, demand: Demand) -> tuple[ListenerKey, str] | None:
+    return key[:2] if weighs(key[1], demand) else None
+
+
+def oversized(key: HostDemand, demand: Demand) -> tuple[ListenerKey, str] | None:
+    return key[:2] if demand.alone > MAX_OF_ROUTE else None
+
+
+def to_refused(tables: Pipeline, read: Read, key: tuple[ListenerKey, str], asked: int) -> Mapping[HostDemand, Refused]:
+    """Look at each demand only where there are too many, so that among thousands of small ones nobody is counted."""
+    covered = (read(tables.covered, key) or 0) if is_wildcard(key[1]) else 0
+    if asked * (1 + covered) <= MAX_OF_HOSTNAME and not read(tables.oversized, key):
+        return {}
+    found = ((one[2], read(tables.demands, one)) for one in read(tables.heavy, key) or ())
+    crowd = sorted(((owner, demand) for owner, demand in found if demand is not None), key=_age)
+    return {(*key, owner): refused for owner, refused in refusals(*key, tuple(crowd), covered)}
+
+
+def _age(one: tuple[ObjectKey, Demand]) -> tuple[tuple[str, str, str], ObjectKey]:
+    return one[1].age, one[0]
 
 
 def refusals_of(tables: Pipeline, read: Read, route: ObjectKey) -> list[Refused]:

@@ -12,7 +12,7 @@ from xdsserver.gatewayapi.backends.service_imports import service_import, servic
 from xdsserver.gatewayapi.backends.services import service, service_ports
 from xdsserver.gatewayapi.backends.xbackends import xbackend_ports
 from xdsserver.gatewayapi.backendtlspolicies import first as first_policy
-from xdsserver.gatewayapi.expansion import at_most, weighs
+from xdsserver.gatewayapi.expansion import at_most
 from xdsserver.gatewayapi.frontends import AuthorityTables
 from xdsserver.gatewayapi.grpcrules import parse_grpc
 from xdsserver.gatewayapi.httprules import parse_http
@@ -61,10 +61,10 @@ from xdsserver.pipeline import (
     streams,
     telemetry,
 )
-from xdsserver.tables import Change, Graph
-from xdsserver.translation.layout import route_configuration
+from xdsserver.tables import Change, Graph, InPieces
+from xdsserver.translation.layout import host_piece, route_configuration
 from xdsserver.translation.listeners import listener
-from xdsserver.translation.routes import route_list
+from xdsserver.translation.routes import route_list, route_piece
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -395,14 +395,13 @@ class Pipeline:
             lambda key, _count: key[:2],
             fold=lambda _key, parts: at_most(sum(count for _, count in parts)),
         )
-        self.crowds = graph.group(
-            "crowds",
-            self.demands,
-            lambda key, demand: key[:2] if weighs(key[1], demand) else None,
-            order=lambda _key, demand: demand.age,
-            fold=lambda _key, members: tuple((key[2], demand) for key, demand in members),
+        # All that is asked for under a hostname is counted; who asked first matters only where it is too much.
+        self.asked_of = graph.count(
+            "asked_of", self.demands, expansion.weighing, weight=lambda _key, demand: demand.routes
         )
-        self.refused = graph.derive("refused", self.crowds, on(expansion.to_refused))
+        self.oversized = graph.count("oversized", self.demands, expansion.oversized)
+        self.heavy = graph.index("heavy", self.demands, expansion.weighing)
+        self.refused = graph.derive("refused", self.asked_of, on(expansion.to_refused))
         self.refused_of = graph.index("refused_of", self.refused, lambda key, _refused: key[2])
         self.attached = graph.derive("attached", self.asking, on(expansion.to_attached))
 
@@ -417,7 +416,7 @@ class Pipeline:
             self.routes,
             lambda key, _route: (key.listener, key.hostname),
             order=lambda _key, route: route.order,
-            fold=route_list,
+            fold=InPieces(route_piece, route_list),
         )
 
         # Matches that are never reached: found where several of one hostname ask for the same, not pair by pair.
@@ -545,7 +544,10 @@ class Pipeline:
             "listener_resources", self.envoy_listeners, resources.to_listener_resources
         )
         self.route_configurations = graph.group(
-            "route_configurations", self.hosts, lambda key, _host: key.chain, fold=route_configuration
+            "route_configurations",
+            self.hosts,
+            lambda key, _host: key.chain,
+            fold=InPieces(host_piece, route_configuration),
         )
         self.route_resources = graph.derive("route_resources", self.route_configurations, resources.to_route_resources)
         self.resources = graph.union(

@@ -53,7 +53,8 @@ fresh graph that got everything at once, and after deleting everything every tab
 """
 
 from xdsserver.tables.graph import Change, Delta, Graph
+from xdsserver.tables.grouped import InPieces
 from xdsserver.tables.table import Read, Source, Table, TableError
 from xdsserver.tables.work import Stats
 
-__all__ = ["Change", "Delta", "Graph", "Read", "Source", "Stats", "Table", "TableError"]
+__all__ = ["Change", "Delta", "Graph", "InPieces", "Read", "Source", "Stats", "Table", "TableError"]

@@ -4,7 +4,19 @@ from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from xdsserver.tables.derived import Derivation, Derived
-from xdsserver.tables.grouped import By, Counted, Fold, Grouped, Grouping, Indexed, Order, unordered
+from xdsserver.tables.grouped import (
+    By,
+    Counted,
+    Fold,
+    Grouped,
+    Grouping,
+    Indexed,
+    InPieces,
+    Order,
+    Weight,
+    one,
+    unordered,
+)
 from xdsserver.tables.table import Place, Source, Table, TableError
 from xdsserver.tables.united import United
 from xdsserver.tables.work import Work
@@ -65,11 +77,18 @@ class Graph:
         return self._add(Derived(table, function, self._place(name, table)))
 
     def group(
-        self, name: str, table: Table[K, V], by: By[K, V, G], *, fold: Fold[G, K, V, V2], order: Order[K, V] = unordered
+        self,
+        name: str,
+        table: Table[K, V],
+        by: By[K, V, G],
+        *,
+        fold: Fold[G, K, V, V2] | InPieces[G, K, V, Any, V2],
+        order: Order[K, V] = unordered,
     ) -> Table[G, V2]:
         """Declare a table with one row per group: `fold` of its members, sorted by `order`, then by key.
 
-        A group of which `fold` says None has no row.
+        A group of which `fold` says None has no row. Where a group may have thousands of members that are joined, a
+        fold `InPieces` looks again only at the neighbours of what changed.
         """
         return self._add(Grouped(table, Grouping(by, order), fold, self._place(name, table)))
 
@@ -77,9 +96,12 @@ class Graph:
         """Declare a table with the sorted keys of each group; new rows of its members change nothing in it."""
         return self._add(Indexed(table, Grouping(by), self._place(name, table)))
 
-    def count(self, name: str, table: Table[K, V], by: By[K, V, G]) -> Table[G, int]:
-        """Declare a table with the number of rows of each group, at a cost that does not depend on that number."""
-        return self._add(Counted(table, Grouping(by), self._place(name, table)))
+    def count(self, name: str, table: Table[K, V], by: By[K, V, G], *, weight: Weight[K, V] = one) -> Table[G, int]:
+        """Declare a table with the number of rows of each group, at a cost that does not depend on that number.
+
+        Where `weight` says how much each row counts, it is their sum; 0 is no row.
+        """
+        return self._add(Counted(table, Grouping(by, weight), self._place(name, table)))
 
     def union(self, name: str, *tables: Table[K, V]) -> Table[K, V]:
         """Declare a table with the rows of several tables, which must have no key in common."""

@@ -1,30 +1,53 @@
 """Group, index, count: all rows of a table that belong together give one row."""
 
-from bisect import bisect_left, insort
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from typing_extensions import override
 
+from xdsserver.tables.members import Few
 from xdsserver.tables.table import Place, Table, TableError
+
+if TYPE_CHECKING:
+    from xdsserver.tables.members import Members
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 W = TypeVar("W")
+P = TypeVar("P")
 G = TypeVar("G", bound=Hashable)
 
 By = Callable[[K, V], G | None]
 """The group of a row, or None for a row that is in none."""
 Order = Callable[[K, V], Any]
 """What the members of a group are sorted by; ties are broken by key."""
+Weight = Callable[[K, V], int]
+"""How much a member counts."""
 Fold = Callable[[G, Sequence[tuple[K, V]]], W | None]
 """All members of a group, in order, give its row, or None where there is nothing to say of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class InPieces(Generic[G, K, V, P, W]):
+    """A fold in two steps: neighbours give a piece, which is kept while they stay, and all pieces in order the row.
+
+    The row must not depend on where the members were cut, which is an accident of history: `whole` joins.
+    """
+
+    piece: Callable[[Sequence[tuple[K, V]]], P]
+    whole: Callable[[G, Sequence[P]], W | None]
 
 
 def unordered(_key: object, _row: object) -> tuple[()]:
     """Leave the order of members to their keys."""
     return ()
+
+
+def one(_key: object, _row: object) -> int:
+    """Count each member once."""
+    return 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +109,10 @@ class _Parted(Table[G, W], Generic[K, V, G, W]):
 
 
 class Counted(_Parted[K, V, G, int]):
-    """How many members a group has; a group without any has no row. A move costs the same whatever that number is."""
+    """How much the members of a group weigh together; none or nothing has no row. A move costs the same in any group.
+
+    The order of a member is its weight.
+    """
 
     @override
     def update(self) -> None:
@@ -94,9 +120,9 @@ class Counted(_Parted[K, V, G, int]):
         for _key, before, after in self._moves():
             if before == after:
                 continue
-            for spot, step in ((before, -1), (after, 1)):
+            for spot, sign in ((before, -1), (after, 1)):
                 if spot is not None:
-                    self.put(spot.group, (self.rows.get(spot.group, 0) + step) or None)
+                    self.put(spot.group, (self.rows.get(spot.group, 0) + sign * spot.order) or None)
 
 
 class _Sorted(_Parted[K, V, G, W]):
@@ -104,8 +130,7 @@ class _Sorted(_Parted[K, V, G, W]):
 
     def __init__(self, source: Table[K, V], grouping: Grouping[K, V, G], place: Place) -> None:
         super().__init__(source, grouping, place)
-        # Tuples of order, key and what is kept with them, sorted; no two have the same order and key.
-        self._members: dict[G, list[tuple[Any, ...]]] = {}
+        self._members: dict[G, Members] = {}
 
     @property
     @override
@@ -117,14 +142,15 @@ class _Sorted(_Parted[K, V, G, W]):
         """Take a member from where it was to where it is, and keep there with it what is to be at hand."""
         if before is not None:
             members = self._members[before.group]
-            del members[bisect_left(members, (before.order, key))]
+            members.drop((before.order, key))
             if not members:
                 del self._members[before.group]
         if after is not None:
+            group = after.group
             try:
-                insort(self._members.setdefault(after.group, []), (after.order, key, *kept))
+                self._members[group] = (self._members.get(group) or Few()).add((after.order, key, *kept))
             except TypeError as error:
-                message = f"{self.name}: {key!r} cannot be sorted among the members of {after.group!r}: {error}"
+                message = f"{self.name}: {key!r} cannot be sorted among the members of {group!r}: {error}"
                 raise TableError(message) from error
 
 
@@ -145,15 +171,21 @@ class Indexed(_Sorted[K, V, G, tuple[K, ...]]):
                 self.put(group, None)
             else:
                 self._work.folds += 1
-                self.put(group, tuple([key for _, key in members]))
+                self.put(group, tuple(chain.from_iterable(members.pieces(_keys))))
 
 
 class Grouped(_Sorted[K, V, G, W]):
     """The members of a group, in order, folded into one row, if the fold gives one; without members there is none."""
 
-    def __init__(self, source: Table[K, V], grouping: Grouping[K, V, G], fold: Fold[G, K, V, W], place: Place) -> None:
+    def __init__(
+        self,
+        source: Table[K, V],
+        grouping: Grouping[K, V, G],
+        fold: Fold[G, K, V, W] | InPieces[G, K, V, Any, W],
+        place: Place,
+    ) -> None:
         super().__init__(source, grouping, place)
-        self._fold = fold
+        self._fold: InPieces[G, K, V, Any, W] = fold if isinstance(fold, InPieces) else _at_once(fold)
 
     @override
     def update(self) -> None:
@@ -173,7 +205,19 @@ class Grouped(_Sorted[K, V, G, W]):
             return None
         self._work.folds += 1
         try:
-            return self._fold(group, [(key, row) for _, key, row in members])
+            return self._fold.whole(group, members.pieces(self._piece))
         except Exception as error:  # noqa: BLE001  # As in a derivation: the bug costs this group only.
             self._work.failures[self.name, group] = error
             return None
+
+    def _piece(self, entries: Sequence[tuple[Any, ...]]) -> object:
+        return self._fold.piece([(key, row) for _, key, row in entries])
+
+
+def _keys(entries: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+    return tuple([key for _, key in entries])
+
+
+def _at_once(fold: Fold[G, K, V, W]) -> InPieces[G, K, V, Sequence[tuple[K, V]], W]:
+    """Give the two steps of a fold that wants to see all members side by side."""
+    return InPieces(lambda members: members, lambda group, pieces: fold(group, list(chain.from_iterable(pieces))))

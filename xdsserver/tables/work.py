@@ -9,7 +9,8 @@ class Stats(NamedTuple):
     Attributes:
         derivations: Calls of derivations.
         rows: Rows handed to derivations, their own and those that they read.
-        folds: Rows of groups and indexes that were made again; each costs as much as the group has members.
+        folds: Rows of groups and indexes that were made again. Each costs as much as the group has members, or, where
+            it is folded in pieces, as it has pieces.
     """
 
     derivations: int

@@ -112,14 +112,33 @@ def misdirected(hostnames: Iterable[str]) -> Host:
     return _joined(HostParts(None, out.SerializeToString(deterministic=True)))
 
 
-def route_configuration(chain: ChainKey, members: Sequence[tuple[HostKey, Host]]) -> Resource:
-    """Join the RouteConfiguration of a filter chain from its virtual hosts."""
-    head = RouteConfiguration(name=route_configuration_name(chain)).SerializeToString(deterministic=True)
-    body = b"".join([head, *[one.wire for _, one in members], _TAIL])
+class HostPiece(NamedTuple):
+    """Virtual hosts that stand side by side, as bytes of RouteConfiguration.virtual_hosts, with their clusters."""
+
+    wire: bytes
+    clusters: Iterable[frozenset[str]]
+    members: Sequence[tuple[HostKey, Host]]
+
+
+def host_piece(members: Sequence[tuple[HostKey, Host]]) -> HostPiece:
+    """Join virtual hosts that stand side by side."""
     # Hosts share few sets of clusters.
-    clusters = tuple(dict.fromkeys([one.clusters for _, one in members]))
+    clusters = dict.fromkeys([one.clusters for _, one in members])
+    return HostPiece(b"".join([one.wire for _, one in members]), clusters, members)
+
+
+def route_configuration(chain: ChainKey, pieces: Sequence[HostPiece]) -> Resource:
+    """Join the RouteConfiguration of a filter chain from its virtual hosts."""
+    pieces = tuple(pieces)
+    head = RouteConfiguration(name=route_configuration_name(chain)).SerializeToString(deterministic=True)
+    body = b"".join([head, *[piece.wire for piece in pieces], _TAIL])
+    clusters = tuple(dict.fromkeys(one for piece in pieces for one in piece.clusters))
     resource = Resource.of_bytes(ROUTE, route_configuration_name(chain), body, clusters=clusters)
-    return resource.joined_from(lambda: Assembly(head, tuple(_section(*one) for one in members), _TAIL))
+
+    def parts() -> Assembly:
+        return Assembly(head, tuple(_section(*one) for piece in pieces for one in piece.members), _TAIL)
+
+    return resource.joined_from(parts)
 
 
 def _section(key: HostKey, host_: Host) -> Section:

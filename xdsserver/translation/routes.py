@@ -63,17 +63,30 @@ class EnvoyRoute:
     clusters: frozenset[str]
 
 
+class RoutePiece(NamedTuple):
+    """Neighbours in the order of routes, as bytes of VirtualHost.routes."""
+
+    wire: bytes
+    clusters: frozenset[str]
+    members: Sequence[tuple[RouteKey, EnvoyRoute]]
+
+
 @dataclass(frozen=True, slots=True)
 class RouteList:
     """The routes of one hostname of one listener in their order, as bytes of VirtualHost.routes.
 
-    `members` are what it was joined from; the names of routes in the bytes say whose they are, so that equal bytes have
+    `pieces` are what it was joined from; the names of routes in the bytes say whose they are, so that equal bytes have
     members of equal owners.
     """
 
     wire: bytes
     clusters: frozenset[str]
-    members: Sequence[tuple[RouteKey, EnvoyRoute]] = field(default=(), compare=False, repr=False)
+    pieces: Sequence[RoutePiece] = field(default=(), compare=False, repr=False)
+
+    @property
+    def members(self) -> Iterator[tuple[RouteKey, EnvoyRoute]]:
+        """All routes, in their order."""
+        return (member for piece in self.pieces for member in piece.members)
 
 
 def envoy_routes(
@@ -110,13 +123,25 @@ def envoy_route_count(rule: Rule) -> int:
     return len(rule.matches) * sum(1 for _ in split(rule))
 
 
-def route_list(_group: object, members: Sequence[tuple[RouteKey, EnvoyRoute]]) -> RouteList:
-    """Join routes that are in their order already."""
-    return RouteList(
+def route_piece(members: Sequence[tuple[RouteKey, EnvoyRoute]]) -> RoutePiece:
+    """Join neighbours that are in their order already."""
+    return RoutePiece(
         b"".join([route.wire for _, route in members]),
-        frozenset[str]().union(*{route.clusters for _, route in members}),
+        _all_of({route.clusters for _, route in members}),
         members,
     )
+
+
+def route_list(_group: object, pieces: Sequence[RoutePiece]) -> RouteList:
+    """Join all routes of a hostname."""
+    return RouteList(
+        b"".join([piece.wire for piece in pieces]), _all_of({piece.clusters for piece in pieces}), tuple(pieces)
+    )
+
+
+def _all_of(found: set[frozenset[str]]) -> frozenset[str]:
+    """Unite sets of clusters; where they are all the same, it is shared."""
+    return next(iter(found)) if len(found) == 1 else frozenset[str]().union(*found)
 
 
 def used_clusters(rule: Rule) -> Iterator[ClusterKey]:

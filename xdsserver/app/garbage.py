@@ -1,0 +1,78 @@
+"""When Python looks for garbage in cycles: in what is new, once, and in all that stays only where there may be some.
+
+Python looks through all that a process holds each time as much again was made, and stops everything for it: at 5,000
+routes for a tenth of a second. What we hold are rows, which stay for long and are in no cycle; what is replaced of them
+is freed by its count of references. So what is new is looked through after every few changes, while it is little, and
+then set aside (`gc.freeze`). What was set aside and became garbage in a cycle later, as a stream of an Envoy may, is
+never found; therefore what is set aside is counted, and all is looked through when it is more than the rows explain.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+MANY: Final = 100
+"""Changes after which what is new is looked through: what comes of them is looked at in a millisecond or two."""
+
+ALMOST_ALL: Final = 10 * MANY
+"""Changes at once that are a start, or a folder replaced: nothing of them is garbage yet, and to look takes long."""
+
+SELDOM: Final = 20
+"""Every so many times it is counted what was set aside, which takes a few milliseconds."""
+
+PER_ROW: Final = 16
+"""Objects of Python that a row may hold, generously: about ten were counted."""
+
+SPARE: Final = 100_000
+"""Objects beyond what rows explain that may be garbage before it is looked for: about 10 MB."""
+
+
+class Garbage:
+    """Decides when to look; `rows` counts the rows of all tables."""
+
+    def __init__(self, rows: Callable[[], int]) -> None:
+        self._rows = rows
+        self._changes = 0
+        self._turns = 0
+        # What was there, objects and rows, when all was looked through; None before anything was set aside.
+        self._whole: tuple[int, int] | None = None
+
+    @property
+    def due(self) -> bool:
+        """Whether there were so many changes that it is time to `tidy`."""
+        return self._changes >= MANY
+
+    @contextlib.contextmanager
+    def changes(self, count: int) -> Iterator[None]:
+        """Take changes in, without being stopped half-way to look through what is being made."""
+        gc.disable()
+        try:
+            yield
+        finally:
+            self._changes += count
+            gc.enable()
+
+    def tidy(self) -> None:
+        """Look through what is new and set it aside; rarely through everything."""
+        changes, self._changes = self._changes, 0
+        if changes < ALMOST_ALL:
+            gc.collect()
+        gc.freeze()
+        if self._whole is None:
+            self._whole = (gc.get_freeze_count(), self._rows())
+            return
+        self._turns += 1
+        if self._turns % SELDOM == 0 and self._suspicious(*self._whole):
+            gc.unfreeze()
+            gc.collect()
+            gc.freeze()
+            self._whole = (gc.get_freeze_count(), self._rows())
+
+    def _suspicious(self, objects: int, rows: int) -> bool:
+        """Tell whether more was set aside than rows that came since explain."""
+        return gc.get_freeze_count() - objects > SPARE + PER_ROW * max(0, self._rows() - rows)
