@@ -21,6 +21,7 @@ from xdsserver.translation.edge import (
     SESSIONS_AT_ONCE,
     STREAM_IDLE,
 )
+from xdsserver.translation.s3 import CHANGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +33,8 @@ PAGE = DOCS / "reference" / "defaults.md"
 INTRODUCTION = f"""\
 {MADE}# Defaults of the edge
 
-What clients meet at every listener, and why. None of it can be set. What a route can say for itself is in
+What clients meet at every listener, and why. None of it can be set, but for the few values of
+[listeners for S3](#listeners-for-s3). What a route can say for itself is in
 [timeouts, retries and sessions](timeouts-retries-sessions.md); a request has no time limit unless its rule sets one.
 
 What it means for odd and hostile requests is shown in [the edge](rules.md#the-edge). Worth knowing:
@@ -45,6 +47,12 @@ What it means for odd and hostile requests is shown in [the edge](rules.md#the-e
 - Names of gRPC metadata must not hold underscores.
 """
 
+_S3 = """\
+In place of what stands above, for listeners that the annotation `gateway.xdsserver.io/s3-listeners` of their Gateway
+names ([guide](../guides/s3.md)).
+
+"""
+
 
 def page() -> str:
     """Make the page."""
@@ -52,6 +60,7 @@ def page() -> str:
         (
             INTRODUCTION,
             *_table("Requests and connections of clients", (*CONNECTION_MANAGER, BUFFER)),
+            *_table("Listeners for S3", CHANGES, _S3),
             *_table("TLS", (*DOWNSTREAM_TLS, HANDSHAKE_TIMEOUT)),
             *_table("Connections that are passed on (TCP, TLS)", (STREAM_IDLE, CONNECT_ATTEMPTS, CONNECTIONS_AT_ONCE)),
             *_table(
@@ -64,8 +73,8 @@ def page() -> str:
     )
 
 
-def _table(title: str, defaults: Iterable[Default]) -> Iterable[str]:
-    yield f"## {title}\n\n| what happens | why | Envoy's field |\n|---|---|---|"
+def _table(title: str, defaults: Iterable[Default], before: str = "") -> Iterable[str]:
+    yield f"## {title}\n\n{before}| what happens | why | Envoy's field |\n|---|---|---|"
     for one in defaults:
         yield f"| {one.means} | {one.why} | `{one.field}: {_value(one)}` |"
     yield ""

@@ -40,6 +40,7 @@ AREAS = (
     "streams",
     "tracing",
     "edge",
+    "s3",
 )
 """The files of rows, in the order of the page."""
 
@@ -82,6 +83,7 @@ COUNTS: Mapping[str, int] = {
     "UDPRoute": 8,
     "Tracing": 5,
     "The edge": 24,
+    "Listeners for S3": 5,
 }
 """How many rules there are of each topic: a row that is lost is missed, one that is added is counted here."""
 

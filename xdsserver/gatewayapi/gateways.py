@@ -21,6 +21,7 @@ from xdsserver.gatewayapi.default_gateways import default_condition
 from xdsserver.gatewayapi.frontends import insecure_condition
 from xdsserver.gatewayapi.overlaps import overlap_condition
 from xdsserver.gatewayapi.rejections import names, rejected_condition
+from xdsserver.gatewayapi.s3listeners import s3_condition
 from xdsserver.gatewayapi.statuses import GatewayStatus, ListenerStatus
 from xdsserver.model.fleets import HostPorts, PerService, Placement
 from xdsserver.model.places import Bind, PortClaim, Promised, Refusal
@@ -134,8 +135,8 @@ class Attachments:
     """What a Gateway's status says besides its own listeners.
 
     That is where it is served, how many ListenerSets are accepted, the addresses of all listeners and whether their
-    scope is told, what Envoys reject of its settings, and the certificate that backends are shown (None where none is
-    asked for).
+    scope is told, what Envoys reject of its settings, the certificate that backends are shown (None where none is asked
+    for), and the listeners that are marked as S3 and are not served so.
     """
 
     placed: Placement | Problem
@@ -144,6 +145,7 @@ class Attachments:
     rejected: str = ""
     certificate: ClientCertificate | None = None
     tells_scope: bool = False
+    kept_at_edge: tuple[str, ...] = ()
 
 
 def gateway_status(gateway: Gateway, states: Iterable[ListenerState], added: Attachments) -> GatewayStatus:
@@ -164,6 +166,7 @@ def gateway_status(gateway: Gateway, states: Iterable[ListenerState], added: Att
             *default_condition(gateway),
             *rejected_condition([added.rejected] if added.rejected else [], generation),
             *insecure_condition(gateway),
+            *s3_condition(gateway, added.kept_at_edge),
         ),
         listeners=tuple(listener_status(state, refusal, generation) for state in states),
         attached_listener_sets=None if gateway.spec.allowed_listeners is None else added.listener_sets,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xdsserver.gatewayapi.conditions import ACCEPTED, CONFLICTED, RESOLVED_REFS, Problem
 from xdsserver.gatewayapi.hostnames import ANY, normal
 from xdsserver.model.places import ListenerKey
+from xdsserver.model.profiles import Profile
 from xdsserver.objects.meta import GATEWAY_GROUP, ObjectKey
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ class Listener:
 
     `gateway`: the Gateway on whose addresses it is, which is its parent or that of the ListenerSet that is its parent;
     `hostname`: any where the connections of a port name no host, whatever was written (Listener.hostname);
-    `kinds`: names of the route kinds that may attach (all of the Gateway API's group); `problems`: what spoils it.
+    `kinds`: names of the route kinds that may attach (all of the Gateway API's group); `problems`: what spoils it;
+    `profile`: what the owner of the Gateway asks for, which the others on a plain-text port may overrule.
     """
 
     key: ListenerKey
@@ -58,6 +60,7 @@ class Listener:
     namespaces: RouteNamespaces
     tls: ListenerTLS | None = None
     problems: tuple[Problem, ...] = ()
+    profile: Profile = Profile.EDGE
 
     @property
     def parent(self) -> ObjectKey:
@@ -116,11 +119,12 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class ListenerParent:
-    """Who holds listeners: an object, and the Gateway that they are merged into."""
+    """Who holds listeners: an object, the Gateway that they are merged into, and which of them are marked as S3."""
 
     key: ObjectKey
     gateway: Name
     rank: Rank
+    s3: frozenset[str] = frozenset()
 
 
 def candidates(parent: ListenerParent, specs: Iterable[GatewayListener]) -> tuple[Candidate, ...]:
@@ -158,6 +162,7 @@ def _listener(parent: ListenerParent, spec: GatewayListener) -> Listener:
         namespaces=spec.allowed_routes.namespaces,
         tls=spec.tls,
         problems=(*problems, *_unfilterable(spec)),
+        profile=Profile.S3 if spec.name in parent.s3 else Profile.EDGE,
     )
 
 

@@ -6,6 +6,7 @@ from itertools import count, takewhile
 from typing import TYPE_CHECKING
 
 from xdsserver.gatewayapi.termination import terminate
+from xdsserver.pipeline.profiles import plain_profile
 from xdsserver.pipeline.telemetry import tracing_at
 from xdsserver.translation.chains import HttpSettings, closing_chain, http_chain
 from xdsserver.xds.fragments import NOBODY
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from xdsserver.gatewayapi.listeners import Listener
     from xdsserver.gatewayapi.termination import ResolvedTermination
     from xdsserver.model.places import ChainKey, ListenerKey
+    from xdsserver.model.profiles import Profile
     from xdsserver.model.tracing import Tracing
     from xdsserver.pipeline.rows import CertificateUse, Serving
     from xdsserver.pipeline.story import Pipeline
@@ -45,7 +47,8 @@ def plain_chain_of(_key: ListenerKey, serving: Serving) -> ChainKey | None:
 
 
 def to_plain_chains(tables: Pipeline, read: Read, key: ChainKey, _count: int) -> Mapping[ChainKey, Chain]:
-    return {key: http_chain(key, _settings(tables, read, key, tracing_at(tables, read, key.bind)), None, NOBODY)}
+    tracing, profile = tracing_at(tables, read, key.bind), plain_profile(tables, read, key)
+    return {key: http_chain(key, _settings(tables, read, key, tracing, profile), None, NOBODY)}
 
 
 def to_https_chains(tables: Pipeline, read: Read, key: ListenerKey, serving: Serving) -> Mapping[ChainKey, Chain]:
@@ -57,9 +60,10 @@ def to_https_chains(tables: Pipeline, read: Read, key: ListenerKey, serving: Ser
         return {chain: closing_chain(chain)}
     listener = read(tables.listeners, key)
     tracing = None if listener is None else read(tables.tracings, listener.gateway)
-    return {chain: http_chain(chain, _settings(tables, read, chain, tracing), found.termination, key)}
+    settings = _settings(tables, read, chain, tracing, serving.profile)
+    return {chain: http_chain(chain, settings, found.termination, key)}
 
 
-def _settings(tables: Pipeline, read: Read, chain: ChainKey, tracing: Tracing | None) -> HttpSettings:
+def _settings(tables: Pipeline, read: Read, chain: ChainKey, tracing: Tracing | None, profile: Profile) -> HttpSettings:
     taken = (read(tables.filter_position_counts, (chain, number)) for number in count())
-    return HttpSettings(sum(1 for _ in takewhile(bool, taken)), tracing)
+    return HttpSettings(sum(1 for _ in takewhile(bool, taken)), tracing, profile)

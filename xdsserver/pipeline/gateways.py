@@ -102,4 +102,4 @@ def to_binds(tables: Pipeline, read: Read, key: ListenerKey, listener: Listener)
     binding = read(tables.bindings, PortKey(listener.gateway, listener.port, listener.transport))
     if not listener.accepted or not isinstance(binding, Bind):
         return {}
-    return {key: Serving(binding, listener.hostname, listener.protocol)}
+    return {key: Serving(binding, listener.hostname, listener.protocol, listener.profile)}

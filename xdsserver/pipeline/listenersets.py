@@ -27,6 +27,7 @@ from xdsserver.gatewayapi.listenersets import (
     rank,
     set_problem,
 )
+from xdsserver.gatewayapi.s3listeners import marked
 from xdsserver.model.fleets import HostPorts
 from xdsserver.model.places import PortKey
 from xdsserver.objects.meta import ObjectKey
@@ -69,7 +70,8 @@ def to_our_sets(tables: Pipeline, read: Read, key: Name, parent: ObjectKey) -> M
 
 
 def to_gateway_candidates(_read: Read, key: Name, gateway: Gateway) -> Mapping[ListenerKey, Candidate]:
-    parent = ListenerParent(ObjectKey("Gateway", *key), key, rank(gateway.metadata, of_a_set=False))
+    rank_ = rank(gateway.metadata, of_a_set=False)
+    parent = ListenerParent(ObjectKey("Gateway", *key), key, rank_, marked(gateway))
     return {one.listener.key: one for one in candidates(parent, gateway.spec.listeners)}
 
 

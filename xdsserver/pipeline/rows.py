@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from xdsserver.gatewayapi.backends.kinds import Port
 from xdsserver.model.places import ChainKey, ListenerKey, PortKey
+from xdsserver.model.profiles import Profile
 from xdsserver.model.routing import ClusterKey
 from xdsserver.objects.meta import Name, ObjectKey
 
@@ -58,11 +59,12 @@ NO_PORT = Port()
 
 
 class Serving(NamedTuple):
-    """Where a listener is served: its bind, and the hostname and protocol that it has there."""
+    """Where a listener is served: its bind, and the hostname, protocol and profile that it asks for there."""
 
     bind: Bind
     hostname: str
     protocol: str
+    profile: Profile = Profile.EDGE
 
     @property
     def place(self) -> tuple[Bind, str]:

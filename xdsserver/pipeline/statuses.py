@@ -18,6 +18,7 @@ from xdsserver.model.places import ListenerKey, PortKey
 from xdsserver.objects.meta import GATEWAY_GROUP, ObjectKey
 from xdsserver.pipeline.expansion import refusals_of
 from xdsserver.pipeline.gateways import controllers_of
+from xdsserver.pipeline.profiles import kept_at_edge
 from xdsserver.pipeline.rejected import rejected_at, rejected_listener, words_against
 from xdsserver.pipeline.rules import rules_of
 
@@ -97,6 +98,7 @@ def to_gateway_statuses(tables: Pipeline, read: Read, key: Name, gateway: Gatewa
         rejected=words_against(tables, read, owner),
         certificate=read(tables.client_certificates, key),
         tells_scope=tells_scope(read(tables.installed, GATEWAY_GROUP)),
+        kept_at_edge=tuple(kept_at_edge(tables, read, owner)),
     )
     return {owner: gateway_status(gateway, _states(tables, read, owner, gateway.spec.listeners), added)}
 

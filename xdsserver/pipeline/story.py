@@ -52,6 +52,7 @@ from xdsserver.pipeline import (
     overlaps,
     owed,
     policies,
+    profiles,
     quotas,
     rejected,
     resources,
@@ -260,6 +261,8 @@ class Pipeline:
         # Those that are served, and where.
         self.binds = graph.derive("binds", self.listeners, on(gateways.to_binds))
         self.listeners_at = graph.index("listeners_at", self.binds, lambda _key, at: at.place)
+        # Plain-text listeners share a connection manager: one that is not marked as S3 protects all of its port.
+        self.edge_counts = graph.count("edge_counts", self.binds, profiles.edge_chain_of)
 
         # Attachment: which routes ask for which hostnames on which listeners, up to what a namespace may ask for.
         self.route_heads = graph.union(

@@ -9,6 +9,7 @@ from envoy.config.listener.v3.listener_components_pb2 import FilterChain
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 
 from xdsserver.gatewayapi.hostnames import ANY
+from xdsserver.model.profiles import Profile
 from xdsserver.translation.connection_manager import connection_manager
 from xdsserver.translation.downstream_tls import transport_socket
 from xdsserver.translation.edge import CONNECT_ATTEMPTS, HANDSHAKE_TIMEOUT, STREAM_IDLE, with_defaults
@@ -57,11 +58,13 @@ class Chain:
 class HttpSettings:
     """What connection managers differ in.
 
-    `listener_filters` is how many filters the listener with most of them has, and `tracing` what is told of requests.
+    `listener_filters` is how many filters the listener with most of them has, `tracing` what is told of requests, and
+    `profile` what clients are taken for.
     """
 
     listener_filters: int
     tracing: Tracing | None = None
+    profile: Profile = Profile.EDGE
 
 
 def http_chain(key: ChainKey, settings: HttpSettings, termination: Termination | None, owner: Owner) -> Chain:
@@ -72,6 +75,7 @@ def http_chain(key: ChainKey, settings: HttpSettings, termination: Termination |
         route_configuration_name(key),
         settings.listener_filters,
         settings.tracing,
+        settings.profile,
     )
     filter_ = out.filters.add(name="envoy.filters.network.http_connection_manager")
     filter_.typed_config.Pack(manager, deterministic=True)

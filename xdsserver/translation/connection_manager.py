@@ -1,4 +1,4 @@
-"""The HTTP connection manager: the edge profile, the filters of all routes, and where routes come from."""
+"""The HTTP connection manager: a profile, the filters of all routes, and where routes come from."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
 )
 
 from xdsserver.filters.registry import SLICES
+from xdsserver.model.profiles import Profile
 from xdsserver.translation.edge import CONNECTION_MANAGER, with_defaults
 from xdsserver.translation.prerouting import positions
+from xdsserver.translation.s3 import S3
 from xdsserver.translation.sources import ads
 from xdsserver.translation.tracing import trace
 
@@ -19,15 +21,22 @@ if TYPE_CHECKING:
     from xdsserver.model.tracing import Tracing
 
 
+_PROFILES = {Profile.EDGE: CONNECTION_MANAGER, Profile.S3: S3}
+
+
 def connection_manager(
-    stat_prefix: str, route_configuration: str, listener_filters: int, tracing: Tracing | None
+    stat_prefix: str,
+    route_configuration: str,
+    listener_filters: int,
+    tracing: Tracing | None,
+    profile: Profile = Profile.EDGE,
 ) -> HttpConnectionManager:
     """Give the connection manager of a plain HTTP listener: HTTP/1.1 or, by prior knowledge, HTTP/2.
 
     `listener_filters` is how many filters the listener with most of them has.
     """
     manager = with_defaults(
-        HttpConnectionManager(codec_type=HttpConnectionManager.AUTO, stat_prefix=stat_prefix), CONNECTION_MANAGER
+        HttpConnectionManager(codec_type=HttpConnectionManager.AUTO, stat_prefix=stat_prefix), _PROFILES[profile]
     )
     manager.rds.route_config_name = route_configuration
     manager.rds.config_source.CopyFrom(ads())
