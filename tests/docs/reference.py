@@ -24,6 +24,7 @@ FAMILIES: Mapping[str, str] = {
     "k": "The Kubernetes API",
     "p": "Hostile or broken input",
     "s": "Security of the control plane",
+    "t": "Tenants and their StatefulSets",
     "x": "xDS: the protocol between server and Envoy",
 }
 """The letter of an id, and what its failures have in common."""

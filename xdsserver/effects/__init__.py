@@ -10,10 +10,12 @@ two writes, a lost answer or a change of leader loses nothing: whoever looks nex
 """
 
 from xdsserver.effects.book import Book, Decision, Effect
-from xdsserver.effects.objects import Apply, Delete, Intended, Kept, Taken
+from xdsserver.effects.objects import Amend, Amended, Apply, Delete, Intended, Kept, Removed, Taken
 from xdsserver.effects.status import Decided, Observed, StatusWrite, owed_status
 
 __all__ = [
+    "Amend",
+    "Amended",
     "Apply",
     "Book",
     "Decided",
@@ -23,6 +25,7 @@ __all__ = [
     "Intended",
     "Kept",
     "Observed",
+    "Removed",
     "StatusWrite",
     "Taken",
     "owed_status",

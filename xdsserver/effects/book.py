@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from xdsserver.effects.objects import Apply, Delete, Intended, Kept, Taken, owed_object
+from xdsserver.effects.objects import (
+    Amend,
+    Amended,
+    Apply,
+    Delete,
+    Intended,
+    Kept,
+    Removed,
+    Taken,
+    owed_amendment,
+    owed_object,
+)
 from xdsserver.effects.status import Decided, StatusWrite, owed_status
 from xdsserver.objects.gatewayclass import CONTROLLER
 
@@ -16,10 +27,10 @@ if TYPE_CHECKING:
     from xdsserver.objects.meta import ObjectKey
 
 
-Decision = Decided | Intended | Kept
-"""What is decided on an object: its status, or all of it."""
+Decision = Decided | Intended | Kept | Amended | Removed
+"""What is decided on an object: its status, or all of it, or what is to become of one that is somebody else's."""
 
-Effect = StatusWrite | Apply | Delete | Taken
+Effect = StatusWrite | Apply | Amend | Delete | Taken
 """What may be owed."""
 
 
@@ -70,11 +81,21 @@ class Book:
     def owed(self, key: ObjectKey, decided: Decision | None, now: datetime) -> Effect | None:
         """Say what is owed to an object; no status to one that is not there."""
         observed = self._readings.get(key)
+        if isinstance(decided, Intended) and self._drifted_before(key, decided):
+            decided = replace(decided, drift=0)
         if isinstance(decided, Intended | Kept) or (decided is None and observed is not None and observed.intent):
             return owed_object(decided, observed)
+        if isinstance(decided, Amended | Removed):
+            answered = self._answers.get(key)
+            return None if answered is not None and answered[0] == decided else owed_amendment(decided, observed)
         if observed is None or self._answers.get(key) == (decided, observed.status):
             return None
         return owed_status(decided, observed, now, self.ours)
+
+    def _drifted_before(self, key: ObjectKey, intended: Intended) -> bool:
+        """Whether just this was applied already: what differs still is how the server writes it."""
+        answered = self._answers.get(key)
+        return answered is not None and answered[0] == intended
 
 
 def _is_before(version: str, other: str) -> bool:

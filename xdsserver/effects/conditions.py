@@ -88,6 +88,12 @@ def merge_conditions(decided: Sequence[Document], observed: Sequence[Document], 
     return Merged(entries + new[:room], tuple(f"condition {one['type']}" for one in new[room:]))
 
 
+def own_conditions(decided: Sequence[Document], observed: Sequence[Document], moment: Moment) -> Merged:
+    """Join decided conditions (without times) with those that were read, where nobody else says any; as decided."""
+    found = {one.get("type"): one for one in observed}
+    return Merged([_settle(one, found.get(one["type"], {}), moment) for one in decided])
+
+
 def _settle(decided: Document, found: Document, moment: Moment) -> Document:
     # The specification forbids to update a condition whose observedGeneration is above what we have seen: another
     # replica has seen more. One above the object's own generation is nobody's judgement, and is replaced.

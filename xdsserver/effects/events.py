@@ -97,6 +97,8 @@ class Recorder:
     instance: str
     """Which of our replicas tells it: the name of its pod."""
     limits: EventLimits = field(default_factory=EventLimits)
+    controller: str = CONTROLLER
+    """Who says so."""
     dropped: int = 0
     """Happenings that were too many for one object."""
     _told: OrderedDict[Happening, _Told] = field(default_factory=OrderedDict)
@@ -146,7 +148,7 @@ class Recorder:
             "kind": "Event",
             "metadata": {"name": told.name, "namespace": _namespace(happening)},
             "eventTime": _micro_time(told.seen),
-            "reportingController": CONTROLLER,
+            "reportingController": self.controller,
             "reportingInstance": self.instance,
             "action": happening.action,
             "reason": happening.reason,

@@ -2,7 +2,7 @@
 
 They are compared by what was *intended*, never by what is there: an API server fills in so much that a comparison of
 the two would differ for ever. The intention stands on the object, as a hash in an annotation. An object without it is
-somebody else's, whatever its name, and is never touched.
+somebody else's, whatever its name, and is never touched, unless it belongs to an object whose belongings we take over.
 """
 
 from __future__ import annotations
@@ -26,6 +26,13 @@ class Intended:
     """An object as it should be: `apiVersion`, `kind`, `metadata` with its name, and the fields that we decide on."""
 
     document: Document
+    drift: int = 0
+    """The generation in which the object was found to be otherwise than it says itself; 0 where it is as it says.
+
+    It is applied once more then, and once only for each generation: what a server makes of our words is no drift.
+    """
+    adopts: str = ""
+    """The uid of an owner: what it controls is taken over, whoever made it."""
 
     @property
     def intent(self) -> str:
@@ -42,6 +49,23 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Amended:
+    """Some fields of an object that is somebody else's, as they should be, for this object and no other of its name."""
+
+    uid: str
+    fields: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """An object that should not be there, though it is not ours; for this object and no other of its name."""
+
+    uid: str
+    grace_s: int | None = None
+    """How long it may take; None: as long as it says itself. 0 does not wait for whoever runs it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Apply:
     """A server-side apply of all that we decide on; fields of others stay, and ours that are gone go."""
 
@@ -49,10 +73,24 @@ class Apply:
 
 
 @dataclass(frozen=True, slots=True)
+class Amend:
+    """A merge patch of one version of one object."""
+
+    uid: str
+    resource_version: str
+    fields: Document
+
+    def patch(self) -> Document:
+        """Give the body of the request, which the server refuses (409) for any other version of the object."""
+        return {"metadata": {"uid": self.uid, "resourceVersion": self.resource_version}} | self.fields
+
+
+@dataclass(frozen=True, slots=True)
 class Delete:
     """The end of one object, and of no other by its name."""
 
     uid: str
+    grace_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +106,21 @@ def owed_object(intended: Intended | Kept | None, observed: Observed | None) -> 
         return Delete(observed.uid) if observed is not None and observed.intent else None
     if observed is None:
         return Apply(_body(intended, None))
-    if not observed.intent:
+    if not observed.intent and not (intended.adopts and observed.controller == intended.adopts):
         return Taken()
-    return None if observed.intent == intended.intent else Apply(_body(intended, observed))
+    drifted = intended.drift > 0 and intended.drift == observed.generation
+    return Apply(_body(intended, observed)) if drifted or observed.intent != intended.intent else None
+
+
+def owed_amendment(decided: Amended | Removed, observed: Observed | None) -> Amend | Delete | None:
+    """Say what is owed to an object that is not ours; None where it is gone, or another one by now."""
+    if observed is None or observed.uid != decided.uid:
+        return None
+    match decided:
+        case Amended():
+            return Amend(observed.uid, observed.resource_version, decided.fields)
+        case Removed():
+            return Delete(observed.uid, decided.grace_s)
 
 
 def _body(intended: Intended, over: Observed | None) -> Document:

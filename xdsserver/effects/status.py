@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from xdsserver.effects.conditions import Document, Merged, Moment, merge_conditions
+from xdsserver.effects.conditions import Document, Merged, Moment, merge_conditions, own_conditions
 from xdsserver.effects.entries import ANCESTORS, PARENTS, merge_entries
 from xdsserver.objects.gatewayclass import CONTROLLER
 
@@ -25,6 +25,8 @@ class Decided:
 
     uid: str
     status: Document
+    ours: bool = False
+    """Whether all of its conditions are ours to say, as they are where nobody else writes to that status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class Observed:
     status: bytes = b""
     intent: str = ""
     """What the object says that we intended when we wrote it; empty on one that is not ours."""
+    controller: str = ""
+    """The uid of the owner that manages it."""
 
     def document(self) -> Document:
         """Give the status, empty where there is none."""
@@ -79,7 +83,10 @@ def owed_status(
     fields: Document = {}
     left_out: list[str] = []
     for name, value in wanted.items():
-        merged = _merge(name, value, there.get(name), moment, ours)
+        if decided is not None and decided.ours and name == "conditions":
+            merged: Merged | None = own_conditions(value, there.get(name) or [], moment)
+        else:
+            merged = _merge(name, value, there.get(name), moment, ours)
         left_out += merged.left_out if merged is not None else ()
         joined = value if merged is None else merged.entries
         if not _same(joined, there.get(name)):

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from xdsserver.infrastructure.dataplane import ADMIN_SOCKET, CERTIFICATE_DIR, CONFIG_DIR, PROBES_PORT, RUN_DIR
 from xdsserver.infrastructure.identity import certificate_name, labels, object_name, selector
-from xdsserver.infrastructure.quantities import amount
 from xdsserver.infrastructure.stopping import FINISHING_S, SERVE_ON_S
 from xdsserver.model.fleets import container_ports
+from xdsserver.objects.quantities import amount
 from xdsserver.objects.structural import plain
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol, assert_never
 
-from xdsserver.effects import Apply, Book, Decided, Delete, Intended, Kept, StatusWrite, Taken
+from xdsserver.effects import Amend, Apply, Book, Decided, Delete, Intended, Kept, StatusWrite, Taken
 from xdsserver.kube.answers import Away, Conflict, Done, Missing, Refused, TooMany
 from xdsserver.kube.pace import Pace, PaceLimits
 from xdsserver.kube.workqueue import Rhythm, WorkQueue
@@ -24,14 +24,18 @@ if TYPE_CHECKING:
     from xdsserver.objects.meta import ObjectKey
 
 
+Write = StatusWrite | Apply | Amend | Delete
+"""What is written."""
+
+
 class ObjectApi(Protocol):
     """What is asked of an API server. Every answer is a value, and comes in bounded time."""
 
     async def read(self, key: ObjectKey) -> Answer:
         """Read an object as it is now."""
 
-    async def write(self, key: ObjectKey, write: StatusWrite | Apply | Delete) -> Answer:
-        """Write a status over the version that it was made for and no other; apply or delete an object of ours."""
+    async def write(self, key: ObjectKey, write: Write) -> Answer:
+        """Write a status over the version that it was made for and no other; apply, amend or delete an object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,8 @@ class Surroundings:
 
     `decided` gives the newest decision on an object. `may_write` is asked before every single write. `refused` is told
     when the server refuses a write: the object, the server's words, and the seconds until the next try. `wrote_status`
-    is told each answer to the write of a status; None where it had come about otherwise. `controllers` are the names of
+    is told each answer to the write of a status; None where it had come about otherwise; `applied` what the server took
+    of objects of ours. `controllers` are the names of
     those whose entries in shared lists we answer for.
     """
 
@@ -74,6 +79,7 @@ class Surroundings:
     may_write: Callable[[], bool]
     refused: Callable[[ObjectKey, str, float], None] = lambda _key, _words, _wait_s: None
     wrote_status: Callable[[ObjectKey, Answer | None], None] = lambda _key, _answer: None
+    applied: Callable[[ObjectKey, Intended], None] = lambda _key, _intended: None
     clock: Clock = field(default_factory=Clock)
     controllers: frozenset[str] = frozenset({CONTROLLER})
 
@@ -230,7 +236,7 @@ class Executor:
             return self._end(key, await self._write(key, decided, owed))
         return False
 
-    async def _write(self, key: ObjectKey, decided: Decision | None, owed: StatusWrite | Apply | Delete) -> Answer:
+    async def _write(self, key: ObjectKey, decided: Decision | None, owed: Write) -> Answer:
         answer = await self._ask(self._around.api.write(key, owed))
         if isinstance(owed, StatusWrite):
             self._around.wrote_status(key, answer)
@@ -239,6 +245,8 @@ class Executor:
                 self.book.gone(key)
             case Done(), _:
                 self.book.written(key, decided, answer.observed)
+                if isinstance(decided, Intended):
+                    self._around.applied(key, decided)
             case Missing(), Apply():
                 return Refused("there is no such namespace, or no such kind")
             case _:

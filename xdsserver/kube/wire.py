@@ -16,8 +16,11 @@ from xdsserver.effects.status import Observed
 from xdsserver.kube.errors import Garbled
 from xdsserver.objects.decode import decode_json
 from xdsserver.objects.meta import Name, Part
+from xdsserver.objects.workloads import OwnerReference  # noqa: TC001  (read by msgspec)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from xdsserver.objects.kinds import Kind
     from xdsserver.objects.meta import KubeObject
 
@@ -45,6 +48,7 @@ class _Metadata(Part):
     resource_version: str = ""
     generation: int = 0
     annotations: _Annotations | None = None
+    owner_references: tuple[OwnerReference, ...] | None = None
 
 
 class _Header(Part):
@@ -132,8 +136,14 @@ def read_header(data: msgspec.Raw, *, status: bool) -> tuple[Name, Observed]:
     # A copy, or a few bytes of status would keep alive the whole page that they came in.
     kept = bytes(header.status) if status else b""
     intent = metadata.annotations.intent if metadata.annotations is not None else ""
-    observed = Observed(metadata.uid, metadata.resource_version, metadata.generation, kept, intent)
+    owner = controller_of(metadata.owner_references or ())
+    observed = Observed(metadata.uid, metadata.resource_version, metadata.generation, kept, intent, owner)
     return Name(metadata.namespace, metadata.name), observed
+
+
+def controller_of(owners: Iterable[OwnerReference]) -> str:
+    """Give the uid of the owner that manages an object, "" where there is none."""
+    return next((one.uid for one in owners if one.controller), "")
 
 
 def read_entry(kind: Kind, data: msgspec.Raw, header: tuple[Name, Observed], prior: Entry | None) -> Entry:

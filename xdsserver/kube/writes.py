@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING, assert_never
 
 import msgspec
 
-from xdsserver.effects import Apply, Delete, Observed, StatusWrite
+from xdsserver.effects import Amend, Apply, Delete, Observed, StatusWrite
 from xdsserver.effects.objects import INTENT
 from xdsserver.kube import errors
 from xdsserver.kube.answers import Away, Conflict, Done, Missing, Refused, TooMany
 from xdsserver.kube.client import Body, ContentType
-from xdsserver.objects.kinds import BY_NAME, OWNED
+from xdsserver.kube.wire import controller_of
+from xdsserver.objects.kinds import BY_NAME, OWNED, TENANT_OWNED, TENANT_READ
+from xdsserver.objects.workloads import OwnerReference  # noqa: TC001  (read by msgspec)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from xdsserver.kube.answers import Answer
     from xdsserver.kube.client import KubeClient
+    from xdsserver.kube.executor import Write
     from xdsserver.objects.meta import ObjectKey
 
 FIELD_MANAGER = "xdsserver"
@@ -31,7 +34,7 @@ So no write that began under a Lease can arrive under the next one.
 
 _AWAY = frozenset({502, 503, 504})
 
-_KINDS = BY_NAME | {kind.name: kind for kind in OWNED}
+_KINDS = BY_NAME | {kind.name: kind for kind in (*OWNED, *TENANT_READ, *TENANT_OWNED)}
 
 
 class _Metadata(msgspec.Struct, rename="camel"):
@@ -39,6 +42,7 @@ class _Metadata(msgspec.Struct, rename="camel"):
     resource_version: str = ""
     generation: int = 0
     annotations: dict[str, str] = {}
+    owner_references: tuple[OwnerReference, ...] = ()
 
 
 class _Object(msgspec.Struct):
@@ -50,29 +54,41 @@ class Writes:
     """Reads and writes; `version` gives the one in which a kind is served, None where that is not known."""
 
     def __init__(
-        self, client: KubeClient, version: Callable[[str], str | None] = lambda _kind: None, write_s: float = WRITE_S
+        self,
+        client: KubeClient,
+        version: Callable[[str], str | None] = lambda _kind: None,
+        write_s: float = WRITE_S,
+        manager: str = FIELD_MANAGER,
     ) -> None:
         self._client = client
         self._version = version
         self._write_s = write_s
+        self._manager = manager
 
     async def read(self, key: ObjectKey) -> Answer:
         """Read an object as it is now."""
         return await ask(self._client.get(self._path(key)), self._write_s)
 
-    async def write(self, key: ObjectKey, write: StatusWrite | Apply | Delete) -> Answer:
-        """Write a status over the version that it was made for and no other; apply or delete an object of ours."""
+    async def write(self, key: ObjectKey, write: Write) -> Answer:
+        """Write a status over the version that it was made for and no other; apply, amend or delete an object."""
         path = self._path(key)
         match write:
             case StatusWrite():
                 body = Body(msgspec.json.encode(write.patch()), ContentType.MERGE_PATCH)
-                request = self._client.patch(f"{path}/status", body, {"fieldManager": FIELD_MANAGER})
+                request = self._client.patch(f"{path}/status", body, {"fieldManager": self._manager})
+            case Amend():
+                body = Body(msgspec.json.encode(write.patch()), ContentType.MERGE_PATCH)
+                request = self._client.patch(path, body, {"fieldManager": self._manager})
             case Apply():
                 body = Body(msgspec.json.encode(write.body), ContentType.APPLY)
                 # Forced: what we decide on is ours to say, whoever wrote it last.
-                request = self._client.patch(path, body, {"fieldManager": FIELD_MANAGER, "force": "true"})
+                request = self._client.patch(path, body, {"fieldManager": self._manager, "force": "true"})
             case Delete():
-                options = {"preconditions": {"uid": write.uid}, "propagationPolicy": "Background"}
+                options: dict[str, object] = {
+                    "preconditions": {"uid": write.uid},
+                    "propagationPolicy": "Background",
+                    **({} if write.grace_s is None else {"gracePeriodSeconds": write.grace_s}),
+                }
                 request = self._client.delete(path, Body(msgspec.json.encode(options)))
             case _:
                 assert_never(write)
@@ -95,7 +111,8 @@ def observed(body: bytes) -> Observed:
     found = msgspec.json.decode(body, type=_Object)
     meta = found.metadata
     intent = meta.annotations.get(INTENT, "")
-    return Observed(meta.uid, meta.resource_version, meta.generation, bytes(found.status), intent)
+    owner = controller_of(meta.owner_references)
+    return Observed(meta.uid, meta.resource_version, meta.generation, bytes(found.status), intent, owner)
 
 
 async def ask(request: Awaitable[bytes], limit_s: float) -> Answer:

@@ -17,6 +17,7 @@ from xdsserver.objects.referencegrant import ReferenceGrant
 from xdsserver.objects.secret import Secret
 from xdsserver.objects.serviceimport import MULTICLUSTER_GROUP, ServiceImport
 from xdsserver.objects.tenant import TENANT_GROUP, Tenant
+from xdsserver.objects.workloads import Node, PersistentVolumeClaim, Pod, StatefulSet, StorageClass
 from xdsserver.objects.xbackend import XGATEWAY_GROUP, XBackend
 from xdsserver.objects.xtelemetrypolicy import XTelemetryPolicy
 
@@ -76,5 +77,23 @@ OWNED: tuple[Kind, ...] = (
     Kind("HorizontalPodAutoscaler", "autoscaling", ("v2",), KubeObject),
 )
 """Kinds of which we look at objects of our own alone, to see that they are as intended."""
+
+TENANT_READ: tuple[Kind, ...] = (
+    Kind("StatefulSet", "apps", ("v1",), StatefulSet),
+    Kind("PersistentVolumeClaim", "", ("v1",), PersistentVolumeClaim),
+    Kind("Pod", "", ("v1",), Pod),
+    Kind("Node", "", ("v1",), Node, namespaced=False),
+    Kind("StorageClass", "storage.k8s.io", ("v1",), StorageClass, namespaced=False),
+)
+"""Kinds that are read for Tenants, beside Tenant and Secret."""
+
+TENANT_OWNED: tuple[Kind, ...] = (
+    Kind("Service", "", ("v1",), KubeObject),
+    Kind("ServiceAccount", "", ("v1",), KubeObject),
+    Kind("Role", "rbac.authorization.k8s.io", ("v1",), KubeObject),
+    Kind("RoleBinding", "rbac.authorization.k8s.io", ("v1",), KubeObject),
+    Kind("PodDisruptionBudget", "policy", ("v1",), KubeObject),
+)
+"""Kinds of which a Tenant's own objects are looked at, to see that they are as intended."""
 
 BY_NAME = {kind.name: kind for kind in KINDS}

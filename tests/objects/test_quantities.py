@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from xdsserver.infrastructure.quantities import amount
+from xdsserver.objects.quantities import amount
 
 
 @pytest.mark.parametrize(
