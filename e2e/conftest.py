@@ -7,7 +7,6 @@ takes many minutes; where it cannot start, every test is skipped with its last w
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from e2e.rig import RigError, started
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-BUILD_S = 2400.0
-"""How long the rig may take, its first build included."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +43,7 @@ def cluster() -> Iterator[Cluster]:
     if not rig:
         pytest.skip("no cluster: KUBECONFIG and XDSSERVER_RIG are not set")
     try:
-        up = subprocess.run([f"{rig}/up"], capture_output=True, text=True, timeout=BUILD_S, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        pytest.skip(f"no cluster: the rig did not start: {error}")
-    if up.returncode != 0:
-        words = (up.stderr.strip() or up.stdout.strip() or "no words").splitlines()[-1]
-        pytest.skip(f"no cluster: the rig cannot start here: {words}")
-    home = Path(os.environ.get("RIG_HOME") or Path.home() / ".cache" / "rig")
-    kubectl = shutil.which("kubectl", path=str(home / "bin")) or "kubectl"
-    try:
-        yield Cluster(Path(up.stdout.split()[-1]), kubectl)
-    finally:
-        subprocess.run([f"{rig}/down"], capture_output=True, timeout=60, check=False)
+        with started(Path(rig)) as one:
+            yield Cluster(one.kubeconfig, one.kubectl)
+    except RigError as error:
+        pytest.skip(f"no cluster: {error}")

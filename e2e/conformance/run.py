@@ -9,85 +9,92 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import subprocess
 import sys
-import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version as version_of
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from e2e.conformance import summary
-from e2e.conformance.output import Output
-from e2e.conformance.stage import CLASS, Stage, StageError, rig_cluster, serving
+from e2e.conformance.stage import CLASS, Served, Stage, StageError, serving
+from e2e.conformance.suite import Implementation, Suite, found
+from e2e.rig import RigError, started
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from e2e.conformance.output import Output
 
 REPORTS = Path(__file__).parent / "reports"
 LOGS = REPORTS / "logs"
 
+USABLE = os.environ.get("CONFORMANCE_USABLE_ADDRESS", "10.250.0.201")
+UNUSABLE = os.environ.get("CONFORMANCE_UNUSABLE_ADDRESS", "198.51.100.1")
+"""One of the pool, and one that no machine has (RFC 5737)."""
+
+NO_SUITE = """conformance: no suite of release {version}. It is a program in Go, built once (Go 1.27 or later):
+    mkdir suite && cd suite && go mod init suite
+    go mod edit -replace sigs.k8s.io/gateway-api-conformance-images=sigs.k8s.io/gateway-api-conformance-images@v0.1.0
+    go get sigs.k8s.io/gateway-api@v{version} sigs.k8s.io/gateway-api/conformance@v{version}
+    go get -t sigs.k8s.io/gateway-api/conformance
+    go test -c -o conformance.test sigs.k8s.io/gateway-api/conformance
+Then: CONFORMANCE_SUITE=$PWD/conformance.test make conformance"""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be run. `kubeconfig` is that of a cluster where a GatewayClass `gateway_class` is served already."""
+    """What is to be run, and on which cluster: one of the rig's, or that of a kubeconfig.
+
+    There a GatewayClass is served by somebody (`served` is None), or by us from this machine.
+    """
 
     version: str
     channel: str
-    rig: Path
-    kubeconfig: Path | None
     gateway_class: str
-    restart_s: float | None = None
+    rig: Path | None = None
+    kubeconfig: Path | None = None
+    served: Served | None = None
     flags: tuple[str, ...] = ()
 
     @property
-    def everything(self) -> bool:
-        """Whether it is the whole suite as it is meant, whose report may be handed in."""
-        return not self.flags and self.restart_s is None
+    def mode(self) -> str:
+        """How the servers run, as the report calls it."""
+        served = self.served or Served()
+        several = f"{served.replicas}-replicas" if served.replicas > 1 else ""
+        restarted = f"restarted-every-{served.restart_s:g}-s" if served.restart_s is not None else ""
+        return "-".join(one for one in (several, restarted) if one) or "default"
 
 
 def run(wanted: Wanted) -> Output:
     """Set the stage, run the suite, and tell how it goes; the report is written where the suite got so far.
 
     Raises:
+        RigError: the rig does not start.
         StageError: the stage cannot be set.
     """
     LOGS.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        if wanted.kubeconfig is not None:
-            stage = Stage(wanted.kubeconfig, "kubectl", wanted.rig)
-        else:
-            stage = stack.enter_context(rig_cluster(wanted.rig, wanted.version, wanted.channel))
-            stack.enter_context(serving(stage, LOGS, wanted.restart_s))
-        return suite(stage, wanted)
+        stage = stack.enter_context(_cluster(wanted))
+        binary = found(wanted.version)
+        if binary is None:
+            raise StageError(NO_SUITE.format(version=wanted.version))
+        if wanted.served is not None:
+            stack.enter_context(serving(stage, LOGS, wanted.served))
+        who = Implementation.of_environment()
+        suite = Suite(binary, wanted.gateway_class, USABLE, UNUSABLE, wanted.mode, who)
+        return suite.run(stage, LOGS, wanted.flags)
 
 
-def suite(stage: Stage, wanted: Wanted) -> Output:
-    """Run the suite where a GatewayClass of this name is served; its report and log are in `LOGS`."""
-    report = LOGS / "report.yaml"
-    report.unlink(missing_ok=True)
-    command = [
-        *(f"{stage.rig}/conformance", f"--gateway-class={wanted.gateway_class}", f"--report-output={report}"),
-        *wanted.flags,
-    ]
-    environment = os.environ | {
-        "KUBECONFIG": str(stage.kubeconfig),
-        "RIG_GATEWAY_API": wanted.version,
-        "RIG_VERSION": f"v{version_of('xdsserver')}",
-    }
-    output, began_s = Output(), time.monotonic()
-    with (
-        (LOGS / "suite.log").open("w") as log,
-        subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=environment
-        ) as process,
-    ):
-        try:
-            for line in process.stdout or ():
-                log.write(line)
-                name = output.take(line)
-                if name and "/" not in name:
-                    print(f"[{time.monotonic() - began_s:4.0f} s] {name}", flush=True)
-        finally:
-            process.terminate()
-    return output
+@contextmanager
+def _cluster(wanted: Wanted) -> Iterator[Stage]:
+    if wanted.kubeconfig is not None:
+        yield Stage(wanted.kubeconfig)
+    elif wanted.rig is not None:
+        with started(wanted.rig, "--gateway-api", wanted.version, "--channel", wanted.channel) as one:
+            yield Stage(one.kubeconfig, one.kubectl)
+    else:
+        message = "no cluster: set KUBECONFIG, or XDSSERVER_RIG for one that is made for the run"
+        raise StageError(message)
 
 
 def _conclude(wanted: Wanted, output: Output) -> int:
@@ -103,46 +110,45 @@ def _conclude(wanted: Wanted, output: Output) -> int:
         return 1
     report = summary.read(file)
     print("\n".join(summary.lines(report)))
-    if not wanted.everything:
+    # With flags of the suite's it is not the whole suite as it is meant.
+    if wanted.flags:
         return 1 if counts["FAIL"] else 0
-    folder = REPORTS / f"v{wanted.version}"
+    folder = REPORTS / str(report["gatewayAPIVersion"])
     folder.mkdir(exist_ok=True)
-    kept = folder / f"{wanted.channel}-{report['implementation']['version']}-{report['mode']}-report.yaml"
+    channel, version = report["gatewayAPIChannel"], report["implementation"]["version"]
+    kept = folder / f"{channel}-{version}-{report['mode']}-report.yaml"
     shutil.copy(file, kept)
     print(f"report: {kept}")
     return 0 if summary.whole(report) else 1
 
 
-def _wanted(arguments: list[str]) -> Wanted | None:
+def _wanted(arguments: list[str]) -> Wanted:
     parser = argparse.ArgumentParser(prog="make conformance", allow_abbrev=False)
     parser.add_argument("--version", default="1.7.0")
     parser.add_argument("--channel", default="experimental", choices=("experimental", "standard"))
-    parser.add_argument("--restart-s", type=float, help="start the server anew every so many seconds")
+    parser.add_argument("--replicas", type=int, default=1, help="servers, each with an Envoy of its own")
+    parser.add_argument("--restart-s", type=float, help="start one of the servers anew every so many seconds")
     known, flags = parser.parse_known_args(arguments)
     rig, kubeconfig = os.environ.get("XDSSERVER_RIG"), os.environ.get("KUBECONFIG")
-    if not rig:
-        return None
+    gateway_class = os.environ.get("GATEWAY_CLASS")
     return Wanted(
-        known.version,
-        known.channel,
-        Path(rig),
-        Path(kubeconfig) if kubeconfig else None,
-        os.environ.get("GATEWAY_CLASS", CLASS),
-        known.restart_s,
-        tuple(flags),
+        version=known.version,
+        channel=known.channel,
+        gateway_class=gateway_class or CLASS,
+        rig=Path(rig) if rig else None,
+        kubeconfig=Path(kubeconfig) if kubeconfig else None,
+        served=None if gateway_class else Served(replicas=known.replicas, restart_s=known.restart_s),
+        flags=tuple(flags),
     )
 
 
 def main() -> int:
     """Run what the command line asks for."""
     wanted = _wanted(sys.argv[1:])
-    if wanted is None:
-        print("conformance: no rig beside the checkout (set XDSSERVER_RIG), which has the suite: nothing run")
-        return 0
     try:
         output = run(wanted)
-    except StageError as error:
-        print(f"conformance: {error}", file=sys.stderr)
+    except (RigError, StageError) as error:
+        print(error, file=sys.stderr)
         return 2
     return _conclude(wanted, output)
 

@@ -1,21 +1,19 @@
-"""What the suite needs around it: a cluster with the CRDs, a GatewayClass of ours, and the server with its Envoy."""
+"""What the suite needs around it: a cluster with the CRDs, a GatewayClass of ours, and servers with their Envoys."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from e2e.conformance.programs import Program, restarting
 from xdsserver.proxy.envoy import find_envoy
 
 if TYPE_CHECKING:
@@ -29,10 +27,10 @@ CONTROLLER = "gateway.xdsserver.io/controller"
 POOL = os.environ.get("CONFORMANCE_ADDRESSES", "10.250.0.2-10.250.0.127,10.250.0.201")
 """Addresses for Gateways; the last is asked for by name (GatewayStaticAddresses), and given to nobody before."""
 
-BUILD_S = 2400.0
-"""How long the rig may take, its first build included."""
+REPORTS_PORT = 18671
+"""Where servers hear of each other's Envoys, on a loopback address of each."""
+
 READY_S = 60.0
-STOP_S = 20.0
 
 
 class StageError(Exception):
@@ -41,11 +39,10 @@ class StageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where the suite runs."""
+    """A cluster, and how to talk to it."""
 
     kubeconfig: Path
-    kubectl: str
-    rig: Path
+    kubectl: str = "kubectl"
 
     def run(self, *arguments: str, stdin: str = "") -> str:
         """Run kubectl.
@@ -65,139 +62,112 @@ class Stage:
         self.run("apply", "--filename=-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
 
 
-@contextmanager
-def rig_cluster(rig: Path, version: str, channel: str) -> Iterator[Stage]:
-    """Give a cluster of the rig's with the CRDs of a release and channel, and take it down after.
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What the suite is to find: a class, whose Gateways get these addresses of this machine.
 
-    Raises:
-        StageError: it does not start.
+    `replicas` servers take part, each with an Envoy of its own; all Envoys listen at all addresses, and the kernel
+    spreads connections over them. With `restart_s` one of the servers, and never an Envoy, is started anew every so
+    many seconds.
     """
-    command = [f"{rig}/up", "--gateway-api", version, "--channel", channel]
-    try:
-        up = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_S, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        message = f"the rig did not start: {error}"
-        raise StageError(message) from error
-    if up.returncode:
-        words = (up.stderr.strip() or up.stdout.strip() or "no words").splitlines()[-1]
-        message = f"the rig cannot start here: {words}"
-        raise StageError(message)
-    home = Path(os.environ.get("RIG_HOME") or Path.home() / ".cache" / "rig")
-    try:
-        yield Stage(Path(up.stdout.split()[-1]), shutil.which("kubectl", path=str(home / "bin")) or "kubectl", rig)
-    finally:
-        subprocess.run([f"{rig}/down"], capture_output=True, timeout=60, check=False)
+
+    gateway_class: str = CLASS
+    addresses: str = POOL
+    replicas: int = 1
+    restart_s: float | None = None
 
 
 @contextmanager
-def serving(stage: Stage, logs: Path, restart_s: float | None = None) -> Iterator[None]:
-    """Serve the cluster, with an Envoy on this machine, until the end of the block; what both say goes into `logs`.
-
-    With `restart_s` the server, and never its Envoy, is stopped and started anew every so many seconds.
+def serving(stage: Stage, logs: Path, served: Served) -> Iterator[None]:
+    """Serve a cluster from this machine until the end of the block; what the programs say goes into `logs`.
 
     Raises:
         StageError: one of them ends, or nothing is claimed in time.
     """
-    stage.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}, _gateway_class())
+    stage.apply(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}, _gateway_class(served.gateway_class)
+    )
     with ExitStack() as stack:
         # A short path: names of sockets are.
         sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="conf-")))
-        xds = f"unix:{sockets}/xds.sock"
-        bootstrap = sockets / "envoy.yaml"
-        options = ("--xds", xds, "--admin", f"unix:{sockets}/admin.sock")
-        bootstrap.write_bytes(
-            subprocess.run([*XDSSERVER, "bootstrap", *options], capture_output=True, check=True).stdout
-        )
-        where = ("--kubeconfig", str(stage.kubeconfig), "--namespace", NAMESPACE, "--addresses", POOL, "--xds", xds)
-        server = stack.enter_context(Program((*XDSSERVER, "serve", *where), logs / "server.log").running())
-        _wait_until_claiming(stage, server)
-        envoy = Program((str(find_envoy(None)), "-c", str(bootstrap), "--use-dynamic-base-id"), logs / "envoy.log")
-        stack.enter_context(envoy.running())
-        if restart_s is not None:
-            stack.enter_context(server.restarting(restart_s))
+        names = [f"server-{number}" for number in range(served.replicas)]
+        if served.replicas > 1:
+            stack.enter_context(_pods(stage, names))
+        servers = [
+            stack.enter_context(Program(_server(stage, served, sockets, number), logs / f"{name}.log").running())
+            for number, name in enumerate(names)
+        ]
+        _wait_until_claiming(stage, served.gateway_class, servers)
+        envoys = [
+            stack.enter_context(Program(_envoy(sockets, number), logs / f"envoy-{number}.log").running())
+            for number in range(served.replicas)
+        ]
+        if served.restart_s is not None:
+            stack.enter_context(restarting(servers, served.restart_s))
         yield
-        for one in (server, envoy):
+        for one in (*servers, *envoys):
             if one.ended is not None:
                 message = f"{one.command[0]} ended during the run ({one.ended}); see {one.log}"
                 raise StageError(message)
 
 
-@dataclass
-class Program:
-    """A program that runs beside, and the file that takes what it says."""
-
-    command: tuple[str, ...]
-    log: Path
-    restarts: int = 0
-    _process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def ended(self) -> int | None:
-        """Its exit code; None while it runs."""
-        return None if self._process is None else self._process.poll()
-
-    @contextmanager
-    def running(self) -> Iterator[Program]:
-        """Run it until the end of the block."""
-        self.log.write_bytes(b"")
-        self._start()
-        try:
-            yield self
-        finally:
-            self._stop()
-
-    @contextmanager
-    def restarting(self, every_s: float) -> Iterator[None]:
-        """Stop it and start it anew every so many seconds, until the end of the block."""
-        over = threading.Event()
-
-        def go_on() -> None:
-            while not over.wait(every_s):
-                self._stop()
-                self._start()
-                self.restarts += 1
-
-        thread = threading.Thread(target=go_on)
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
-
-    def _start(self) -> None:
-        with self.log.open("ab") as out:
-            self._process = subprocess.Popen(self.command, stdout=out, stderr=subprocess.STDOUT)
-
-    def _stop(self) -> None:
-        if self._process is None:
-            return
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+def _server(stage: Stage, served: Served, sockets: Path, number: int) -> tuple[str, ...]:
+    where = ("--kubeconfig", str(stage.kubeconfig), "--namespace", NAMESPACE, "--addresses", served.addresses)
+    xds = ("--xds", f"unix:{sockets}/xds-{number}.sock")
+    others = ("--pod", f"server-{number}", "--reports", f"{_ip(number)}:{REPORTS_PORT}") if served.replicas > 1 else ()
+    return (*XDSSERVER, "serve", *where, *xds, *others)
 
 
-def _gateway_class() -> dict[str, Any]:
+def _envoy(sockets: Path, number: int) -> tuple[str, ...]:
+    bootstrap = sockets / f"envoy-{number}.yaml"
+    places = ("--xds", f"unix:{sockets}/xds-{number}.sock", "--admin", f"unix:{sockets}/admin-{number}.sock")
+    command = [*XDSSERVER, "bootstrap", *places, "--node-id", f"envoy-{number}"]
+    bootstrap.write_bytes(subprocess.run(command, capture_output=True, check=True).stdout)
+    return (str(find_envoy(None)), "-c", str(bootstrap), "--use-dynamic-base-id")
+
+
+def _ip(number: int) -> str:
+    return f"127.0.0.{91 + number}"
+
+
+@contextmanager
+def _pods(stage: Stage, names: list[str]) -> Iterator[None]:
+    """Let the API server know servers as pods, by which they find each other; no node runs these."""
+    # Made a moment after its namespace; no pod is taken before.
+    stage.run("--namespace", NAMESPACE, "wait", "--for=create", "serviceaccount/default", "--timeout=30s")
+    for number, name in enumerate(names):
+        spec = {"schedulingGates": [{"name": "example.com/never"}], "containers": [{"name": "it", "image": "none"}]}
+        metadata = {"name": name, "namespace": NAMESPACE, "labels": {"app.kubernetes.io/name": "xdsserver"}}
+        stage.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+        ready = {"type": "Ready", "status": "True"}
+        status = {"phase": "Running", "podIPs": [{"ip": _ip(number)}], "conditions": [ready]}
+        patch = ("patch", "pod", name, "--subresource=status", "--type=merge", "-p", json.dumps({"status": status}))
+        stage.run("--namespace", NAMESPACE, *patch)
+    try:
+        yield
+    finally:
+        stage.run("--namespace", NAMESPACE, "delete", "pod", *names, "--grace-period=0", "--force")
+
+
+def _gateway_class(name: str) -> dict[str, Any]:
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "GatewayClass",
-        "metadata": {"name": CLASS},
+        "metadata": {"name": name},
         "spec": {"controllerName": CONTROLLER},
     }
 
 
-def _wait_until_claiming(stage: Stage, server: Program) -> None:
+def _wait_until_claiming(stage: Stage, gateway_class: str, servers: list[Program]) -> None:
     """Wait for the features: the suite reads them once, at its start."""
     until_s = time.monotonic() + READY_S
     while time.monotonic() < until_s:
-        if server.ended is not None:
-            message = f"the server ended ({server.ended}): {server.log.read_text().strip()[-400:]}"
-            raise StageError(message)
-        if stage.run("get", "gatewayclass", CLASS, "--output=jsonpath={.status.supportedFeatures[*].name}"):
+        for server in servers:
+            if server.ended is not None:
+                message = f"the server ended ({server.ended}): {server.log.read_text().strip()[-400:]}"
+                raise StageError(message)
+        if stage.run("get", "gatewayclass", gateway_class, "--output=jsonpath={.status.supportedFeatures[*].name}"):
             return
         time.sleep(0.2)
-    message = f"GatewayClass {CLASS} claims nothing after {READY_S:.0f} s; see {server.log}"
+    message = f"GatewayClass {gateway_class} claims nothing after {READY_S:.0f} s; see {servers[0].log}"
     raise StageError(message)
