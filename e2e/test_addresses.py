@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import os
 from typing import TYPE_CHECKING, Any
@@ -21,12 +22,17 @@ POOL = "10.250.0.60-10.250.0.69"
 NAMESPACE = "addresses"
 PORT = 8600
 SENTINEL = "testing.x-k8s.io/sentinel"
+INSIDE = {"type": "IPAddress", "routability": "Cluster"}
+NO_SERVICE = "192.0.2.77"
 # By name, what each Gateway asks for.
 ASKING: dict[str, list[dict[str, Any]]] = {
     "any": [],
     "sentinel": [{"type": "IPAddress", "routability": SENTINEL}],
-    "cluster": [{"type": "IPAddress", "routability": "Cluster"}],
-    "both": [{"type": "IPAddress"}, {"type": "IPAddress", "routability": "Cluster"}],
+    "unknown": [{"type": "IPAddress", "routability": "example.com/elsewhere"}],
+    "inside": [INSIDE],
+    "both": [INSIDE, {"type": "IPAddress"}],
+    "outside": [INSIDE | {"value": NO_SERVICE}],
+    "partly": [{"type": "IPAddress"}, INSIDE | {"value": NO_SERVICE}],
 }
 
 
@@ -97,11 +103,12 @@ async def test_each_address_tells_its_scope_and_a_service_leads_to_it(cluster: C
             found = await until(cluster, f"gateway/{name}", says("AddressesAssigned"))
             (address,) = found["status"]["addresses"]
             assert (address["type"], address["routability"]) == ("IPAddress", scope)
-        # The scope that we do not have: nothing of another scope instead.
-        found = await until(cluster, "gateway/cluster", says("NotAssigned"))
-        assert not found["status"].get("addresses")
-        assert conditions(found["status"])["Programmed"] == ("False", "AddressNotAssigned")
-        found = await until(cluster, "gateway/both", says("PartiallyAssigned"))
+        # What we do not have: nothing of another scope instead.
+        for name in ("unknown", "outside"):
+            found = await until(cluster, f"gateway/{name}", says("NotAssigned"))
+            assert not found["status"].get("addresses")
+            assert conditions(found["status"])["Programmed"] == ("False", "AddressNotAssigned")
+        found = await until(cluster, "gateway/partly", says("PartiallyAssigned"))
         assert [one["routability"] for one in found["status"]["addresses"]] == [""]
 
         await until(cluster, "gateway/any", lambda one: conditions(one["status"])["Programmed"][0] == "True")
@@ -114,6 +121,77 @@ async def test_each_address_tells_its_scope_and_a_service_leads_to_it(cluster: C
             # No event tells that the garbage collector has been there.
             while cluster.run("-n", NAMESPACE, "get", "service/gateway-any").returncode == 0:  # noqa: ASYNC110
                 await asyncio.sleep(0.2)
+
+
+@pytest.mark.usefixtures("gateways")
+async def test_addresses_of_the_cluster_are_those_of_services_and_outlive_the_server(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """GEP-5093: a ClusterIP out of the networks of Services, that answers in the cluster, and nothing in its stead."""
+
+    def told(one: dict[str, Any]) -> dict[str, str]:
+        return {each["routability"]: each["value"] for each in one.get("status", {}).get("addresses", ())}
+
+    def all_of(scopes: set[str]) -> Callable[[dict[str, Any]], bool]:
+        return lambda one: (
+            set(told(one)) == scopes
+            and (of := conditions(one["status"]))["AddressesAssigned"] == ("True", "AddressesAssigned")
+            and of["Programmed"] == ("True", "Programmed")
+        )
+
+    options = ("--addresses", POOL, "--envoy", "auto", "--runtime-dir", str(tmp_path), "--xds", f"unix:{tmp_path}/x")
+    networks = [ipaddress.ip_network(one) for one in service_networks(cluster)]
+    async with serving(cluster, *options):
+        found = await until(cluster, "gateway/inside", all_of({"Cluster"}))
+        inside = told(found)["Cluster"]
+        assert any(ipaddress.ip_address(inside) in one for one in networks)
+        assert b"404" in await answer(inside)
+        both = await until(cluster, "gateway/both", all_of({"Cluster", ""}))
+        for address in told(both).values():
+            assert b"404" in await answer(address)
+        claimed = await until(cluster, "gatewayclass/xdsserver", lambda one: bool(one.get("status")))
+        features = {one["name"] for one in claimed["status"]["supportedFeatures"]}
+        assert {"GatewayAddressRoutability", "GatewayAddressRoutabilityCluster"} <= features
+
+        # One that nobody has: that of a Service that is gone again.
+        service = json.loads(cluster.run("-n", NAMESPACE, "create", "-f", "-", "-o", "json", stdin=SPARE).stdout)
+        value = service["spec"]["clusterIP"]
+        cluster.run("-n", NAMESPACE, "delete", "service/spare", "--wait=true")
+        cluster.run("apply", "--filename=-", stdin=json.dumps(gateway("named", [INSIDE | {"value": value}])))
+        named = await until(cluster, "gateway/named", all_of({"Cluster"}))
+        assert told(named)["Cluster"] == value
+        assert b"404" in await answer(value)
+        # It is that of a Gateway now, and no other one's.
+        cluster.run("apply", "--filename=-", stdin=json.dumps(gateway("late", [INSIDE | {"value": value}])))
+        late = await until(cluster, "gateway/late", lambda one: "AddressesAssigned" in conditions(one["status"]))
+        assert conditions(late["status"])["AddressesAssigned"] == ("False", "NotAssigned")
+
+    def bound() -> dict[str, str]:
+        at = ("-n", NAMESPACE, "get", "service/gateway-inside", "--output=json")
+        return dict(json.loads(cluster.run(*at).stdout)["metadata"]["annotations"])
+
+    before = bound()
+    async with serving(cluster, *options):
+        again = await until(cluster, "gateway/inside", all_of({"Cluster"}))
+        assert told(again)["Cluster"] == inside
+        assert b"404" in await answer(inside)
+        assert bound()["gateway.xdsserver.io/address"] == before["gateway.xdsserver.io/address"]
+
+
+SPARE = json.dumps(
+    {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "spare"},
+        "spec": {"ports": [{"port": 1}]},
+    }
+)
+
+
+def service_networks(cluster: Cluster) -> list[str]:
+    """Give the networks out of which this cluster gives Services addresses."""
+    found = json.loads(cluster.run("get", "servicecidrs", "--output=json").stdout)
+    return [cidr for one in found["items"] for cidr in one["spec"]["cidrs"]]
 
 
 async def answer(ip: str) -> bytes:

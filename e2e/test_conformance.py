@@ -14,7 +14,7 @@ from e2e.conformance.suite import PROFILES, Suite, found
 if TYPE_CHECKING:
     from e2e.conftest import Cluster
 
-CLAIMED = 101
+CLAIMED = 106
 """Extended features on the experimental channel of release 1.7, added up over the profiles."""
 
 

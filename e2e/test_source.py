@@ -95,6 +95,7 @@ def one_of_each() -> list[dict[str, Any]]:
         "XBackend": {"spec": out},
         "XTelemetryPolicy": {"spec": {"targetRefs": [gateway], "tracing": {"mode": "Disabled"}}},
         "Secret": {"stringData": {"a": "b"}},
+        "ServiceCIDR": {"spec": {"cidrs": ["10.97.0.0/24"]}},
         "ConfigMap": {"data": {"a": "b"}},
     }
     return [

@@ -13,7 +13,7 @@ from xdsserver.gatewayapi import listenersets
 from xdsserver.gatewayapi.attachment import named_parent
 from xdsserver.gatewayapi.last_good import LastGood, as_secret, remember
 from xdsserver.gatewayapi.telemetry import targets as telemetry_targets
-from xdsserver.infrastructure.allocation import Pool, Wanted, allocate
+from xdsserver.infrastructure.allocation import Pool, Wanted, Written, allocate
 from xdsserver.infrastructure.host_ports import host_binds
 from xdsserver.infrastructure.service_ports import service_binds
 from xdsserver.model.fleets import DEFAULT_FLEET
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from xdsserver.effects import Intended, Kept
     from xdsserver.gatewayapi.installed import Installed
     from xdsserver.gatewayapi.statuses import ObjectStatus
-    from xdsserver.infrastructure.allocation import Probe, Written
+    from xdsserver.infrastructure.allocation import Probe
     from xdsserver.model.places import Awaited, Binding, Delivery, ListenerKey, PortKey
     from xdsserver.model.routing import ClusterKey, EndpointsKey
     from xdsserver.objects.meta import KubeObject
@@ -239,19 +239,25 @@ class Reconciler:
         surroundings = self._surroundings
         uids = {name: gateway.metadata.uid for name, gateway in self.pipeline.gateways.rows.items()}
         wanted = Wanted(self.pipeline.claims.rows, uids)
-        known = self._observed if surroundings.promising else self.written
+        known = self._known() if surroundings.promising else self.written
         self.written, bindings = allocate(wanted, known, surroundings.pool, surroundings.probe)
         if surroundings.promising:
-            bindings = {key: self._unless_written(key, binding) for key, binding in bindings.items()}
+            bindings = {key: self._unless_written(known, key, binding) for key, binding in bindings.items()}
         bindings |= host_binds(wanted.claims)
         bindings |= service_binds(wanted, self.pipeline.written_services.rows)
         source = self.pipeline.bindings
         gone = [key for key in source.rows if key not in bindings]
         return [*(Change(source, key, None) for key in gone), *(Change(source, *one) for one in bindings.items())]
 
-    def _unless_written(self, key: PortKey, binding: Binding) -> Binding:
+    def _known(self) -> dict[Name, Written]:
+        """Give the addresses that are written down: in statuses, else in the Services of those who do not tell them."""
+        services = self.pipeline.written_services.rows
+        in_services = {name: Written(one.uid, one.address) for name, one in services.items() if one.address}
+        return in_services | dict(self._observed)
+
+    def _unless_written(self, known: Mapping[Name, Written], key: PortKey, binding: Binding) -> Binding:
         """Hold back a bind whose address is not written down yet."""
-        there, decided = self._observed.get(key.gateway), self.written.get(key.gateway)
+        there, decided = known.get(key.gateway), self.written.get(key.gateway)
         if not isinstance(binding, Bind) or decided is None:
             return binding
         written = there is not None and (there.uid, there.address) == (decided.uid, decided.address)

@@ -10,7 +10,8 @@ from xdsserver.gatewayapi.features import claimed
 from xdsserver.gatewayapi.installed import EXPERIMENTAL, STANDARD, Installed, installed, is_gateway_api
 from xdsserver.objects.meta import KubeObject, Name, ObjectMeta
 
-WHOLE = features.FEATURES + features.IN_A_CLUSTER + features.WITH_TRUST_BUNDLES + registry.FEATURES
+CONDITIONAL = features.WITH_TRUST_BUNDLES + features.WITH_SERVICE_NETWORKS
+WHOLE = features.FEATURES + features.IN_A_CLUSTER + CONDITIONAL + registry.FEATURES
 
 # Every feature of gateways that the suites of both releases know.
 BOTH = frozenset(
@@ -77,17 +78,14 @@ NEW = frozenset(
 )
 FORMER = frozenset({"HTTPRouteRetry", "HTTPRouteRetryBackendTimeout"})
 
-UNCLAIMED = frozenset({"GatewayAddressRoutabilityCluster"})
-"""What is not whole yet."""
-
 
 def of(version: str, channel: str = EXPERIMENTAL) -> set[str]:
     return set(claimed(WHOLE, Installed((version,), channel, in_cluster=True)))
 
 
 def test_a_release_is_told_its_own_names() -> None:
-    assert of("v1.7.0") == (BOTH | NEW) - UNCLAIMED
-    assert of("v1.6.3") == (BOTH | FORMER) - UNCLAIMED
+    assert of("v1.7.0") == BOTH | NEW
+    assert of("v1.6.3") == BOTH | FORMER
 
 
 def test_the_list_has_the_form_that_a_status_asks_for() -> None:
@@ -104,7 +102,10 @@ def test_fields_that_a_channel_does_not_have_are_not_claimed() -> None:
 
 
 def test_what_is_made_at_an_api_server_is_claimed_where_there_is_one() -> None:
-    assert of("v1.7.0") - set(claimed(WHOLE, Installed(("v1.7.0",)))) == set(features.IN_A_CLUSTER)
+    assert of("v1.7.0") - set(claimed(WHOLE, Installed(("v1.7.0",)))) == {
+        *features.IN_A_CLUSTER,
+        *features.WITH_SERVICE_NETWORKS,
+    }
 
 
 def test_between_two_releases_what_both_have_is_claimed() -> None:
@@ -112,7 +113,10 @@ def test_between_two_releases_what_both_have_is_claimed() -> None:
 
 
 def test_where_nobody_knows_all_that_is_whole_is_claimed() -> None:
-    assert set(claimed(WHOLE, None)) == set(WHOLE) - set(features.IN_A_CLUSTER)
+    assert set(claimed(WHOLE, None)) == set(WHOLE) - {
+        *features.IN_A_CLUSTER,
+        *features.WITH_SERVICE_NETWORKS,
+    }
 
 
 def definition(version: str | None, channel: str = EXPERIMENTAL) -> KubeObject:

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from xdsserver.infrastructure.gateway_service import Opened, gateway_service
+from xdsserver.infrastructure.gateway_service import Given, Opened, gateway_service
 from xdsserver.infrastructure.marks import Marked
 from xdsserver.objects.meta import Name, ObjectKey
 
@@ -20,7 +20,11 @@ metadata:
     team: payments
     app.kubernetes.io/managed-by: xdsserver
     gateway.networking.k8s.io/gateway-name: edge
-  annotations: {example.com/paid-by: payments}
+  annotations:
+    example.com/paid-by: payments
+    gateway.xdsserver.io/gateway: edge
+    gateway.xdsserver.io/gateway-uid: one
+    gateway.xdsserver.io/address: 10.0.0.5
   ownerReferences:
   - {apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, name: edge, uid: one,
      controller: true, blockOwnerDeletion: false}
@@ -59,33 +63,41 @@ def gateway(name: str = "edge", **labels: str) -> Marked:
     return Marked(Name("shop", name), "one", tuple(labels.items()), annotations)
 
 
-def documents(of: Marked, address: str | None, *ports: Opened) -> list[dict[str, Any]]:
-    return [one.document for one in gateway_service(of, address, ports).values()]
+def documents(of: Marked, given: Given, *ports: Opened) -> list[dict[str, Any]]:
+    return [one.document for one in gateway_service(of, given, ports).values()]
+
+
+def served(address: str) -> Given:
+    return Given(address, served=True)
 
 
 def test_ports_are_those_that_users_dial_and_lead_to_those_that_are_opened() -> None:
     found = documents(
-        gateway(team="payments"), "10.0.0.5", Opened(443, "TCP", 443), Opened(80, "TCP", 8080), Opened(53, "UDP")
+        gateway(team="payments"),
+        served("10.0.0.5"),
+        Opened(443, "TCP", 443),
+        Opened(80, "TCP", 8080),
+        Opened(53, "UDP"),
     )
     assert found == list(yaml.safe_load_all(EXPECTED))
 
 
 def test_before_an_address_is_served_there_is_a_name_and_nobody_behind_it() -> None:
-    assert [one["kind"] for one in documents(gateway(), None, Opened(80, "TCP"))] == ["Service"]
+    assert [one["kind"] for one in documents(gateway(), Given(), Opened(80, "TCP"))] == ["Service"]
 
 
 def test_without_a_port_there_is_nothing() -> None:
-    assert documents(gateway(), None) == []
+    assert documents(gateway(), Given()) == []
 
 
 def test_users_cannot_label_it_as_another_gateways() -> None:
     marks = {"gateway.networking.k8s.io/gateway-name": "other"}
-    (service,) = documents(gateway(**marks), None, Opened(80, "TCP"))
+    (service,) = documents(gateway(**marks), Given(), Opened(80, "TCP"))
     assert service["metadata"]["labels"]["gateway.networking.k8s.io/gateway-name"] == "edge"
 
 
 def test_the_longest_name_of_a_gateway_gives_names_and_labels_that_fit() -> None:
-    found = gateway_service(gateway("g." * 126 + "g"), "10.0.0.5", [Opened(80, "TCP", 80)])
+    found = gateway_service(gateway("g." * 126 + "g"), served("10.0.0.5"), [Opened(80, "TCP", 80)])
     for key, one in found.items():
         assert len(key.name) <= 63 + len("-0")
         labels = one.document["metadata"]["labels"]
@@ -94,7 +106,7 @@ def test_the_longest_name_of_a_gateway_gives_names_and_labels_that_fit() -> None
 
 
 def test_more_ports_than_a_slice_can_have_are_in_several() -> None:
-    found = gateway_service(gateway(), "fd00::1", [Opened(port, "TCP", port) for port in range(1, 202)])
+    found = gateway_service(gateway(), served("fd00::1"), [Opened(port, "TCP", port) for port in range(1, 202)])
     slices = [one.document for key, one in found.items() if key.kind == "EndpointSlice"]
     assert [len(one["ports"]) for one in slices] == [100, 100, 1]
     assert {one["addressType"] for one in slices} == {"IPv6"}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from xdsserver.objects import core
 from xdsserver.objects.envoyfleet import FLEET_GROUP, EnvoyFleet, EnvoyFleetSpec, Exposure, ServiceExposure
 from xdsserver.objects.meta import LocalObjectReference, Name, ObjectMeta, ObjectReference
+from xdsserver.objects.servicecidr import ServiceCIDR, ServiceCIDRSpec
 
 if TYPE_CHECKING:
     from tests.properties.gateway_worlds import Dice
@@ -68,9 +69,15 @@ def exposing_service(dice: Dice, name: Name) -> core.Service:
             core.ServicePort(port=port, name=f"tcp-{port}", target_port=target + number)
             for number, port in enumerate(ports)
         ),
-        cluster_ip=dice.pick("10.96.0.1", ""),
+        cluster_ip=dice.pick("10.96.0.1", "10.96.0.2", "None", ""),
     )
     return core.Service(metadata=metadata, spec=spec)
+
+
+def service_networks(dice: Dice, name: Name) -> ServiceCIDR:
+    """Make networks of Services, one of which is none."""
+    cidrs = dice.pick(("10.96.0.0/16",), ("10.96.0.0/16", "fd00::/108"), ("192.0.2.0/24",), ("10.96.0.1/16",))
+    return ServiceCIDR(metadata=dice.metadata(name), spec=ServiceCIDRSpec(cidrs=cidrs))
 
 
 def fleet_pods(dice: Dice, name: Name) -> core.EndpointSlice:
@@ -97,6 +104,7 @@ def fleet_pods(dice: Dice, name: Name) -> core.EndpointSlice:
 MAKERS: Final = (
     ("EnvoyFleet", envoy_fleet, FLEETS),
     ("Service", exposing_service, tuple(Name(one.namespace, f"gateway-{one.name}") for one in GATEWAYS)),
+    ("ServiceCIDR", service_networks, (Name("", "kubernetes"), Name("", "more"))),
     ("EndpointSlice", fleet_pods, (Name("fleets", "edge-1"), Name("fleets", "edge-2"))),
 )
 """By kind; they stand beside those of backends."""

@@ -10,6 +10,7 @@ wrong.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -192,6 +193,9 @@ _ADDRESSES = (
     gw.GatewayAddress(value="192.0.2.1"),
     gw.GatewayAddress(type="Hostname", value="example.com"),
     gw.GatewayAddress(),
+    gw.GatewayAddress(routability="Cluster"),
+    gw.GatewayAddress(value="10.96.0.1", routability="Cluster"),
+    gw.GatewayAddress(routability="testing.x-k8s.io/sentinel"),
 )
 
 
@@ -607,7 +611,7 @@ def world(number: int) -> Objects:
 
 def reconciler(pool: Pool = POOL) -> Reconciler:
     """Make a Reconciler with the surroundings of these worlds."""
-    return Reconciler(Surroundings(pool=pool, probe=probe, schemas=OUR_SCHEMAS))
+    return Reconciler(Surroundings(pool=pool, probe=probe, schemas=replace(OUR_SCHEMAS, in_cluster=True)))
 
 
 def settled(objects: Objects, pool: Pool = POOL) -> Reconciler:

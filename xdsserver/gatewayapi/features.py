@@ -54,7 +54,18 @@ IN_A_CLUSTER: tuple[str, ...] = ("GatewayAddressRoutability", "GatewayInfrastruc
 """Claimed where there is an API server: to make objects at, which spec.infrastructure marks, and where status.addresses
 is read by others, who ask for its scope."""
 
-EXPERIMENTAL = frozenset({"ClusterTrustBundle", "GatewayAddressRoutability", "GatewayListenerFilters"})
+WITH_SERVICE_NETWORKS: tuple[str, ...] = ("GatewayAddressRoutabilityCluster",)
+"""Claimed where the cluster tells out of which networks it gives Services addresses (ServiceCIDR): such an address must
+be one of these. Never without the scopes themselves (GEP-5093)."""
+
+EXPERIMENTAL = frozenset(
+    {
+        "ClusterTrustBundle",
+        "GatewayAddressRoutability",
+        "GatewayAddressRoutabilityCluster",
+        "GatewayListenerFilters",
+    }
+)
 """Features whose fields only the experimental channel has.
 
 `HTTPRouteDestinationPortMatching` is called experimental too, but its field (parentRefs[].port) is in both channels.
@@ -68,6 +79,7 @@ _NEW_IN_1_7 = frozenset(
         "ClusterTrustBundle",
         "GRPCRouteRequestHeaderModifier",
         "GatewayAddressRoutability",
+        "GatewayAddressRoutabilityCluster",
         "GatewayListenerFilters",
         "GatewayRouteHostnameIntersectionPrecedence",
         "HTTPRouteBackendURLRewrite",
@@ -85,7 +97,7 @@ def claimed(features: Iterable[str], installed: Installed | None) -> tuple[str, 
     """
     found = set(features)
     if installed is None or not installed.in_cluster:
-        found -= set(IN_A_CLUSTER)
+        found -= {*IN_A_CLUSTER, *WITH_SERVICE_NETWORKS}
     if installed is None:
         return tuple(sorted(found))
     if not installed.experimental:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from xdsserver.gatewayapi.addresses import asked_for, assigned, out_of_reach, routability, unsatisfied
+from xdsserver.gatewayapi.addresses import Assigned, Assignment, Inside, asked_for, assigned, assignment, out_of_reach
 from xdsserver.gatewayapi.conditions import (
     ACCEPTED,
     CONFLICTED,
@@ -47,9 +47,9 @@ def gateway_problems(gateway: Gateway, placed: Placement | Problem) -> tuple[Pro
     return tuple(problems)
 
 
-def port_claim(gateway: Gateway, placed: Placement | Problem) -> PortClaim | None:
+def port_claim(gateway: Gateway, placed: Placement | Problem, inside: Inside) -> PortClaim | None:
     """Say what a Gateway claims for each port of its listeners; nothing where it is refused itself."""
-    if isinstance(placed, Problem) or gateway_problems(gateway, placed) or out_of_reach(gateway):
+    if isinstance(placed, Problem) or gateway_problems(gateway, placed) or out_of_reach(gateway, inside):
         return None
     metadata = gateway.metadata
     return PortClaim(metadata.uid, metadata.creation_timestamp, asked_for(gateway), placed)
@@ -136,7 +136,7 @@ class Attachments:
 
     That is where it is served, how many ListenerSets are accepted, the addresses of all listeners and whether their
     scope is told, what Envoys reject of its settings, the certificate that backends are shown (None where none is asked
-    for), and the listeners that are marked as S3 and are not served so.
+    for), the listeners that are marked as S3 and are not served so, and what there is to be had inside the cluster.
     """
 
     placed: Placement | Problem
@@ -146,6 +146,7 @@ class Attachments:
     certificate: ClientCertificate | None = None
     tells_scope: bool = False
     kept_at_edge: tuple[str, ...] = ()
+    inside: Inside = field(default_factory=Inside)
 
 
 def gateway_status(gateway: Gateway, states: Iterable[ListenerState], added: Attachments) -> GatewayStatus:
@@ -155,13 +156,15 @@ def gateway_status(gateway: Gateway, states: Iterable[ListenerState], added: Att
     accepted = _accepted(gateway, states, added, generation)
     refusal = "; ".join(problem.message for problem in gateway_problems(gateway, added.placed))
     bindings = [state.binding for state in states]
+    got = Assignment(tuple(map(Assigned, added.addresses)))
+    if added.tells_scope:
+        got = assignment(gateway, added.addresses, added.inside)
     return GatewayStatus(
-        addresses=added.addresses,
-        routability=routability(gateway, added.addresses) if added.tells_scope else None,
+        addresses=got.addresses,
         conditions=(
             accepted,
-            _programmed(accepted, states, added, gateway),
-            *(assigned(gateway, added.addresses, bindings, refusal) if added.tells_scope else ()),
+            _programmed(accepted, states, _Reached(gateway, added, got)),
+            *(assigned(gateway, got, refusal, bindings, added.inside) if added.tells_scope else ()),
             *_resolved(added, generation),
             *default_condition(gateway),
             *rejected_condition([added.rejected] if added.rejected else [], generation),
@@ -208,20 +211,36 @@ def _unreached(placed: Placement | Problem) -> str:
             return ""
 
 
-def _programmed(
-    accepted: Condition, states: tuple[ListenerState, ...], added: Attachments, gateway: Gateway
-) -> Condition:
+@dataclass(frozen=True, slots=True)
+class _Reached:
+    """A Gateway and the addresses that it got."""
+
+    gateway: Gateway
+    added: Attachments
+    got: Assignment
+
+    @property
+    def out_of_reach(self) -> str:
+        """Why it can have none of the addresses that it asks for; empty where it can."""
+        return "; ".join(self.got.missing) if out_of_reach(self.gateway, self.added.inside) else ""
+
+    @property
+    def unreached(self) -> str:
+        """What it waits for while it has no address at all; empty where it has one, or gets one with its first port."""
+        return "" if self.got.addresses else self.got.waiting or _unreached(self.added.placed)
+
+
+def _programmed(accepted: Condition, states: tuple[ListenerState, ...], reached: _Reached) -> Condition:
     """A Gateway is programmed when every listener that can be served is; one bad listener does not spoil the others."""
-    generation = gateway.metadata.generation
+    generation = reached.gateway.metadata.generation
     if accepted.status is not Status.TRUE:
         return Condition(PROGRAMMED, Status.FALSE, "Invalid", accepted.message, generation)
-    if out_of_reach(gateway):
-        words = clip("; ".join(unsatisfied(gateway, ())))
-        return Condition(PROGRAMMED, Status.FALSE, "AddressNotAssigned", words, generation)
+    if words := reached.out_of_reach:
+        return Condition(PROGRAMMED, Status.FALSE, "AddressNotAssigned", clip(words), generation)
     for state in states:
         if state.accepted and isinstance(state.binding, Refusal):
             return Condition(PROGRAMMED, Status.FALSE, state.binding.reason, state.binding.message, generation)
-    if not added.addresses and (words := _unreached(added.placed)):
+    if words := reached.unreached:
         return Condition(PROGRAMMED, Status.FALSE, "AddressNotAssigned", words, generation)
     serving = [state for state in states if state.servable]
     if not serving:

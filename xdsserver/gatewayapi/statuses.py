@@ -10,6 +10,7 @@ from xdsserver.model.addresses import is_address
 from xdsserver.objects.meta import GATEWAY_GROUP
 
 if TYPE_CHECKING:
+    from xdsserver.gatewayapi.addresses import Assigned
     from xdsserver.gatewayapi.conditions import Condition
     from xdsserver.objects.httproute import ParentReference
 
@@ -52,24 +53,20 @@ class ListenerStatus:
 class GatewayStatus:
     """Gateway.status.
 
-    `addresses` are IP addresses and hostnames, and `routability` their scope ("" promises nothing), None where the API
-    has no field for it; `attached_listener_sets` is None where the Gateway says nothing of ListenerSets.
+    `addresses` are IP addresses and hostnames; `attached_listener_sets` is None where the Gateway says nothing of
+    ListenerSets.
     """
 
-    addresses: tuple[str, ...]
+    addresses: tuple[Assigned, ...]
     conditions: tuple[Condition, ...]
     listeners: tuple[ListenerStatus, ...]
     attached_listener_sets: int | None = None
-    routability: str | None = None
 
     def document(self) -> dict[str, Any]:
         """Give the form of the API, without times."""
         sets = self.attached_listener_sets
-        scope = {} if self.routability is None else {"routability": self.routability}
         return {
-            "addresses": [
-                {"type": "IPAddress" if is_address(one) else "Hostname", "value": one} | scope for one in self.addresses
-            ],
+            "addresses": [_address(one) for one in self.addresses],
             "conditions": _conditions(self.conditions),
             "listeners": [listener.document() for listener in self.listeners],
             **({} if sets is None else {"attachedListenerSets": sets}),
@@ -201,6 +198,11 @@ def doubts(status: ObjectStatus) -> tuple[str, ...]:
     """Give the words about what is served and surely not meant, each once."""
     parents = status.parents if isinstance(status, RouteStatus) else ()
     return tuple(dict.fromkeys(words for parent in parents for words in parent.doubts))
+
+
+def _address(one: Assigned) -> dict[str, Any]:
+    scope = {} if one.routability is None else {"routability": one.routability}
+    return {"type": "IPAddress" if is_address(one.value) else "Hostname", "value": one.value} | scope
 
 
 def _reference(reference: ParentReference) -> dict[str, Any]:

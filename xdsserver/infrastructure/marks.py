@@ -19,6 +19,11 @@ SLICES_OF: Final = "endpointslice.kubernetes.io/managed-by"
 SLICE_MANAGER: Final = "gateway.xdsserver.io"
 """The label by which Kubernetes leaves an EndpointSlice to whoever wrote it."""
 
+GATEWAY: Final = "gateway.xdsserver.io/gateway"
+GATEWAY_UID: Final = "gateway.xdsserver.io/gateway-uid"
+ADDRESS: Final = "gateway.xdsserver.io/address"
+"""Annotations of a Service: for which Gateway it is, for which of that name, and which address that one was given."""
+
 SLICE_PORTS: Final = 100
 """The most ports that an EndpointSlice may have."""
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 class _Address(msgspec.Struct):
     value: str = ""
+    routability: str | None = None
 
 
 class _Condition(msgspec.Struct, rename="camel"):
@@ -66,9 +67,13 @@ def _read(status: bytes, form: type[StatusT]) -> StatusT:
 
 
 def written_in_status(uid: str, status: bytes) -> Written | None:
-    """Give the address that a Gateway's status (JSON, or empty) says it has; None where it says none."""
-    addresses = _read(status, _Status).addresses or []
-    return Written(uid, addresses[0].value) if addresses and addresses[0].value else None
+    """Give the address that a Gateway's status (JSON, or empty) says it has; None where it says none.
+
+    One of the cluster is none that was given to it: it is that of its Service.
+    """
+    addresses = _read(status, _Status).addresses or ()
+    value = next((one.value for one in addresses if one.routability != "Cluster"), "")
+    return Written(uid, value) if value else None
 
 
 def programmed_in_status(status: bytes) -> Mapping[str, int]:

@@ -58,6 +58,7 @@ _WHY_READ: Final = {
     "Namespace": "labels by which listeners choose namespaces of routes",
     "Service": "backends: ports and protocols",
     "EndpointSlice": "backends: addresses and whether they are ready",
+    "ServiceCIDR": "addresses of the cluster: which ones a Gateway may ask for",
     "ServiceImport": "backends: ports and protocols",
     "ReferenceGrant": "what may be named across namespaces",
 }

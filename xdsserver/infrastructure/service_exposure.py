@@ -10,7 +10,15 @@ from xdsserver.effects.objects import INTENT
 from xdsserver.infrastructure.allocation import Written
 from xdsserver.infrastructure.dataplane import PROBES_PORT
 from xdsserver.infrastructure.identity import MANAGED_BY, MANAGER, object_name, selector
-from xdsserver.infrastructure.marks import SLICE_MANAGER, SLICE_PORTS, SLICES_OF, service_name
+from xdsserver.infrastructure.marks import (
+    ADDRESS,
+    GATEWAY,
+    GATEWAY_UID,
+    SLICE_MANAGER,
+    SLICE_PORTS,
+    SLICES_OF,
+    service_name,
+)
 from xdsserver.infrastructure.names import label_name
 from xdsserver.objects.core import SERVICE_NAME_LABEL
 from xdsserver.objects.meta import Name
@@ -23,10 +31,6 @@ if TYPE_CHECKING:
     from xdsserver.model.fleets import PerService
     from xdsserver.model.places import Bind
     from xdsserver.objects.core import Endpoint, EndpointSlice, Service
-
-GATEWAY: Final = "gateway.xdsserver.io/gateway"
-GATEWAY_UID: Final = "gateway.xdsserver.io/gateway-uid"
-"""Annotations of a Service: for which Gateway it is, and for which of that name."""
 
 MAX_ADDRESSES: Final = 16
 """Of Gateway.status.addresses."""
@@ -49,12 +53,14 @@ class ServedPort:
 class Asked:
     """What a Service must do: how it is exposed, the addresses that the Gateway asks for, and the pods it leads to.
 
-    `pods` are the labels of those in its own namespace, None where the Envoys are in another one.
+    `pods` are the labels of those in its own namespace, None where the Envoys are in another one. `cluster_ip` is the
+    address that it must have inside the cluster, "" for any.
     """
 
     exposure: PerService
     addresses: tuple[str, ...] = ()
     pods: Mapping[str, str] | None = None
+    cluster_ip: str = ""
 
 
 def exposing_service(marked: Marked, asked: Asked, ports: Iterable[ServedPort]) -> Intended:
@@ -62,6 +68,7 @@ def exposing_service(marked: Marked, asked: Asked, ports: Iterable[ServedPort]) 
     exposure = asked.exposure
     spec = {
         "type": exposure.type,
+        "clusterIP": asked.cluster_ip,
         "ports": [
             {"name": one.name, "port": one.port, "protocol": one.bind.transport, "targetPort": one.bind.port}
             for one in ports
@@ -137,7 +144,7 @@ def written_in_service(name: Name, service: Service) -> tuple[Name, Written] | N
     ports = {
         (one.port, one.protocol): one.target_port for one in service.spec.ports if isinstance(one.target_port, int)
     }
-    return gateway, Written(annotations.get(GATEWAY_UID, ""), "", ports)
+    return gateway, Written(annotations.get(GATEWAY_UID, ""), annotations.get(ADDRESS, ""), ports)
 
 
 def _endpoint(one: Endpoint) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def gateway(pipeline: Pipeline, name: Name) -> GatewayAnswer | None:
         *name,
         found.spec.gateway_class_name,
         placed.fleet if isinstance(placed, Placement) else "",
-        status.addresses if isinstance(status, GatewayStatus) else (),
+        tuple(one.value for one in status.addresses) if isinstance(status, GatewayStatus) else (),
         len(listeners),
         sum(1 for one in listeners if one.programmed == "True"),
         sum(one.attached_routes for one in listeners),

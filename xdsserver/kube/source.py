@@ -33,7 +33,7 @@ WITH_STATUS = frozenset(
 )
 """Kinds whose status is ours to write, or (Service) tells an address that we need."""
 
-OPTIONAL = frozenset({"ServiceImport", "XBackend", "XTelemetryPolicy", "ClusterTrustBundle", "Tenant"})
+OPTIONAL = frozenset({"ServiceCIDR", "ServiceImport", "XBackend", "XTelemetryPolicy", "ClusterTrustBundle", "Tenant"})
 """Kinds that a cluster may keep from us: nobody waits for them where they may not be read."""
 
 CRDS = Followed(

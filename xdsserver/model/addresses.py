@@ -42,6 +42,15 @@ def is_address(text: str) -> bool:
     return True
 
 
+def is_network(text: str) -> bool:
+    """Say whether this is an IP network, `10.96.0.0/16`."""
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _addresses(part: str) -> list[str]:
     if "/" in part:
         network = ipaddress.ip_network(part, strict=False)

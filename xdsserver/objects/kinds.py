@@ -15,6 +15,7 @@ from xdsserver.objects.listenerset import ListenerSet
 from xdsserver.objects.meta import GATEWAY_GROUP, KubeObject
 from xdsserver.objects.referencegrant import ReferenceGrant
 from xdsserver.objects.secret import Secret
+from xdsserver.objects.servicecidr import NETWORKING_GROUP, ServiceCIDR
 from xdsserver.objects.serviceimport import MULTICLUSTER_GROUP, ServiceImport
 from xdsserver.objects.tenant import TENANT_GROUP, Tenant
 from xdsserver.objects.workloads import Node, PersistentVolumeClaim, Pod, StatefulSet, StorageClass
@@ -61,6 +62,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("Namespace", "", ("v1",), Namespace, namespaced=False),
     Kind("Service", "", ("v1",), Service),
     Kind("EndpointSlice", "discovery.k8s.io", ("v1",), EndpointSlice),
+    Kind("ServiceCIDR", NETWORKING_GROUP, ("v1", "v1beta1"), ServiceCIDR, namespaced=False),
     Kind("ServiceImport", MULTICLUSTER_GROUP, ("v1alpha1", "v1beta1"), ServiceImport),
     Kind("XBackend", XGATEWAY_GROUP, ("v1alpha1",), XBackend),
     Kind("XTelemetryPolicy", XGATEWAY_GROUP, ("v1alpha1",), XTelemetryPolicy),

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from xdsserver.gatewayapi.addresses import Inside, asked_inside, asks_inside
 from xdsserver.gatewayapi.conditions import Problem
 from xdsserver.gatewayapi.default_gateways import scope
+from xdsserver.gatewayapi.features import tells_scope
 from xdsserver.gatewayapi.fleets import class_parameters, fleet_terms, gateway_parameters, placement
 from xdsserver.gatewayapi.gateways import port_claim
+from xdsserver.infrastructure.marks import service_name
+from xdsserver.model.addresses import is_network
+from xdsserver.model.fleets import PerService, Placement
 from xdsserver.model.places import EVERYWHERE, Bind, PortKey, Promised, Refusal
-from xdsserver.objects.meta import Name
+from xdsserver.objects.meta import GATEWAY_GROUP, Name
 from xdsserver.pipeline.rows import (
     Serving,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from xdsserver.gatewayapi.fleets import BadTerms, FleetTerms, NamedFleet
     from xdsserver.gatewayapi.listeners import Listener
-    from xdsserver.model.fleets import Placement
     from xdsserver.model.places import Binding, ListenerKey, PortClaim
     from xdsserver.objects.envoyfleet import EnvoyFleet
     from xdsserver.objects.gateway import Gateway
     from xdsserver.objects.gatewayclass import GatewayClass
+    from xdsserver.objects.servicecidr import ServiceCIDR
     from xdsserver.pipeline.story import Pipeline
     from xdsserver.tables import Read
 
@@ -69,9 +74,46 @@ def to_placements(tables: Pipeline, read: Read, key: Name, gateway: Gateway) -> 
     return {key: placement(key, own, of_class, tables.options.placement)}
 
 
+SERVICES: Final = "Service"
+"""Whose networks are told: all that a ServiceCIDR speaks of."""
+
+
+def networks_of_services(_services: str, members: Sequence[tuple[Name, ServiceCIDR]]) -> tuple[str, ...]:
+    return tuple(sorted({cidr for _, row in members for cidr in row.spec.cidrs if is_network(cidr)}))
+
+
+def to_inside(tables: Pipeline, read: Read, key: Name, gateway: Gateway) -> Mapping[Name, Inside]:
+    """Say what a Gateway can have inside the cluster, where that matters to it."""
+    if not asks_inside(gateway) and not _is_inside(read(tables.placements, key)):
+        return {}
+    networks = read(tables.service_networks, SERVICES)
+    if networks is None or not tells_scope(read(tables.installed, GATEWAY_GROUP)):
+        return {}
+    own = Name(key.namespace, service_name(key))
+    service = read(tables.services, own)
+    taken = {
+        address: holder
+        for address in asked_inside(gateway)
+        for holder in read(tables.holders_of_addresses, address) or ()
+        if holder != own
+    }
+    address = "" if service is None or service.spec.cluster_ip == "None" else service.spec.cluster_ip
+    return {key: Inside(networks, address, taken)}
+
+
+def _is_inside(placed: Placement | Problem | None) -> bool:
+    """Whether the address of its Service is what a Gateway gets anyway."""
+    return (
+        isinstance(placed, Placement)
+        and isinstance(placed.exposure, PerService)
+        and placed.exposure.type == "ClusterIP"
+    )
+
+
 def to_claimants(tables: Pipeline, read: Read, key: Name, gateway: Gateway) -> Mapping[Name, PortClaim]:
     placed = read(tables.placements, key)
-    claim = port_claim(gateway, placed) if placed is not None else None
+    inside = read(tables.inside, key) or Inside()
+    claim = port_claim(gateway, placed, inside) if placed is not None else None
     return {} if claim is None else {key: claim}
 
 

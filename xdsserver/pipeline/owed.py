@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from xdsserver.effects import Kept
+from xdsserver.gatewayapi.addresses import Inside, only_inside, wanted_inside
 from xdsserver.gatewayapi.conditions import Problem
 from xdsserver.infrastructure.dataplane import Owner
-from xdsserver.infrastructure.gateway_service import Opened, gateway_service
+from xdsserver.infrastructure.gateway_service import Given, Opened, gateway_service
 from xdsserver.infrastructure.identity import object_name, selector
 from xdsserver.infrastructure.marks import Marked, gateway_owner, service_name
 from xdsserver.infrastructure.service_exposure import (
@@ -75,41 +77,57 @@ def to_gateway_services(
         case Problem():
             return {owed: Kept()}
         case Placement() as placed:
-            marked = read(tables.marked, key)
-            found = {} if marked is None else _services(tables, read, marked, placed)
+            found = _services(tables, read, gateway, placed)
             return {owed: Kept(), **found} if isinstance(placed.exposure, PerService) else found
         case never:
             assert_never(never)
 
 
-def _services(tables: Pipeline, read: Read, marked: Marked, placed: Placement) -> Mapping[ObjectKey, Intended | Kept]:
-    gateway = marked.gateway
+def _services(tables: Pipeline, read: Read, gateway: Gateway, placed: Placement) -> Mapping[ObjectKey, Intended | Kept]:
+    key = gateway.name
+    marked = read(tables.marked, key)
+    if marked is None:
+        return {}
+    cluster_ip = wanted_inside(gateway, read(tables.inside, key) or Inside())
+    if isinstance(placed.exposure, AddressPool):
+        return _found_by_pods(tables, read, marked, cluster_ip or "")
+    exposure = _exposure(tables, read, gateway, placed)
+    ports, claim = read(tables.ports_of, key), read(tables.claimants, key)
+    if exposure is None or ports is None or claim is None:
+        return {}
+    asked = Asked(exposure, claim.addresses, _pods(placed, key), cluster_ip or "")
+    return {ObjectKey("Service", key.namespace, service_name(key)): exposing_service(marked, asked, ports)}
+
+
+def _exposure(tables: Pipeline, read: Read, gateway: Gateway, placed: Placement) -> PerService | None:
+    """Say how a Service leads to a Gateway from which pods of its fleet are dialled; None where none does."""
+    inside = wanted_inside(gateway, read(tables.inside, gateway.name) or Inside())
     match placed.exposure:
         case AddressPool():
-            return _found_by_pods(tables, read, marked)
+            return None
         case HostPorts():
-            # Their addresses are those of nodes, which pods find as everybody does.
-            return {}
+            # Their addresses are those of nodes, which pods find as everybody does, unless they want one of the
+            # cluster.
+            return None if inside is None else PerService("ClusterIP")
         case PerService() as exposure:
-            ports, claim = read(tables.ports_of, gateway), read(tables.claimants, gateway)
-            if ports is None or claim is None:
-                return {}
-            asked = Asked(exposure, claim.addresses, _pods(placed, gateway))
-            return {
-                ObjectKey("Service", gateway.namespace, service_name(gateway)): exposing_service(marked, asked, ports)
-            }
+            return exposure if inside is None or not only_inside(gateway) else PerService("ClusterIP")
         case never:
             assert_never(never)
 
 
-def _found_by_pods(tables: Pipeline, read: Read, marked: Marked) -> Mapping[ObjectKey, Intended]:
-    ports, address = [], None
+def _found_by_pods(tables: Pipeline, read: Read, marked: Marked, cluster_ip: str) -> Mapping[ObjectKey, Intended]:
+    ports, given = [], Given(cluster_ip=cluster_ip)
     for claim in read(tables.claims_of, marked.gateway) or ():
-        binding = read(tables.bindings, claim)
-        bound = binding if isinstance(binding, Bind) else None
-        ports.append(Opened(claim.port, claim.transport, bound.port if bound is not None else 0))
-        address = bound.ip if bound is not None else address
-    return gateway_service(marked, address, ports)
+        match read(tables.bindings, claim):
+            case Bind() as bind:
+                given = replace(given, address=bind.ip, served=True)
+                ports.append(Opened(claim.port, claim.transport, bind.port))
+            case Promised(bind):
+                given = replace(given, address=bind.ip)
+                ports.append(Opened(claim.port, claim.transport))
+            case _:
+                ports.append(Opened(claim.port, claim.transport))
+    return gateway_service(marked, given, ports)
 
 
 def _may_be_ours(tables: Pipeline, read: Read, gateway: Gateway) -> bool:
@@ -138,7 +156,10 @@ def fleet_owner(fleet: Name, uid: str) -> Owner:
 def to_mirrored_slices(
     tables: Pipeline, read: Read, key: Name, placed: Placement | Problem
 ) -> Mapping[ObjectKey, Intended | Kept]:
-    if isinstance(placed, Problem) or not isinstance(placed.exposure, PerService) or _pods(placed, key) is not None:
+    gateway = read(tables.our_gateways, key)
+    if isinstance(placed, Problem) or gateway is None or _pods(placed, key) is not None:
+        return {}
+    if _exposure(tables, read, gateway, placed) is None:
         return {}
     marked, ports = read(tables.marked, key), read(tables.ports_of, key)
     if marked is None or ports is None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xdsserver.filters import registry
 from xdsserver.gatewayapi import features
+from xdsserver.gatewayapi.addresses import Inside
 from xdsserver.gatewayapi.ancestors import ancestors_status
 from xdsserver.gatewayapi.backends.xbackends import MAX_ANCESTORS
 from xdsserver.gatewayapi.classes import class_status
@@ -17,7 +19,7 @@ from xdsserver.gatewayapi.routes import Findings, route_status
 from xdsserver.model.places import ListenerKey, PortKey
 from xdsserver.objects.meta import GATEWAY_GROUP, ObjectKey
 from xdsserver.pipeline.expansion import refusals_of
-from xdsserver.pipeline.gateways import controllers_of
+from xdsserver.pipeline.gateways import SERVICES, controllers_of
 from xdsserver.pipeline.profiles import kept_at_edge
 from xdsserver.pipeline.rejected import rejected_at, rejected_listener, words_against
 from xdsserver.pipeline.rules import rules_of
@@ -80,7 +82,8 @@ def to_class_statuses(
     tables: Pipeline, read: Read, key: Name, class_: GatewayClass
 ) -> Mapping[ObjectKey, ObjectStatus]:
     bundles = features.WITH_TRUST_BUNDLES if read(tables.trust_bundle_kinds, "ClusterTrustBundle") else ()
-    whole = features.FEATURES + features.IN_A_CLUSTER + bundles + registry.FEATURES
+    networks = features.WITH_SERVICE_NETWORKS if read(tables.service_networks, SERVICES) else ()
+    whole = features.FEATURES + features.IN_A_CLUSTER + bundles + networks + registry.FEATURES
     parameters: NamedFleet | Problem | None = read(tables.class_parameters, key)
     status = class_status(class_, parameters, whole, read(tables.installed, GATEWAY_GROUP))
     return {ObjectKey("GatewayClass", *key): status}
@@ -91,6 +94,7 @@ def to_gateway_statuses(tables: Pipeline, read: Read, key: Name, gateway: Gatewa
     placed = read(tables.placements, key)
     if placed is None:
         return {}
+    inside = read(tables.inside, key) or Inside()
     added = Attachments(
         placed=placed,
         listener_sets=read(tables.accepted_set_counts, key) or 0,
@@ -99,6 +103,8 @@ def to_gateway_statuses(tables: Pipeline, read: Read, key: Name, gateway: Gatewa
         certificate=read(tables.client_certificates, key),
         tells_scope=tells_scope(read(tables.installed, GATEWAY_GROUP)),
         kept_at_edge=tuple(kept_at_edge(tables, read, owner)),
+        # Where no port is served, the address of its Service leads nowhere.
+        inside=inside if read(tables.ports_of, key) else replace(inside, own=""),
     )
     return {owner: gateway_status(gateway, _states(tables, read, owner, gateway.spec.listeners), added)}
 

@@ -35,6 +35,7 @@ from xdsserver.objects.listenerset import ListenerSet
 from xdsserver.objects.meta import GATEWAY_GROUP, Name, ObjectKey
 from xdsserver.objects.referencegrant import ReferenceGrant
 from xdsserver.objects.secret import Secret
+from xdsserver.objects.servicecidr import ServiceCIDR
 from xdsserver.objects.serviceimport import ServiceImport
 from xdsserver.objects.xbackend import XBackend
 from xdsserver.objects.xtelemetrypolicy import XTelemetryPolicy
@@ -130,6 +131,7 @@ class Pipeline:
         self.reference_grants = graph.source("reference_grants", ReferenceGrant)
         self.namespaces = graph.source("namespaces", Namespace)
         self.services = graph.source("services", Service)
+        self.service_cidrs = graph.source("service_cidrs", ServiceCIDR)
         self.service_imports = graph.source("service_imports", ServiceImport)
         self.x_backends = graph.source("x_backends", XBackend)
         self.backend_tls_policies = graph.source("backend_tls_policies", BackendTLSPolicy)
@@ -171,6 +173,17 @@ class Pipeline:
         self.class_uses = graph.count("class_uses", self.our_gateways, gateways.class_of)
         self.classes_of = graph.index("classes_of", self.class_uses, lambda key, _count: key[0])
         self.placements = graph.derive("placements", self.our_gateways, on(gateways.to_placements))
+        # Addresses of the cluster: out of which networks they are, and whose.
+        self.service_networks = graph.group(
+            "service_networks",
+            self.service_cidrs,
+            lambda _name, _row: gateways.SERVICES,
+            fold=gateways.networks_of_services,
+        )
+        self.holders_of_addresses = graph.index(
+            "holders_of_addresses", self.services, lambda _name, row: row.spec.cluster_ip or None
+        )
+        self.inside = graph.derive("inside", self.our_gateways, on(gateways.to_inside))
         self.claimants = graph.derive("claimants", self.our_gateways, on(gateways.to_claimants))
         self.default_scopes = graph.derive("default_scopes", self.our_gateways, gateways.to_default_scopes)
         self.default_gateways = graph.index("default_gateways", self.default_scopes, lambda _name, scope_: scope_)
@@ -662,6 +675,7 @@ class Pipeline:
             "ReferenceGrant": self.reference_grants,
             "Namespace": self.namespaces,
             "Service": self.services,
+            "ServiceCIDR": self.service_cidrs,
             "ServiceImport": self.service_imports,
             "XBackend": self.x_backends,
             "BackendTLSPolicy": self.backend_tls_policies,
