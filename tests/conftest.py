@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+# Servers of tests run side by side, and none of them is to have the port of the admin API by chance.
+os.environ.setdefault("XDSSERVER_ADMIN", "off")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import tempfile
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -46,6 +47,68 @@ def host_port(option: str, text: str) -> HostPort:
         message = f"{option}: {text!r} is not HOST:PORT, such as 127.0.0.1:8080"
         raise SettingsError(message)
     return HostPort(bare, int(port))
+
+
+DEFAULT_ADMIN = HostPort("127.0.0.1", 19000)
+"""Where the admin API is served when no address is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdminSettings:
+    """Where the admin API is served, and to whom.
+
+    Attributes:
+        address: where it listens.
+        token_file: the token that is asked for; made where there is none.
+        hosts: names by which it is asked for, besides those of this machine and its address.
+        tls: files of a certificate and its key; None for plaintext, on this machine only.
+        wanted: whether somebody asked for it, so that there is no run without it.
+    """
+
+    address: HostPort
+    token_file: Path
+    hosts: tuple[str, ...] = ()
+    tls: tuple[Path, Path] | None = None
+    wanted: bool = True
+
+
+def admin(  # noqa: PLR0913, PLR0917 (as many as the options of a command)
+    address: str | None,
+    token_file: Path | None,
+    state_dir: Path | None,
+    hosts: tuple[str, ...] = (),
+    certificate: Path | None = None,
+    key: Path | None = None,
+) -> AdminSettings | None:
+    """Put together where the admin API is served: by default on this machine only; None where it is `off`.
+
+    Raises:
+        SettingsError: the address is none, or could be reached from other machines without TLS.
+    """
+    if address == "off":
+        return None
+    place = DEFAULT_ADMIN if address is None else host_port("--admin", address)
+    if (certificate is None) != (key is None):
+        message = "--admin-tls-cert and --admin-tls-key belong together: give both or none"
+        raise SettingsError(message)
+    if certificate is None and not _is_loopback(place.host):
+        message = (
+            f"--admin {place} can be reached from other machines, which would see the token: give --admin-tls-cert and"
+            f" --admin-tls-key, or listen on 127.0.0.1:{place.port}"
+        )
+        raise SettingsError(message)
+    tls = None if certificate is None or key is None else (certificate, key)
+    file = token_file or (state_dir or state_base()) / "admin-token"
+    return AdminSettings(place, file, (place.host, *hosts), tls, wanted=address is not None)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +217,7 @@ class StandaloneSettings:
         saved_state: where what is served is saved; None for nowhere.
         secure_xds: where Envoys of other machines may connect; None for nowhere.
         health: where probes and scrapes are answered; None for nowhere.
+        admin: where the admin API is served; None for nowhere.
     """
 
     folder: Path
@@ -164,6 +228,7 @@ class StandaloneSettings:
     saved_state: SavedStateSettings | None = None
     secure_xds: SecureXds | None = None
     health: HostPort | None = None
+    admin: AdminSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +242,7 @@ class ServeSettings:
         secure_xds: where Envoys of other machines may connect; None for nowhere.
         health: where probes and scrapes are answered; None for nowhere.
         replica: which of several servers this is; None for the only one.
+        admin: where the admin API is served; None for nowhere.
     """
 
     file: Path
@@ -185,6 +251,7 @@ class ServeSettings:
     secure_xds: SecureXds | None = None
     health: HostPort | None = None
     replica: Replica | None = None
+    admin: AdminSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +368,7 @@ class ClusterSettings:
         fleets: how Envoys of EnvoyFleets are run in pods; None where somebody else runs them.
         pod: the name of our pod, "" for that of the machine.
         health: where probes and scrapes are answered; None for nowhere.
+        admin: where the admin API is served; None for nowhere.
     """
 
     kubeconfig: str | None
@@ -317,6 +385,7 @@ class ClusterSettings:
     fleets: FleetSettings | None = None
     pod: str = ""
     health: HostPort | None = None
+    admin: AdminSettings | None = None
     controllers: tuple[str, ...] = ()
 
 
@@ -325,10 +394,14 @@ def folder_id(folder: Path) -> str:
     return hashlib.blake2b(str(folder.resolve()).encode(), digest_size=6).hexdigest()
 
 
+def state_base() -> Path:
+    """Where this user's state is kept: below XDG_STATE_HOME, or `~/.local/state`."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "xdsserver"
+
+
 def default_state_dir(folder: Path) -> Path:
-    """Where a folder's state is kept: below XDG_STATE_HOME, or `~/.local/state`."""
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "xdsserver" / folder_id(folder)
+    """Where a folder's state is kept."""
+    return state_base() / folder_id(folder)
 
 
 def default_runtime_dir(of: str) -> Path:

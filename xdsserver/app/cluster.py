@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xdsserver.app import watching
+from xdsserver.app.administration import Administration
 from xdsserver.app.announcer import Announcer
 from xdsserver.app.doors import secure_doors
 from xdsserver.app.local import local_addresses, supervisor
@@ -42,6 +43,7 @@ from xdsserver.infrastructure.observed import (
     written_in_status,
 )
 from xdsserver.infrastructure.permissions import NAME
+from xdsserver.inspection.world import Unread
 from xdsserver.kube.access import InCluster, Kubeconfig
 from xdsserver.kube.client import KubeClient
 from xdsserver.kube.elector import Elector, KubeLease, Listeners, process_identity
@@ -107,7 +109,7 @@ class ServeCluster:
             data_plane=None if run is None else data_plane(run.xds, run.image),
         )
         self._reconciler = Reconciler(Surroundings(Pool(settings.pool), options=decisive, promising=True))
-        hooks = Hooks(lambda _written: None, lambda _key: None, measures, self._decided, self._save_soon)
+        hooks = Hooks(lambda _written: None, lambda _key: None, measures, self._decided, self._save_soon, self._unread)
         rules = Rules(fleet_of=lambda _node: FLEET)
         addresses = (*local_addresses(settings.envoy), *settings.xds)
         options = XdsOptions(addresses, rules, secure_doors(settings.secure_xds, report))
@@ -127,6 +129,8 @@ class ServeCluster:
         )
         us = Us(identity, self._elector.may_write, self._client)
         self._trust = None if settings.trust is None else Trust(settings.trust, us, report)
+        peers = None if self._trust is None else self._trust.peers()
+        self._administration = Administration(settings.admin, self._plane, report, peers)
         cluster = Cluster(
             Writes(self._client, self._source.version),
             self._decision,
@@ -151,6 +155,7 @@ class ServeCluster:
         """Serve until `stop`, then drain our Envoy, give back the Lease and end.
 
         Raises:
+            AdminError: the address or the token of the admin API cannot be had.
             EndpointError: the address for probes cannot be had.
             EnvoyNotFoundError: there is no Envoy to run.
             HomeBusyError: the Envoy's folder is in use by another process.
@@ -165,6 +170,7 @@ class ServeCluster:
             if self._observation is not None:
                 await stack.enter_async_context(self._observation.serving(self._condition))
             await stack.enter_async_context(self._plane.serving())
+            await stack.enter_async_context(self._administration.serving())
             if self._saver is not None:
                 await stack.enter_async_context(self._saver.running())
             for address in self._plane.server.addresses:
@@ -176,7 +182,7 @@ class ServeCluster:
             tasks = [asyncio.create_task(self._work()), asyncio.create_task(stop.wait())]
             if self._trust is not None:
                 await stack.enter_async_context(self._trust.running())
-                tasks.append(asyncio.create_task(self._trust.serve(self._plane)))
+                tasks.append(asyncio.create_task(self._trust.serve(self._plane, self._administration.answerer.answer)))
             try:
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 self._report(Notice(Level.INFO, "", "stopping"))
@@ -326,6 +332,9 @@ class ServeCluster:
         served = self._plane.condition()
         kinds = watching.detail(self._source.states())
         return Condition(served.ready, {**served.detail, "leader": self._elector.may_write(), "kinds": kinds})
+
+    def _unread(self) -> tuple[Unread, ...]:
+        return tuple(Unread("", key, f"{words}; the last good one stays") for key, words in self._problems.items())
 
     def _tell_problems(self, problems: Mapping[ObjectKey, str]) -> None:
         before, self._problems = self._problems, dict(problems)

@@ -8,10 +8,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from xdsserver.admin.waits import Waits
 from xdsserver.app.answers import Answers, Heard, Told
 from xdsserver.app.expiry import Expiry
 from xdsserver.app.garbage import Garbage
+from xdsserver.inspection.world import Serving, World
 from xdsserver.narrator import Socket, Whereabouts
+from xdsserver.objects.meta import ObjectKey
 from xdsserver.observe.condition import Condition
 from xdsserver.server import XdsServer
 from xdsserver.xds.cache import Cache
@@ -22,9 +25,10 @@ if TYPE_CHECKING:
 
     from xdsserver.app.measures import Measures
     from xdsserver.infrastructure.allocation import Written
+    from xdsserver.inspection.world import Unread
     from xdsserver.model.places import Delivery, ListenerKey
     from xdsserver.narrator import Narrator
-    from xdsserver.objects.meta import Name, ObjectKey
+    from xdsserver.objects.meta import Name
     from xdsserver.reconciler import ObjectChange, Outcome, Reconciler
     from xdsserver.server import XdsOptions
     from xdsserver.xds.case import Blame, Rejection
@@ -40,7 +44,7 @@ class Hooks:
 
     `keep` writes down what was allocated, `place` says where an object is defined, `measures` is told what to measure,
     `decided` hears of statuses and objects of ours that are new, once they are true of what is served. `rejected` is
-    called when Envoys reject something else than before.
+    called when Envoys reject something else than before. `unread` says what cannot be read now.
     """
 
     keep: Callable[[Mapping[Name, Written]], None]
@@ -48,6 +52,7 @@ class Hooks:
     measures: Measures | None = None
     decided: Callable[[Outcome], None] = lambda _outcome: None
     rejected: Callable[[], None] = lambda: None
+    unread: Callable[[], tuple[Unread, ...]] = tuple
 
 
 class ControlPlane:
@@ -77,6 +82,11 @@ class ControlPlane:
         told = Told(self._take_answers, reconciler.pipeline.deliveries.rows, reconciler.identity, reconciler.backend_of)
         self.answers = Answers(Heard(cache, self._ledger, self.server.quarantine), told, replica)
         """What the Envoys say, of this server and of others that it leads."""
+        serving = Serving(cache, self._ledger, lambda: asyncio.get_running_loop().time())
+        self.world = World(reconciler, serving, unread=hooks.unread, replica=replica)
+        """What can be told of all this."""
+        self.waits = Waits(reconciler.pipeline, cache, self._ledger, self.server.quarantine)
+        """Who waits for Envoys to have something."""
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -96,7 +106,7 @@ class ControlPlane:
         """Take changes of objects."""
         read_s = time.monotonic()
         with self._garbage.changes(len(changes)):
-            self._take(self.reconciler.objects(changes), read_s)
+            self._take(self.reconciler.objects(changes), read_s, changes)
         if self._garbage.due:
             # Behind the streams, which write first what has just been published.
             asyncio.get_running_loop().call_soon(self._garbage.tidy)
@@ -110,15 +120,18 @@ class ControlPlane:
         """Say how it is, for probes."""
         return Condition(self.server.serving, {"streams": sum(1 for _ in self._ledger.streams())})
 
-    def _take(self, outcome: Outcome, read_s: float) -> None:
+    def _take(self, outcome: Outcome, read_s: float, changes: Sequence[ObjectChange] = ()) -> None:
         """Serve what changed, keep what was allocated, tell what people should know."""
         # Written down before it is served: what a crash in between leaves behind is an address that nobody uses yet.
         self._hooks.keep(self.reconciler.written)
         if self._hooks.measures is not None:
             self._hooks.measures.published(outcome.resources, read_s)
         self.server.publish(outcome.resources)
+        changed = [(ObjectKey(kind, *name), row is None) for kind, name, row in changes]
+        self.world.history.note(time.time(), changed, outcome.resources)
         self._narrator.outcome(outcome, self._whereabouts)
         self.answers.published(outcome)
+        self.waits.published(outcome.resources.keys())
         self._expiry.published(outcome)
         self._hooks.decided(outcome)
 
@@ -145,3 +158,4 @@ class ControlPlane:
         if self._hooks.measures is not None:
             self._hooks.measures.hear(event)
         self.answers.hear(event)
+        self.waits.hear(event)

@@ -12,13 +12,14 @@ from xdsserver.authority import FolderStore, kept_up
 from xdsserver.authority.certificates import utc_now
 from xdsserver.observe.notices import Level, Notice
 from xdsserver.replicas.membership import Membership
+from xdsserver.server.inspections import InspectionPeers
 from xdsserver.server.meeting import GivenLeadership, Pace
 from xdsserver.server.mutual_tls import ServerCertificates, replica_channel, replica_door
 from xdsserver.server.reporter import Links, Reporter, connect_locally
 from xdsserver.server.reports import ReportsServer, local_reports_door
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     import grpc
 
@@ -48,6 +49,14 @@ class Part:
     leadership: Leadership
     authorities: Authorities | None
 
+    def connect(self) -> Callable[[str], grpc.aio.Channel]:
+        """Give the way to another server, by which this one proves what it is."""
+        return connect_locally if self.authorities is None else partial(replica_channel, self.authorities)
+
+    def peers(self) -> InspectionPeers:
+        """Give the others, as those who can be asked."""
+        return InspectionPeers(self.name, self.leadership, self.connect())
+
 
 def given(settings: Replica) -> Part:
     """Make of settings what does not change; the authority is made where there is none yet.
@@ -65,8 +74,10 @@ def given(settings: Replica) -> Part:
 class Replicated:
     """One of several servers."""
 
-    def __init__(self, part: Part, member: Member, report: Report) -> None:
-        """Make what the server proves itself with.
+    def __init__(
+        self, part: Part, member: Member, report: Report, answer: Callable[[bytes], Awaitable[bytes]] | None = None
+    ) -> None:
+        """Make what the server proves itself with; `answer` is for questions of other servers.
 
         Raises:
             AuthorityError: there is no authority that is valid now.
@@ -76,12 +87,12 @@ class Replicated:
         self._report = report
         self._leadership = part.leadership
         self._pace = Pace()
-        self._connect: Callable[[str], grpc.aio.Channel]
+        self._answer = answer
+        self._connect = part.connect()
         if part.authorities is None:
-            self._door, self._connect = local_reports_door(part.address), connect_locally
+            self._door = local_reports_door(part.address)
         else:
             self._door = replica_door(part.address, ServerCertificates(part.authorities, on_problem=self._warn))
-            self._connect = partial(replica_channel, part.authorities)
 
     @contextlib.asynccontextmanager
     async def taking_part(self) -> AsyncIterator[None]:
@@ -90,7 +101,7 @@ class Replicated:
         Raises:
             ServerError: the address for reports cannot be had.
         """
-        server = ReportsServer(self._door, self._member, self._pace)
+        server = ReportsServer(self._door, self._member, self._pace, self._answer)
         await server.start()
         links = Links(self._connect, server.resigned, self._tell)
         # Nothing is decided alone, not even for a moment.

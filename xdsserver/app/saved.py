@@ -7,6 +7,7 @@ import contextlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from xdsserver.app.administration import Administration
 from xdsserver.app.doors import secure_doors
 from xdsserver.app.measures import observation
 from xdsserver.app.plane import ControlPlane, Hooks
@@ -69,19 +70,24 @@ class ServeSaved:
         replica = settings.replica
         name = "" if replica is None else replica.name
         self._plane = ControlPlane(Reconciler(surroundings), options, self._narrator, hooks, name)
-        self._replicated = None if replica is None else Replicated(given(replica), self._plane.answers, report)
+        part = None if replica is None else given(replica)
+        peers = None if part is None else part.peers()
+        self._administration = Administration(settings.admin, self._plane, report, peers)
+        answer = self._administration.answerer.answer
+        self._replicated = None if part is None else Replicated(part, self._plane.answers, report, answer)
 
     async def run(self, stop: asyncio.Event, reload: asyncio.Event) -> None:
         """Serve until `stop`; read the file again when it is another one, and on `reload`.
 
         Raises:
+            AdminError: the address or the token of the admin API cannot be had.
             EndpointError: the address for probes cannot be had.
             ServerError: an xDS address cannot be had.
         """
         nothing = contextlib.nullcontext()
         observed = nothing if self._observation is None else self._observation.serving(self._plane.condition)
         among_others = nothing if self._replicated is None else self._replicated.taking_part()
-        async with observed, self._plane.serving(), among_others:
+        async with observed, self._plane.serving(), among_others, self._administration.serving():
             for address in self._plane.server.addresses:
                 self._report(Notice(Level.INFO, "xDS", f"listening on {address}"))
             self._plane.server.quarantine.recall(self._first.snapshot.precedents)

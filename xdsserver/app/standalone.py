@@ -9,6 +9,7 @@ import socket
 from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING
 
+from xdsserver.app.administration import Administration
 from xdsserver.app.doors import secure_doors
 from xdsserver.app.local import local_addresses, supervisor
 from xdsserver.app.measures import observation
@@ -19,6 +20,7 @@ from xdsserver.files.saved import read_saved
 from xdsserver.files.state import StateError, read_state, write_state
 from xdsserver.gatewayapi.installed import OUR_SCHEMAS
 from xdsserver.infrastructure.allocation import Pool
+from xdsserver.inspection.world import Unread
 from xdsserver.narrator import Narrator
 from xdsserver.observe.notices import Level, Notice
 from xdsserver.pipeline import Options
@@ -30,6 +32,7 @@ from xdsserver.xds.rules import Rules
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from xdsserver.files.values import FileProblem
     from xdsserver.infrastructure.allocation import Written
     from xdsserver.objects.meta import Name
     from xdsserver.observe.notices import Report
@@ -59,6 +62,13 @@ def can_open(address: str, port: int, transport: str) -> str | None:
     return None
 
 
+def unread(problem: FileProblem) -> Unread:
+    """Say of a problem of a file what others are told."""
+    where = f"{problem.file or '.'}:{problem.line}" if problem.line else problem.file or "."
+    words = f"{problem.field}: {problem.message}" if problem.field else problem.message
+    return Unread(where, problem.key, words, problem.severity)
+
+
 class Standalone:
     """One run of a folder."""
 
@@ -83,9 +93,13 @@ class Standalone:
         rules = Rules(fleet_of=lambda _node: FLEET)
         self._observation = observation(settings.health, report)
         measures = None if self._observation is None else self._observation.measures
-        hooks = Hooks(self._write_state, self._folder.place, measures, rejected=self._save_rejected)
+        hooks = Hooks(
+            self._write_state, self._folder.place, measures, rejected=self._save_rejected, unread=lambda: self._unread
+        )
         options = XdsOptions(addresses, rules, secure_doors(settings.secure_xds, report))
         self._plane = ControlPlane(self._reconciler, options, self._narrator, hooks)
+        self._administration = Administration(settings.admin, self._plane, report)
+        self._unread: tuple[Unread, ...] = ()
         self._saver = None if settings.saved_state is None else saver(settings.saved_state, self._plane, report)
         self._rejected_file = settings.state_dir / "rejected.state"
         self._rejected_saver = saver_of_precedents(self._rejected_file, self._plane, report)
@@ -95,6 +109,7 @@ class Standalone:
         """Serve until `stop`; then drain Envoy, or keep it, and end.
 
         Raises:
+            AdminError: the address or the token of the admin API cannot be had.
             EndpointError: the address for probes cannot be had.
             EnvoyNotFoundError: there is no Envoy to run.
             HomeBusyError: the folder is served by another process.
@@ -107,6 +122,7 @@ class Standalone:
             if self._observation is not None:
                 await stack.enter_async_context(self._observation.serving(self._plane.condition))
             await stack.enter_async_context(self._plane.serving())
+            await stack.enter_async_context(self._administration.serving())
             for saving in (self._saver, self._rejected_saver):
                 if saving is not None:
                     await stack.enter_async_context(saving.running())
@@ -125,6 +141,7 @@ class Standalone:
         async with aclosing(scans(self._folder, on_poll=self._narrator.polling)) as readings:
             async for scan in readings:
                 self._narrator.scan(scan)
+                self._unread = tuple(unread(one) for one in scan.problems)
                 self._plane.objects([(one.kind, one.name, one.object) for one in scan.changes])
                 self._narrator.references(scan, self._plane.reconciler, self._folder.place)
                 # A folder that cannot be read has not said anything yet: Envoys keep what they have.

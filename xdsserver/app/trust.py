@@ -35,13 +35,14 @@ from xdsserver.server.mutual_tls import ServerCertificates, certificate_door
 from xdsserver.server.tokens import TokenRules, Tokens, token_door
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 
     from xdsserver.app.plane import ControlPlane
     from xdsserver.infrastructure.dataplane import Envoys
     from xdsserver.kube.client import KubeClient
     from xdsserver.observe.notices import Report
     from xdsserver.server.doors import Door
+    from xdsserver.server.inspections import InspectionPeers
     from xdsserver.settings import TrustSettings
 
 _REPLICAS = f"app.kubernetes.io/name={NAME}"
@@ -101,8 +102,14 @@ class Trust:
                 for task in tasks:
                     task.cancel()
 
-    async def serve(self, plane: ControlPlane) -> None:
+    def peers(self) -> InspectionPeers | None:
+        """Give the other servers, as those who can be asked; None where there are none."""
+        return None if (part := self._part()) is None else part.peers()
+
+    async def serve(self, plane: ControlPlane, answer: Callable[[bytes], Awaitable[bytes]] | None = None) -> None:
         """Let others in, as soon as there is an authority by which they can prove who they are, until cancelled.
+
+        `answer` is for questions of other servers.
 
         Raises:
             AuthorityError: there is no authority that is valid now.
@@ -117,13 +124,16 @@ class Trust:
         await plane.server.open(tuple(self._doors()))
         for address in plane.server.addresses[before:]:
             self._report(Notice(Level.INFO, "xDS", f"listening on {address}"))
-        reports = self._settings.reports
-        if reports is None:
+        part = self._part()
+        if part is None:
             await asyncio.get_running_loop().create_future()
             return
-        part = Part(self.name, str(reports), self.leadership, self._authority)
-        async with Replicated(part, plane.answers, self._report).taking_part():
+        async with Replicated(part, plane.answers, self._report, answer).taking_part():
             await asyncio.get_running_loop().create_future()
+
+    def _part(self) -> Part | None:
+        reports = self._settings.reports
+        return None if reports is None else Part(self.name, str(reports), self.leadership, self._authority)
 
     async def _certify(self) -> None:
         await self._authority.known()

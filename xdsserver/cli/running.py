@@ -12,7 +12,7 @@ import typer
 
 from xdsserver.observe.notices import Notice, to_json, to_terminal
 from xdsserver.observe.restraint import Restrained
-from xdsserver.settings import HostPort, host_port
+from xdsserver.settings import DEFAULT_ADMIN, HostPort, host_port
 
 DEFAULT_XDS = "127.0.0.1:18000"
 """Where xDS is served when no address is given: the port that `bootstrap` assumes."""
@@ -53,6 +53,46 @@ Health = Annotated[
     ),
 ]
 
+Admin = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT|off",
+        help=f"Serve the admin API here; {DEFAULT_ADMIN} without, as long as nobody else has that.",
+        envvar="XDSSERVER_ADMIN",
+    ),
+]
+
+AdminTokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PATH",
+        help="The token of the admin API, made when it is missing; without, admin-token in the state folder.",
+        envvar="XDSSERVER_ADMIN_TOKEN_FILE",
+    ),
+]
+
+AdminHost = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="A name by which the admin API may be asked, besides its address and localhost. May be repeated.",
+        envvar="XDSSERVER_ADMIN_HOST",
+    ),
+]
+
+AdminTlsCert = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PATH",
+        help="A certificate for the admin API; without, it is served on this machine only.",
+        envvar="XDSSERVER_ADMIN_TLS_CERT",
+    ),
+]
+
+AdminTlsKey = Annotated[
+    Path | None,
+    typer.Option(metavar="PATH", help="The key of --admin-tls-cert.", envvar="XDSSERVER_ADMIN_TLS_KEY"),
+]
 
 Concurrency = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="Worker threads of the Envoy that is run; one per core without.")

@@ -11,11 +11,17 @@ from typing import Annotated
 
 import typer
 
+from xdsserver.admin.errors import AdminError
 from xdsserver.app import ServeSaved
 from xdsserver.authority import AuthorityError
 from xdsserver.cli.pool import Addresses, parse_pool
 from xdsserver.cli.running import (
     DEFAULT_XDS,
+    Admin,
+    AdminHost,
+    AdminTlsCert,
+    AdminTlsKey,
+    AdminTokenFile,
     AuthorityDir,
     Concurrency,
     DrainS,
@@ -52,6 +58,7 @@ from xdsserver.settings import (
     trust,
     watching,
 )
+from xdsserver.settings import admin as admin_settings
 from xdsserver.settings import namespace_quota as quota_settings
 from xdsserver.settings import replica as replica_settings
 
@@ -192,6 +199,11 @@ def serve(
         str | None, typer.Option(hidden=True, help="The name of the server that decides for all Envoys.")
     ] = None,
     health: Health = None,
+    admin: Admin = None,
+    admin_token_file: AdminTokenFile = None,
+    admin_host: AdminHost = None,
+    admin_tls_cert: AdminTlsCert = None,
+    admin_tls_key: AdminTlsKey = None,
     log_format: Annotated[LogFormat, typer.Option(help="How to write what happens.")] = LogFormat.TEXT,
 ) -> None:
     """Serve Envoys from a cluster, or from a saved state.
@@ -210,9 +222,12 @@ def serve(
         in_folder = from_ is not None or authority_dir is not None
         secured = secure_xds(certificates if in_folder else (), authority_dir)
         observed = health_address(health)
+        inspected = admin_settings(
+            admin, admin_token_file, None, tuple(admin_host or ()), admin_tls_cert, admin_tls_key
+        )
         if from_ is not None:
             part = replica_settings(replica, replicas, leader, authority_dir)
-            saved = ServeSettings(from_, state_key_file, doors, secured, observed, part)
+            saved = ServeSettings(from_, state_key_file, doors, secured, observed, part, inspected)
             _until_end(lambda: _serve_saved(saved, report))
             return
         if kubeconfig is None and "KUBERNETES_SERVICE_HOST" not in os.environ:
@@ -253,6 +268,7 @@ def serve(
             fleets=None if in_folder else fleets(certificates, envoys_xds, envoys_image, namespace),
             pod=pod,
             health=observed,
+            admin=inspected,
             controllers=tuple(controller or ()),
         )
     except SettingsError as error:
@@ -266,7 +282,7 @@ def _until_end(run: Callable[[], Coroutine[None, None, None]]) -> None:
     except HomeBusyError as error:
         print(f"xdsserver: another process has the Envoy of --runtime-dir: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
-    except (AuthorityError, EndpointError, EnvoyError, ServerError, StateError) as error:
+    except (AdminError, AuthorityError, EndpointError, EnvoyError, ServerError, StateError) as error:
         print(f"xdsserver: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
 

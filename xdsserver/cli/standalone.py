@@ -7,11 +7,17 @@ from typing import Annotated
 
 import typer
 
+from xdsserver.admin.errors import AdminError
 from xdsserver.app import Standalone
 from xdsserver.authority import AuthorityError
 from xdsserver.cli.pool import LOOPBACK_RANGE, Addresses, parse_pool
 from xdsserver.cli.running import (
     DEFAULT_XDS,
+    Admin,
+    AdminHost,
+    AdminTlsCert,
+    AdminTlsKey,
+    AdminTokenFile,
     AuthorityDir,
     Concurrency,
     DrainS,
@@ -39,6 +45,7 @@ from xdsserver.settings import (
     folder_id,
     secure_xds,
 )
+from xdsserver.settings import admin as admin_settings
 
 
 def standalone(
@@ -90,6 +97,11 @@ def standalone(
     ] = None,
     state_key_file: StateKeyFile = None,
     health: Health = None,
+    admin: Admin = None,
+    admin_token_file: AdminTokenFile = None,
+    admin_host: AdminHost = None,
+    admin_tls_cert: AdminTlsCert = None,
+    admin_tls_key: AdminTlsKey = None,
     log_format: Annotated[LogFormat, typer.Option(help="How to write what happens.")] = LogFormat.TEXT,
 ) -> None:
     """Serve a folder through a local Envoy.
@@ -118,6 +130,9 @@ def standalone(
             saved_state=SavedStateSettings(save_state, state_key_file) if save_state is not None else None,
             secure_xds=secure_xds(tuple(xds_tls or ()), authority_dir),
             health=health_address(health),
+            admin=admin_settings(
+                admin, admin_token_file, state_dir, tuple(admin_host or ()), admin_tls_cert, admin_tls_key
+            ),
         )
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error
@@ -126,6 +141,6 @@ def standalone(
     except HomeBusyError as error:
         print(f"xdsserver: another process serves {folder}: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
-    except (AuthorityError, EndpointError, EnvoyError, ServerError, StateError, ValueError) as error:
+    except (AdminError, AuthorityError, EndpointError, EnvoyError, ServerError, StateError, ValueError) as error:
         print(f"xdsserver: {error}", file=sys.stderr)
         raise typer.Exit(1) from error

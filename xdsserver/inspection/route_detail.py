@@ -1,11 +1,11 @@
 """One route, from what its user wrote down to what Envoys do: rules, Envoy routes, clusters, endpoints."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, assert_never
 
-from envoy.config.route.v3.route_components_pb2 import VirtualHost
+from envoy.config.route.v3.route_components_pb2 import Route, VirtualHost
 from google.protobuf import json_format
 
 from xdsserver.gatewayapi.attachment import Parent
@@ -69,7 +69,7 @@ class RuleAnswer:
         name: what its user calls it.
         matches: any of which leads here, in words.
         filters: their types, in the order in which they are applied.
-        action: `forward`, `respond STATUS`, or `dropped` for a rule that is not served.
+        action: `forward`, `redirect`, `respond STATUS`, or `dropped` for a rule that is not served.
         shares: where requests go.
         problems: what is wrong with it.
     """
@@ -139,7 +139,7 @@ def detail(pipeline: Pipeline, key: ObjectKey) -> RouteDetail | None:
         short,
         tuple(map(_parent, pipeline.parents.rows.get(key, ()))),
         answers(pipeline.statuses.rows.get(key)),
-        tuple(_rules(pipeline, key)),
+        tuple(_rules(pipeline, key, {one[0].rule: one[1] for one in made})),
         tuple(_envoy_route(pipeline, *one) for one in islice(made, _ENVOY_ROUTES)),
         len(made),
         tuple(one for one in found if one is not None),
@@ -176,7 +176,7 @@ def _parent(parent: Parent) -> ParentAnswer:
     return ParentAnswer(f"{reference.kind or 'Gateway'} {name}{section}{port}", str(parent.gateway), listeners, problem)
 
 
-def _rules(pipeline: Pipeline, key: ObjectKey) -> Iterator[RuleAnswer]:
+def _rules(pipeline: Pipeline, key: ObjectKey, made: Mapping[int, EnvoyRoute]) -> Iterator[RuleAnswer]:
     parsed = pipeline.parsed_rules.rows
     for position, resolved in zip(pipeline.rules_of.rows.get(key, ()), rules_of(pipeline, look, key), strict=True):
         problems = tuple(dict.fromkeys(one.message for one in (*resolved.dropped, *resolved.problems)))
@@ -184,17 +184,18 @@ def _rules(pipeline: Pipeline, key: ObjectKey) -> Iterator[RuleAnswer]:
             name = parsed[position].name
             yield RuleAnswer(position[1], name, (), (), "dropped", (), problems)
         else:
-            yield _rule(resolved.rule, problems)
+            yield _rule(resolved.rule, problems, made.get(position[1]))
 
 
-def _rule(rule: Rule, problems: tuple[str, ...]) -> RuleAnswer:
+def _rule(rule: Rule, problems: tuple[str, ...], made: EnvoyRoute | None) -> RuleAnswer:
     shares = rule.action.shares if isinstance(rule.action, Forward) else ()
     return RuleAnswer(
         rule.position,
         rule.name,
         tuple(map(in_words, rule.matches)),
         tuple(one.type for one in rule.filters),
-        _action(rule.action),
+        # A filter may answer for the rule, which the Envoy route shows.
+        "redirect" if made is not None and _parsed(made).HasField("redirect") else _action(rule.action),
         tuple(map(_share, shares)),
         problems,
     )
@@ -217,8 +218,11 @@ def _share(share: Share) -> ShareAnswer:
 
 def _envoy_route(pipeline: Pipeline, key: RouteKey, made: EnvoyRoute) -> EnvoyRouteAnswer:
     serving = pipeline.binds.rows[key.listener]
-    # The bytes are a field of a virtual host, ready to be joined with others.
-    parsed = VirtualHost.FromString(made.wire).routes[0]
-    envoy = json_format.MessageToDict(parsed, preserving_proto_field_name=True)
+    envoy = json_format.MessageToDict(_parsed(made), preserving_proto_field_name=True)
     name = route_configuration_name(serving.chain)
     return EnvoyRouteAnswer(serving.bind.fleet, name, key.hostname, str(key.listener), key.rule, envoy)
+
+
+def _parsed(made: EnvoyRoute) -> Route:
+    """Read the bytes, which are a field of a virtual host, ready to be joined with others."""
+    return VirtualHost.FromString(made.wire).routes[0]

@@ -15,6 +15,7 @@ import grpc
 
 from xdsserver.replicas.tally import OverfullError, UnknownReplicaError
 from xdsserver.replicas.wire import MalformedStatementError, read_statement, write_agenda
+from xdsserver.server import inspections
 from xdsserver.server.bind import BindFailedError, require_local
 from xdsserver.server.meeting import GRPC_OPTIONS, METHOD, SERVICE, ended
 from xdsserver.server.stream import Ending
@@ -59,7 +60,15 @@ def local_reports_door(address: str) -> ReportsDoor:
 class ReportsServer:
     """Takes reports for as long as this replica leads, and turns everybody away otherwise."""
 
-    def __init__(self, door: ReportsDoor, member: Member, pace: Pace) -> None:
+    def __init__(
+        self,
+        door: ReportsDoor,
+        member: Member,
+        pace: Pace,
+        answer: Callable[[bytes], Awaitable[bytes]] | None = None,
+    ) -> None:
+        """Prepare; with `answer` questions of other servers are answered here too, whoever leads."""
+        self._answer = answer
         self._door = door
         self._member = member
         self._pace = pace
@@ -79,9 +88,10 @@ class ReportsServer:
         door = self._door
         self._server = grpc.aio.server(options=GRPC_OPTIONS)
         make: Any = grpc.stream_stream_rpc_method_handler
-        self._server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(SERVICE, {METHOD: make(self._serve)}),)
-        )
+        handlers = [grpc.method_handlers_generic_handler(SERVICE, {METHOD: make(self._serve)})]
+        if self._answer is not None:
+            handlers.append(inspections.handler(door.prove, self._answer))
+        self._server.add_generic_rpc_handlers(tuple(handlers))
         try:
             if door.credentials is None:
                 require_local(door.address)
