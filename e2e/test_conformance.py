@@ -25,7 +25,7 @@ def test_the_suite_of_the_gateway_api_passes_whole(cluster: Cluster) -> None:
     LOGS.mkdir(parents=True, exist_ok=True)
     stage = Stage(cluster.kubeconfig, cluster.kubectl)
     with serving(stage, LOGS, Served()):
-        output = Suite(binary, CLASS, USABLE, UNUSABLE).run(stage, LOGS)
+        output = Suite(binary, CLASS, USABLE, UNUSABLE).run(stage.kubeconfig, LOGS)
     failed = [(test.name, *words) for test, words in output.failures()]
     assert not failed
     report = summary.read(LOGS / "report.yaml")

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from e2e.operating import PORT, Process, as_in_a_pod, config_of, options, restricted, until, world
 from e2e.serving import serving
-from e2e.test_statuses import merge, status_writes
+from e2e.test_statuses import merge, status_writes, taken_since
 from tests.live.http1 import Ask
 from tests.live.load import Traffic, load
 from tests.live.relay import relay
@@ -59,7 +59,7 @@ async def test_s11_k15_all_of_serve_under_exactly_its_roles(cluster: Cluster, tm
             async with load(traffic(there)) as tally:
                 await tally.reaches(100)
             assert not tally.failures, tally
-            before = {kind: await status_writes(there.client, kind) for kind in ("httproutes", "gateways")}
+            before = await status_writes(there.client)
 
             routes = (there.route(f"r{number}", f"/{number}") for number in range(ROUTES))
             await there.create(f"{GATEWAY_API}/namespaces/{there.namespace}/httproutes", routes)
@@ -71,7 +71,7 @@ async def test_s11_k15_all_of_serve_under_exactly_its_roles(cluster: Cluster, tm
             # What is decided on a flap would be written by the time that a later route is.
             await there.create(f"{GATEWAY_API}/namespaces/{there.namespace}/httproutes", [there.route("last", "/last")])
             await there.attached(ROUTES + 2)
-            writes = {kind: await status_writes(there.client, kind) - count for kind, count in before.items()}
+            writes = await taken_since(there.client, before)
             sys.stdout.write(f"\n{ROUTES} routes, 200 flaps, 1 route: {writes}\n")
             assert writes["httproutes"] == ROUTES + 1
             assert 1 <= writes["gateways"] <= 20

@@ -82,7 +82,7 @@ def run(wanted: Wanted) -> Output:
             stack.enter_context(serving(stage, LOGS, wanted.served))
         who = Implementation.of_environment()
         suite = Suite(binary, wanted.gateway_class, USABLE, UNUSABLE, wanted.mode, who)
-        return suite.run(stage, LOGS, wanted.flags)
+        return suite.run(stage.kubeconfig, LOGS, wanted.flags)
 
 
 @contextmanager

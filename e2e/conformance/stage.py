@@ -51,7 +51,11 @@ class Stage:
             StageError: it failed.
         """
         command = [self.kubectl, "--kubeconfig", str(self.kubeconfig), *arguments]
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120, check=False)
+        try:
+            done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120, check=False)
+        except OSError as error:
+            message = f"no kubectl: {error}"
+            raise StageError(message) from error
         if done.returncode:
             message = f"kubectl {' '.join(arguments)}: {done.stderr.strip()}"
             raise StageError(message)

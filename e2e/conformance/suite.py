@@ -8,12 +8,8 @@ import time
 from dataclasses import dataclass, field
 from importlib.metadata import version as version_of
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from e2e.conformance.output import Output
-
-if TYPE_CHECKING:
-    from e2e.conformance.stage import Stage
 
 PROFILES = ("GATEWAY-HTTP", "GATEWAY-GRPC", "GATEWAY-TLS", "GATEWAY-TCP", "GATEWAY-UDP")
 
@@ -59,7 +55,7 @@ class Suite:
     mode: str = "default"
     implementation: Implementation = field(default_factory=Implementation)
 
-    def run(self, stage: Stage, logs: Path, flags: tuple[str, ...] = ()) -> Output:
+    def run(self, kubeconfig: Path, logs: Path, flags: tuple[str, ...] = ()) -> Output:
         """Run it to its end and print each test as it begins; `report.yaml` and `suite.log` are in `logs` then."""
         report = logs / "report.yaml"
         report.unlink(missing_ok=True)
@@ -69,7 +65,7 @@ class Suite:
             *(f"--usable-address={self.usable}", f"--unusable-address={self.unusable}"),
             *(f"--report-output={report}", f"--mode={self.mode}", *self.implementation.flags, *flags),
         ]
-        environment = os.environ | {"KUBECONFIG": str(stage.kubeconfig)}
+        environment = os.environ | {"KUBECONFIG": str(kubeconfig)}
         output, began_s = Output(), time.monotonic()
         with (
             (logs / "suite.log").open("w") as log,
