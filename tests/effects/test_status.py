@@ -216,3 +216,30 @@ def test_every_condition_that_we_say_is_known_as_ours() -> None:
             collect(document)
     assert {"Accepted", "Programmed", "ResolvedRefs", "Conflicted"} <= said
     assert {one for one in said if is_foreign(one)} == set()
+
+
+def test_a_part_with_conditions_gets_times_and_is_written_once() -> None:
+    """Where only a part of a status is ours, as `gateway` of a Tenant is, the rest is left as it is."""
+    part = {"endpoint": "https://a.test", "console": "https://c.test", "conditions": [condition()]}
+    before = observed({"currentState": "Ready"})
+    owed = write({"gateway": part}, before)
+    assert owed.fields == {
+        "gateway": part | {"conditions": [condition() | {"lastTransitionTime": "2026-11-21T12:00:00Z"}]}
+    }
+    there = after(before, owed)
+    assert owed_status(Decided("u1", {"gateway": part}), there, LATER) is None
+
+    turned = {"endpoint": "https://a.test", "conditions": [condition(status="False")]}
+    again = write({"gateway": turned}, there, LATER)
+    assert again.fields["gateway"] == {
+        "console": None,
+        "endpoint": "https://a.test",
+        "conditions": [condition(status="False") | {"lastTransitionTime": "2026-11-21T12:05:00Z"}],
+    }
+
+
+def test_a_part_that_is_not_wanted_any_more_is_taken_away() -> None:
+    there = observed({"currentState": "Ready", "gateway": {"conditions": []}})
+    assert write({"gateway": None}, there).fields == {"gateway": None}
+    assert owed_status(Decided("u1", {"gateway": None}), observed({"currentState": "Ready"}), NOON) is None
+    assert owed_status(Decided("u1", {"currentState": "Ready"}), there, NOON) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from xdsserver.infrastructure.allocation import Written
-from xdsserver.infrastructure.observed import programmed_in_status, written_in_status
+from xdsserver.infrastructure.observed import programmed_in_status, tenant_programmed_in_status, written_in_status
 
 
 def test_the_first_address_of_a_status_is_what_was_allocated() -> None:
@@ -30,3 +30,16 @@ def test_what_is_programmed_is_read_back_with_the_generation_that_it_was_said_of
         {"name": "c", "conditions": null}]}"""
     assert programmed_in_status(status) == {"a": 3}
     assert programmed_in_status(b"") == {}
+
+
+def test_what_is_programmed_of_a_tenant_is_read_back_too() -> None:
+    conditions = """{"type": "Accepted", "status": "True", "observedGeneration": 4},
+        {"type": "Programmed", "status": "True", "observedGeneration": 3}"""
+    whole = f'{{"currentState": "Ready", "gateway": {{"conditions": [{conditions}]}}}}'.encode()
+    assert tenant_programmed_in_status(whole) == 3
+    assert tenant_programmed_in_status(whole.replace(b"Programmed", b"Ready")) is None
+
+
+@pytest.mark.parametrize("status", [b"", b"[]", b'{"gateway": null}', b'{"gateway": {}}'])
+def test_a_tenant_that_says_nothing_of_it_is_not_programmed(status: bytes) -> None:
+    assert tenant_programmed_in_status(status) is None

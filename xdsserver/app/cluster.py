@@ -40,6 +40,7 @@ from xdsserver.infrastructure.observed import (
     ingress_in_status,
     node_addresses_in_status,
     programmed_in_status,
+    tenant_programmed_in_status,
     written_in_status,
 )
 from xdsserver.infrastructure.permissions import NAME
@@ -262,6 +263,11 @@ class ServeCluster:
             if observed is not None and key.kind in {"Gateway", "ListenerSet"}
             for name, generation in programmed_in_status(observed.status).items()
         }
+        for key, observed in readings:
+            if key.kind == "Tenant" and observed is not None:
+                generation = tenant_programmed_in_status(observed.status)
+                if generation is not None:
+                    said |= dict.fromkeys((one for one in known if one[:3] == key), generation)
         self._plane.remembered({key: Delivery(generation) for key, generation in said.items() if key in known})
 
     # What is owed.

@@ -63,6 +63,14 @@ class StatusWrite:
         return {"metadata": metadata, "status": self.fields}
 
 
+@dataclass(frozen=True, slots=True)
+class MergedPart:
+    """A part of a status that has conditions of its own, as it should be."""
+
+    entries: Document
+    left_out: tuple[str, ...] = ()
+
+
 def owed_status(
     decided: Decided | None,
     observed: Observed,
@@ -84,20 +92,24 @@ def owed_status(
     left_out: list[str] = []
     for name, value in wanted.items():
         if decided is not None and decided.ours and name == "conditions":
-            merged: Merged | None = own_conditions(value, there.get(name) or [], moment)
+            merged: Merged | MergedPart | None = own_conditions(value, there.get(name) or [], moment)
         else:
             merged = _merge(name, value, there.get(name), moment, ours)
         left_out += merged.left_out if merged is not None else ()
         joined = value if merged is None else merged.entries
         if not _same(joined, there.get(name)):
-            fields[name] = joined
+            fields[name] = _over(joined, there.get(name))
     if decided is not None:
         fields |= dict.fromkeys(sorted(_WITHDRAWN & there.keys() - wanted.keys()))
     return StatusWrite(observed.uid, observed.resource_version, fields, tuple(left_out)) if fields else None
 
 
-def _merge(name: str, value: object, there: object, moment: Moment, ours: frozenset[str]) -> Merged | None:
-    """Join a list that others write to as well; None for a field that is ours alone."""
+def _merge(name: str, value: object, there: object, moment: Moment, ours: frozenset[str]) -> Merged | MergedPart | None:
+    """Join a list that others write to as well, or that has times; None for a field that is ours alone."""
+    if isinstance(value, dict) and isinstance(value.get("conditions"), list):
+        part = there if isinstance(there, dict) else {}
+        conditions = merge_conditions(value["conditions"], part.get("conditions") or [], moment)
+        return MergedPart(value | {"conditions": conditions.entries}, conditions.left_out)
     if not isinstance(value, list):
         return None
     found = there if isinstance(there, list) else []
@@ -130,3 +142,10 @@ def _listeners(decided: Sequence[Document], observed: Sequence[Document], moment
 
 def _same(value: object, there: object) -> bool:
     return value == (([] if there is None else there) if isinstance(value, list) else there)
+
+
+def _over(value: object, there: object) -> object:
+    """Give what a merge patch must say so that a field becomes this value: what is there and should not be is None."""
+    if isinstance(value, dict) and isinstance(there, dict):
+        return dict.fromkeys(sorted(there.keys() - value.keys())) | value
+    return value

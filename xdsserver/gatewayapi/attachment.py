@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from xdsserver.gatewayapi.conditions import ACCEPTED, Problem
 from xdsserver.gatewayapi.hostnames import ANY, intersection, normal, specificity
 from xdsserver.gatewayapi.labels import selects
+from xdsserver.gatewayapi.s3listeners import S3_LISTENERS
+from xdsserver.model.profiles import Profile
 from xdsserver.model.routing import Hosts
 from xdsserver.objects.meta import GATEWAY_GROUP, LabelSelector, ObjectKey
 
@@ -25,7 +27,8 @@ class RouteHead:
     """What attachment needs of a route of any kind; edits of its rules leave this as it is.
 
     `default_scope`: the default Gateways that it asks for besides its parents, None for none. `created`: by which the
-    older of two comes first.
+    older of two comes first. `serves_as`: the kind that listeners must allow, where it is not that of `key`. `signed`:
+    its clients sign what they send, so that it can be had only through listeners that change nothing of it.
     """
 
     key: ObjectKey
@@ -33,6 +36,8 @@ class RouteHead:
     parents: tuple[ParentReference, ...]
     default_scope: str | None
     created: str
+    serves_as: str = ""
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +134,15 @@ def _asked(reference: ParentReference) -> str:
 
 def _refusal(route: RouteHead, listener: Listener, labels: Callable[[str], Mapping[str, str]]) -> str | None:
     """Say why a listener does not let the route attach, or None when it does (Listener.allowedRoutes)."""
-    if route.key.kind not in listener.kinds:
+    if route.signed and listener.profile is not Profile.S3:
+        return (
+            f"listener {listener.key.name} is not served as S3: let the owner of its Gateway name it in annotation "
+            f"{S3_LISTENERS}, and all others of its port too where that is plain text"
+        )
+    kind = route.serves_as or route.key.kind
+    if kind not in listener.kinds:
         allowed = ", ".join(listener.kinds) or "no kind of route"
-        return f"listener {listener.key.name} allows {allowed}, not {route.key.kind}"
+        return f"listener {listener.key.name} allows {allowed}, not {kind}"
     namespace = route.key.namespace
     match listener.namespaces.from_:
         case "All":

@@ -47,7 +47,7 @@ class ParsedRule:
     """A rule as far as it can be understood without looking at other objects.
 
     `created` is the creation time of its route; `name` is empty for a rule without one. With `problems` the rule is
-    dropped: no request is served by half of what was asked for.
+    dropped: no request is served by half of what was asked for. `field` is where it stands in its object.
     """
 
     owner: ObjectKey
@@ -58,6 +58,7 @@ class ParsedRule:
     filters: ParsedFilters
     backends: tuple[ParsedBackend, ...]
     problems: tuple[Problem, ...]
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ class _Resolver:
         self._read = read
         self._tables = tables
         self._referrer = Referrer(GATEWAY_GROUP, parsed.owner.kind, parsed.owner.namespace)
-        self._field = f"spec.rules[{parsed.position}]"
+        self._field = parsed.field or f"spec.rules[{parsed.position}]"
 
     def share(self, number: int, backend: ParsedBackend) -> Share:
         """Resolve a backendRef with its filters; without its backend or a filter it has no cluster."""

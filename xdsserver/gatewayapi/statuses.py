@@ -148,13 +148,35 @@ class AncestorsStatus:
         return {"ancestors": [ancestor.document() for ancestor in self.ancestors]}
 
 
-ObjectStatus = GatewayClassStatus | GatewayStatus | ListenerSetStatus | RouteStatus | AncestorsStatus
+@dataclass(frozen=True, slots=True)
+class TenantGatewayStatus:
+    """What the status of a Tenant says of its way out: URLs, "" for none, and whether they are served.
+
+    Without conditions no Gateway is asked for, and nothing may be left there of one that was. All that the status holds
+    beside it is said by whoever runs the Tenant.
+    """
+
+    endpoint: str = ""
+    console: str = ""
+    conditions: tuple[Condition, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        """Give the form of the API, without times."""
+        if not self.conditions:
+            return {"gateway": None}
+        urls = {name: url for name, url in (("endpoint", self.endpoint), ("console", self.console)) if url}
+        return {"gateway": {**urls, "conditions": _conditions(self.conditions)}}
+
+
+ObjectStatus = (
+    GatewayClassStatus | GatewayStatus | ListenerSetStatus | RouteStatus | AncestorsStatus | TenantGatewayStatus
+)
 
 
 def all_conditions(status: ObjectStatus) -> tuple[tuple[str, Condition], ...]:
     """Give every condition of a status with the part of the object that it is about (empty for the whole)."""
     match status:
-        case GatewayClassStatus():
+        case GatewayClassStatus() | TenantGatewayStatus():
             return tuple(("", one) for one in status.conditions)
         case GatewayStatus() | ListenerSetStatus():
             whole = tuple(("", one) for one in status.conditions)

@@ -55,6 +55,14 @@ class _NodeStatus(msgspec.Struct):
     addresses: list[_NodeAddress] | None = None
 
 
+class _TenantGateway(msgspec.Struct):
+    conditions: list[_Condition] | None = None
+
+
+class _TenantStatus(msgspec.Struct):
+    gateway: _TenantGateway | None = None
+
+
 StatusT = TypeVar("StatusT")
 
 
@@ -84,6 +92,17 @@ def programmed_in_status(status: bytes) -> Mapping[str, int]:
         for one in listener.conditions or ()
         if one.type == "Programmed" and one.status == "True"
     }
+
+
+def tenant_programmed_in_status(status: bytes) -> int | None:
+    """Give the generation of which a Tenant's status says that Envoys serve it through Gateways; None where it is not.
+
+    It is said of all listeners together.
+    """
+    gateway = _read(status, _TenantStatus).gateway
+    conditions = (gateway.conditions if gateway is not None else None) or ()
+    found = (one.observed_generation for one in conditions if one.type == "Programmed" and one.status == "True")
+    return next(found, None)
 
 
 def ingress_in_status(status: bytes) -> tuple[str, ...]:

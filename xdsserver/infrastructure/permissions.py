@@ -75,6 +75,7 @@ _WRITTEN: Final = (
     "BackendTLSPolicy",
     "XBackend",
     "XTelemetryPolicy",
+    "Tenant",
 )
 """Kinds whose status we write. The objects themselves are their users' alone."""
 

@@ -14,7 +14,9 @@ from xdsserver.translation.listeners import listener_name
 from xdsserver.translation.routes import used_clusters
 from xdsserver.xds.resource import CLUSTER, LISTENER, ROUTE
 
-CARRIED: Final = frozenset({"Gateway", "ListenerSet", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"})
+CARRIED: Final = frozenset(
+    {"Gateway", "ListenerSet", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "Tenant", "TenantConsole"}
+)
 """Kinds of objects that Envoys get; others are part of how these are served."""
 
 

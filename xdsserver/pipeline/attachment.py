@@ -11,6 +11,7 @@ from xdsserver.objects.grpcroute import GRPCRoute
 from xdsserver.objects.httproute import HTTPRoute
 from xdsserver.objects.l4route import TLSRoute
 from xdsserver.objects.meta import Name, ObjectKey
+from xdsserver.pipeline.profiles import as_served
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -63,7 +64,7 @@ def to_claimed_parents(
         parent = named_parent(route.key, reference)
         offer = _offer(tables, read, parent) if parent is not None else None
         if offer is not None:
-            parents.append(attach(route, reference, offer, labels))
+            parents.append(attach(route, reference, as_served(tables, read, offer) if route.signed else offer, labels))
     return {key: tuple(parents)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xdsserver.model.profiles import Profile
@@ -9,6 +10,8 @@ from xdsserver.model.profiles import Profile
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from xdsserver.gatewayapi.attachment import Offer
+    from xdsserver.gatewayapi.listeners import Listener
     from xdsserver.model.places import ChainKey, ListenerKey
     from xdsserver.objects.meta import ObjectKey
     from xdsserver.pipeline.rows import Serving
@@ -32,6 +35,17 @@ def is_overruled(tables: Pipeline, read: Read, serving: Serving) -> bool:
         and serving.protocol == "HTTP"
         and plain_profile(tables, read, serving.chain) is not Profile.S3
     )
+
+
+def as_served(tables: Pipeline, read: Read, offer: Offer) -> Offer:
+    """Give listeners with the profile that they are served with; one that is not served yet has that of its mark."""
+
+    def served(listener: Listener) -> Listener:
+        serving = read(tables.binds, listener.key)
+        overruled = serving is not None and is_overruled(tables, read, serving)
+        return replace(listener, profile=Profile.EDGE) if overruled else listener
+
+    return replace(offer, listeners=tuple(map(served, offer.listeners)))
 
 
 def kept_at_edge(tables: Pipeline, read: Read, gateway: ObjectKey) -> Iterator[str]:

@@ -27,6 +27,7 @@ from xdsserver.pipeline.rules import rules_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from xdsserver.gatewayapi.attachment import Parent
     from xdsserver.gatewayapi.conditions import Problem
     from xdsserver.gatewayapi.fleets import NamedFleet
     from xdsserver.gatewayapi.listeners import Listener
@@ -144,19 +145,24 @@ def to_route_statuses(
         parents = read(tables.parents, owner)
         if not parents:
             return {}
-        listeners = (one for parent in parents for one, _ in parent.listeners)
-        shadows = (read(tables.shadows, one) for one in read(tables.shadows_of, owner) or ())
-        behind = (read(tables.behind, one) for one in read(tables.behind_of, owner) or ())
-        findings = Findings(
-            rules=tuple(rules_of(tables, read, owner)),
-            refused=tuple(refusals_of(tables, read, owner)),
-            shadows=tuple(one for one in shadows if one is not None),
-            rejected=tuple(rejected_at(tables, read, owner, listeners)),
-            behind=tuple(one for one in behind if one is not None),
-        )
+        findings = findings_of(tables, read, owner, parents)
         generation = route.metadata.generation
         controllers = controllers_of(tables, read, (one.gateway for one in parents))
         named = ((one, controllers[one.gateway]) for one in parents if one.gateway in controllers)
         return {owner: route_status(named, findings, generation)}
 
     return status
+
+
+def findings_of(tables: Pipeline, read: Read, route: ObjectKey, parents: Iterable[Parent]) -> Findings:
+    """Collect what is known of a route at the listeners of its parents."""
+    listeners = (one for parent in parents for one, _ in parent.listeners)
+    shadows = (read(tables.shadows, one) for one in read(tables.shadows_of, route) or ())
+    behind = (read(tables.behind, one) for one in read(tables.behind_of, route) or ())
+    return Findings(
+        rules=tuple(rules_of(tables, read, route)),
+        refused=tuple(refusals_of(tables, read, route)),
+        shadows=tuple(one for one in shadows if one is not None),
+        rejected=tuple(rejected_at(tables, read, route, listeners)),
+        behind=tuple(one for one in behind if one is not None),
+    )

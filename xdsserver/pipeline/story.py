@@ -37,6 +37,7 @@ from xdsserver.objects.referencegrant import ReferenceGrant
 from xdsserver.objects.secret import Secret
 from xdsserver.objects.servicecidr import ServiceCIDR
 from xdsserver.objects.serviceimport import ServiceImport
+from xdsserver.objects.tenant import Tenant
 from xdsserver.objects.xbackend import XBackend
 from xdsserver.objects.xtelemetrypolicy import XTelemetryPolicy
 from xdsserver.pipeline import (
@@ -62,6 +63,7 @@ from xdsserver.pipeline import (
     statuses,
     streams,
     telemetry,
+    tenantroutes,
 )
 from xdsserver.tables import Change, Graph, InPieces
 from xdsserver.translation.layout import host_piece, route_configuration
@@ -140,6 +142,7 @@ class Pipeline:
         self.config_maps = graph.source("config_maps", ConfigMap)
         self.secrets = graph.source("secrets", Secret)
         self.cluster_trust_bundles = graph.source("cluster_trust_bundles", ClusterTrustBundle)
+        self.tenants = graph.source("tenants", Tenant)
         # By API group, what objects were checked by: told by whoever checks them, or by the CRDs of a cluster.
         self.checked_by: Source[str, Installed] = graph.source("checked_by")
         self.definitions: Source[Name, KubeObject] = graph.source("definitions")
@@ -285,6 +288,7 @@ class Pipeline:
             graph.derive("tls_route_heads", self.tls_routes, attachment.to_route_heads("TLSRoute")),
             graph.derive("tcp_route_heads", self.tcp_routes, attachment.to_l4_route_heads("TCPRoute")),
             graph.derive("udp_route_heads", self.udp_routes, attachment.to_l4_route_heads("UDPRoute")),
+            graph.derive("tenant_heads", self.tenants, tenantroutes.to_tenant_heads),
         )
         self.claimed_parents = graph.derive("claimed_parents", self.route_heads, on(attachment.to_claimed_parents))
         self.route_shares = graph.count("route_shares", self.claimed_parents, quotas.share_of)
@@ -379,6 +383,7 @@ class Pipeline:
             graph.derive("tls_rules", self.tls_routes, rules.to_l4_rules("TLSRoute")),
             graph.derive("tcp_rules", self.tcp_routes, rules.to_l4_rules("TCPRoute")),
             graph.derive("udp_rules", self.udp_routes, rules.to_l4_rules("UDPRoute")),
+            graph.derive("tenant_rules", self.tenants, tenantroutes.to_tenant_rules),
         )
         self.rules = graph.derive("rules", self.parsed_rules, on(rules.to_rules))
         self.rules_of = graph.index("rules_of", self.rules, lambda key, _rule: key[0])
@@ -596,8 +601,12 @@ class Pipeline:
             graph.derive("kept_workloads", self.gateways, on(owed.to_kept_workloads)),
         )
 
-        # What Envoys must acknowledge before a listener is served.
-        self.awaited: Table[ListenerKey, Awaited] = graph.derive("awaited", self.binds, on(resources.to_awaited))
+        # What Envoys must acknowledge before a listener is served, or a Tenant at a listener.
+        self.awaited: Table[ListenerKey, Awaited] = graph.union(
+            "awaited",
+            graph.derive("awaited_listeners", self.binds, on(resources.to_awaited)),
+            graph.derive("awaited_tenants", self.tenants, on(tenantroutes.to_tenant_awaited)),
+        )
 
         # What statuses say, from the same verdicts. Only from here on anything reads what the Envoys answered.
         self.rejections_of = graph.index("rejections_of", self.rejections, lambda blame, _said: blame.owner or None)
@@ -647,6 +656,9 @@ class Pipeline:
         self.x_telemetry_policy_statuses = graph.derive(
             "x_telemetry_policy_statuses", self.x_telemetry_policies, on(telemetry.to_telemetry_statuses)
         )
+        self.tenant_gateway_statuses = graph.derive(
+            "tenant_gateway_statuses", self.tenants, on(tenantroutes.to_tenant_statuses)
+        )
         self.statuses: Table[ObjectKey, ObjectStatus] = graph.union(
             "statuses",
             self.class_statuses,
@@ -660,6 +672,7 @@ class Pipeline:
             self.x_backend_statuses,
             self.backend_tls_policy_statuses,
             self.x_telemetry_policy_statuses,
+            self.tenant_gateway_statuses,
         )
 
         self._sources: Mapping[str, Source[Name, Any]] = {
@@ -684,6 +697,7 @@ class Pipeline:
             "ConfigMap": self.config_maps,
             "Secret": self.secrets,
             "ClusterTrustBundle": self.cluster_trust_bundles,
+            "Tenant": self.tenants,
         }
 
     def change(self, kind: str, name: Name, row: KubeObject | None) -> tuple[Change, ...]:

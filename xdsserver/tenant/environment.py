@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from xdsserver.objects.structural import plain
 from xdsserver.tenant.credentials import VARIABLES, secret_of
 from xdsserver.tenant.encryption import variables as encryption
+from xdsserver.tenant.endpoint import variables as outside
 from xdsserver.tenant.logs import logs
 from xdsserver.tenant.names import CONSOLE_PORT, S3_PORT
 from xdsserver.tenant.rendering import Rendering
@@ -43,3 +44,4 @@ def _ours(tenant: Tenant, pool: Pool, rendering: Rendering) -> Iterator[Variable
     if (rpc := tenant.spec.rpc_secret) is not None:
         yield from_secret("RUSTFS_RPC_SECRET", rpc.name, rpc.key)
     yield from logs(tenant, pool).variables
+    yield from outside(tenant)
