@@ -199,10 +199,12 @@ class Reconciler:
         route = self.pipeline.route_heads.rows.get(key)
         if route is None:
             return
+        # A Tenant is a route too, and names its parents elsewhere.
+        field = "spec.gateway.parentRefs" if route.serves_as else "spec.parentRefs"
         for number, reference in enumerate(route.parents):
             parent = named_parent(key, reference)
             if parent is not None and not self._exists(parent):
-                yield f"spec.parentRefs[{number}]: no {parent}"
+                yield f"{field}[{number}]: no {parent}"
         if route.default_scope is not None and route.default_scope not in self.pipeline.default_gateways.rows:
             yield f"spec.useDefaultGateways: no Gateway served here has defaultScope {route.default_scope}"
 

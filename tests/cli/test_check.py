@@ -69,6 +69,33 @@ def test_a_class_that_is_not_there_is_named(tmp_path: Path) -> None:
     )
 
 
+TENANT = """\
+apiVersion: rustfs.com/v1alpha1
+kind: Tenant
+metadata: {name: store}
+spec:
+  pools: [{name: one, servers: 4, persistence: {volumesPerServer: 1}}]
+  gateway: {parentRefs: [{name: edge}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("name: edge", "name: egde"), "spec.gateway.parentRefs[0]: no Gateway default/egde"),
+        (("name: edge", "name: edge"), "NotAllowedByListeners: spec.gateway.api: Gateway default/edge: listener http"),
+        (("servers: 4", "servers: 0"), "spec.pools[0].servers: "),
+        (("name: edge", "nam: edge"), "spec.gateway.parentRefs[0].name: is required"),
+    ],
+)
+def test_a_tenant_of_a_folder_is_checked_by_its_own_definition(
+    tmp_path: Path, change: tuple[str, str], said: str
+) -> None:
+    answer = xdsserver("check", folder(tmp_path, a=GATEWAY, b=TENANT.replace(*change)))
+    assert answer.code == 1
+    assert any(f"Tenant default/store {said}" in line for line in answer.lines), answer.lines
+
+
 def test_all_errors_of_an_object_are_told_together(tmp_path: Path) -> None:
     bad = ROUTE.replace("port: 80}", "port: eighty}").replace("- name: edge", "- name: 7")
     answer = xdsserver("check", folder(tmp_path, a=GATEWAY, b=bad, c=SHOP))
