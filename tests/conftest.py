@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says something of the machine, which others use too, and nothing of us.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 # Servers of tests run side by side, and none of them is to have the port of the admin API by chance.
 os.environ.setdefault("XDSSERVER_ADMIN", "off")
