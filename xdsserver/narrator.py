@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from xdsserver.gatewayapi.rejections import in_words
 from xdsserver.gatewayapi.statuses import GatewayStatus, ListenerSetStatus, doubts, faults, programmed
-from xdsserver.model.places import ListenerKey
+from xdsserver.model.places import EVERYWHERE, ListenerKey
 from xdsserver.objects.meta import ObjectKey
 from xdsserver.observe.notices import Level, Notice
 from xdsserver.proxy.states import Crashed, Draining, Missing, Ready, Starting, Stopped
@@ -161,9 +161,7 @@ class Narrator:
         sockets = ((name, socket_of(ListenerKey(*key, name))) for name in served)
         now = frozenset((name, socket) for name, socket in sockets if socket is not None)
         for name, socket in sorted(now - self._serving.get(key, frozenset())):
-            url = socket.url
-            mapped = "" if socket.bind.port == socket.port else f" (port {socket.port} could not be opened here)"
-            self._report(Notice(Level.OK, str(key), f"listener {name} is served at {url}{mapped}", url))
+            self._report(_served(key, name, socket))
         self._serving[key] = now
 
     # Envoy.
@@ -202,3 +200,12 @@ class Narrator:
                 self._report(Notice(Level.INFO, "Envoy", words))
             case Starting():
                 pass
+
+
+def _served(key: ObjectKey, name: str, socket: Socket) -> Notice:
+    bind = socket.bind
+    if bind.ip == EVERYWHERE and bind.port != socket.port:
+        # Clients come by a Service or by ports of nodes, whose addresses are in the Gateway's status.
+        return Notice(Level.OK, str(key), f"listener {name} is served, at port {bind.port} of its Envoys")
+    mapped = "" if bind.port == socket.port else f" (port {socket.port} could not be opened here)"
+    return Notice(Level.OK, str(key), f"listener {name} is served at {socket.url}{mapped}", socket.url)

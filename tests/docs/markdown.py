@@ -3,6 +3,7 @@
     ```sh run            must end with exit code 0 (`run exit=1`: with 1)
     ```sh eventually     is tried again until its output shows what follows: a change takes a moment
     ```sh serve WORDS    stays until the end of its section; goes on when its output has the words
+    ```sh cluster        must end with exit code 0 in a cluster, at the checkout: run by `make e2e`, with `helm`
     ```text shows        lines that the output of the block before has among its own
 
 Other blocks are not run. A section (`## Title`) is a case of its own: it starts with a fresh folder, and what it serves
@@ -24,7 +25,7 @@ _FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<text>.*?)^```$", re.MULTILINE |
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One command block: `how` is run, eventually or serve; `words` what follows that; `shows` the expected lines."""
+    """One command block: `how` is the word after `sh`, `words` what follows that; `shows` the expected lines."""
 
     how: str
     words: str
@@ -39,6 +40,11 @@ class Section:
     guide: str
     title: str
     blocks: tuple[Block, ...]
+
+    @property
+    def needs_a_cluster(self) -> bool:
+        """Whether it is for a cluster."""
+        return any(one.how == "cluster" for one in self.blocks)
 
 
 def sections(guide: Path) -> Iterator[Section]:

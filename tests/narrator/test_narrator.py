@@ -9,7 +9,7 @@ import pytest
 from tests.cli.folders import GATEWAY, ROUTE, SHOP, folder
 from xdsserver.files import Folder
 from xdsserver.files.values import Limits
-from xdsserver.model.places import Bind, Delivery
+from xdsserver.model.places import EVERYWHERE, Bind, Delivery
 from xdsserver.narrator import Narrator, Socket, Whereabouts
 from xdsserver.observe.notices import Level, Notice
 from xdsserver.reconciler import FLEET, Reconciler
@@ -27,7 +27,7 @@ class Run:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.opened_port = 8080
+        self.opened_ip, self.opened_port = "127.0.0.1", 8080
         self._folder = Folder(path, REMOVALS_AT_ONCE)
         self._reconciler = Reconciler()
         self._heard: list[Notice] = []
@@ -56,7 +56,7 @@ class Run:
         return heard
 
     def _socket(self, _key: ListenerKey) -> Socket:
-        return Socket(8080, "HTTP", Bind(FLEET, "127.0.0.1", self.opened_port, "TCP"))
+        return Socket(8080, "HTTP", Bind(FLEET, self.opened_ip, self.opened_port, "TCP"))
 
 
 @pytest.fixture
@@ -94,6 +94,13 @@ def test_a_port_that_was_mapped_is_told(run: Run) -> None:
     (notice,) = run.acknowledged()
     assert notice.url == "http://127.0.0.1:16080"
     assert "port 8080 could not be opened here" in notice.text
+
+
+def test_a_port_behind_a_service_is_no_address_of_clients(run: Run) -> None:
+    run.opened_ip, run.opened_port = EVERYWHERE, 27749
+    run.said(a=GATEWAY, b=ROUTE, c=SHOP)
+    (notice,) = run.acknowledged()
+    assert (notice.text, notice.url) == ("listener http is served, at port 27749 of its Envoys", "")
 
 
 def test_a_condition_is_told_once_with_file_and_line_and_again_when_it_is_good(run: Run) -> None:

@@ -76,7 +76,7 @@ if TYPE_CHECKING:
     from xdsserver.files.snapshot import Saved
     from xdsserver.infrastructure.allocation import Written
     from xdsserver.infrastructure.dataplane import Envoys
-    from xdsserver.kube.source import Batch
+    from xdsserver.kube.source import Batch, KindState
     from xdsserver.kube.store import Reading
     from xdsserver.observe.notices import Report
     from xdsserver.reconciler import Outcome
@@ -123,7 +123,8 @@ class ServeCluster:
         files = settings.kubeconfig
         self._client = KubeClient(InCluster() if files is None else Kubeconfig(files, settings.context))
         followed = watching.followed(settings.watched, runs_envoys=settings.fleets is not None)
-        self._source = ClusterSource(self._client, followed, lambda state: report(watching.notice(state)))
+        self._source = ClusterSource(self._client, followed, self._tell_standing)
+        self._lacking = ""
         lease = KubeLease(self._client, settings.namespace, NAME)
         self._elector = Elector(
             lease, Election(identity), Listeners(self._tell_leading, self._tell_lease, self._hear_leader)
@@ -336,8 +337,17 @@ class ServeCluster:
 
     def _condition(self) -> Condition:
         served = self._plane.condition()
-        kinds = watching.detail(self._source.states())
-        return Condition(served.ready, {**served.detail, "leader": self._elector.may_write(), "kinds": kinds})
+        states = self._source.states()
+        lacking = {"lacking": words} if (words := watching.lacking(states)) else {}
+        ours = {**lacking, "leader": self._elector.may_write(), "kinds": watching.detail(states)}
+        return Condition(served.ready, {**served.detail, **ours})
+
+    def _tell_standing(self, state: KindState) -> None:
+        self._report(watching.notice(state))
+        before, self._lacking = self._lacking, watching.lacking(self._source.states())
+        if self._lacking != before:
+            level = Level.WARNING if self._lacking else Level.OK
+            self._report(Notice(level, "Gateway API", self._lacking or "is installed now"))
 
     def _unread(self) -> tuple[Unread, ...]:
         return tuple(Unread("", key, f"{words}; the last good one stays") for key, words in self._problems.items())

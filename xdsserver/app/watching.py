@@ -52,6 +52,21 @@ def notice(state: KindState) -> Notice:
             assert_never(state.standing)
 
 
+_GATEWAY_API = ("GatewayClass", "Gateway")
+"""Of the kinds of the Gateway API those without which nothing can be served at all."""
+
+
+def lacking(states: Iterable[KindState]) -> str:
+    """Say that nothing is served because the Gateway API is not installed; "" where it is, or not yet known."""
+    absent = {one.kind for one in states if one.standing is Standing.ABSENT and not one.words}
+    if absent.isdisjoint(_GATEWAY_API):
+        return ""
+    return (
+        "the CustomResourceDefinitions of the Gateway API are not installed: nothing is served before they are; "
+        "they are taken in as soon as they are there"
+    )
+
+
 def detail(states: Iterable[KindState]) -> Mapping[str, object]:
     """Say for probes how each kind is: of one that is followed in several namespaces the worst, which are not named."""
     found: dict[str, list[KindState]] = {}
