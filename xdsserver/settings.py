@@ -389,6 +389,47 @@ class ClusterSettings:
     controllers: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class TenantSettings:
+    """What running Tenants in a cluster was asked for.
+
+    Attributes:
+        kubeconfig: files that say where the API server is; None for the service account of the pod that we run in.
+        context: one of a kubeconfig; None for its current one.
+        namespace: ours, with the Lease.
+        image: the image of Tenants that name none.
+        namespaces: whose Tenants are run; all without.
+        pod: the name of our pod, "" for that of the machine.
+        health: where probes and scrapes are answered; None for nowhere.
+    """
+
+    kubeconfig: str | None
+    context: str | None
+    namespace: str
+    image: str
+    namespaces: tuple[str, ...] = ()
+    pod: str = ""
+    health: HostPort | None = None
+
+
+GATEWAY_CONTROLLER = "gateway"
+TENANT_CONTROLLER = "tenant"
+
+
+def controllers(text: str) -> frozenset[str]:
+    """Parse which controllers run, as `gateway,tenant`.
+
+    Raises:
+        SettingsError: there is none, or one is not known.
+    """
+    known = (GATEWAY_CONTROLLER, TENANT_CONTROLLER)
+    named = [one.strip() for one in text.split(",") if one.strip()]
+    if not named or not {*named} <= {*known}:
+        message = f"--controllers: {text!r} is not a list of {' and '.join(known)}"
+        raise SettingsError(message)
+    return frozenset(named)
+
+
 def folder_id(folder: Path) -> str:
     """Name a folder in names of other folders: short, and the same for every way to write its path."""
     return hashlib.blake2b(str(folder.resolve()).encode(), digest_size=6).hexdigest()

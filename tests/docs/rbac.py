@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 
 from tests.docs.reference import DOCS, MADE, ROOT
 from xdsserver.infrastructure.permissions import PERMISSIONS, manifest
+from xdsserver.infrastructure.tenant_permissions import TENANT_PERMISSIONS, TENANTS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+    from xdsserver.infrastructure.permissions import Permission
 
 PAGE = DOCS / "reference" / "rbac.md"
 REVIEWED = ROOT / "tests" / "infrastructure" / "permissions"
@@ -25,18 +29,33 @@ server.
 |---|---|---|---|---|
 """
 
+TENANTS_INTRODUCTION = """
+## The operator of Tenants
+
+`serve --controllers tenant` has an account of its own, which needs this and nothing of the table above. Whoever runs
+both in one process gives its account both.
+
+| group | resource | verbs | where | why |
+|---|---|---|---|---|
+"""
+
 
 def pages() -> dict[Path, str]:
     """Make the page, and the manifests that a reader of a change should see."""
     found = {REVIEWED / f"{name}.yaml": manifest(namespaces) for name, namespaces in CASES.items()}
-    return {PAGE: page(), **found}
+    tenants = {REVIEWED / f"tenants-{name}.yaml": manifest(namespaces, TENANTS) for name, namespaces in CASES.items()}
+    return {PAGE: page(), **found, **tenants}
 
 
 def page() -> str:
     """Make the page."""
+    return INTRODUCTION + _rows(PERMISSIONS) + TENANTS_INTRODUCTION + _rows(TENANT_PERMISSIONS)
+
+
+def _rows(permissions: Iterable[Permission]) -> str:
     rows = (
         f"| {one.group or 'core'} | `{one.resource}`{f' named `{one.name}`' if one.name else ''} "
         f"| {', '.join(one.verbs)} | {one.scope.value} | {one.why} |\n"
-        for one in PERMISSIONS
+        for one in permissions
     )
-    return INTRODUCTION + "".join(rows)
+    return "".join(rows)

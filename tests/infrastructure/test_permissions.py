@@ -6,12 +6,18 @@ import pytest
 import yaml
 
 from tests.docs.rbac import CASES, REVIEWED
+from tests.objects.documents import tenant
 from xdsserver.infrastructure.dataplane import Owner
 from xdsserver.infrastructure.identity import certificate_name, name_of_fleet, object_name
 from xdsserver.infrastructure.permissions import AUTHORITY, DEFAULT_CERTIFICATE, NAMESPACE, PERMISSIONS, Scope, manifest
+from xdsserver.infrastructure.tenant_permissions import LEASE, TENANT_PERMISSIONS, TENANTS
 from xdsserver.model.fleets import dedicated_fleet, shared_fleet
-from xdsserver.objects.kinds import KINDS, OWNED
+from xdsserver.objects.decode import decode
+from xdsserver.objects.kinds import BY_NAME, KINDS, OWNED
 from xdsserver.objects.meta import Name
+from xdsserver.objects.tenant import Tenant
+from xdsserver.tenant.access import access
+from xdsserver.tenant.names import MANAGER
 
 READING = {"get", "list", "watch"}
 
@@ -46,6 +52,38 @@ def test_s11_each_kind_that_is_read_is_in_the_table_once() -> None:
 def test_s11_the_manifest_is_as_reviewed(case: str) -> None:
     """S11: the rendered roles equal a reviewed file."""
     assert manifest(CASES[case]) == (REVIEWED / f"{case}.yaml").read_text(encoding="utf-8"), "run `make golden`"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_s11_the_manifest_of_tenants_is_as_reviewed(case: str) -> None:
+    """S11: so do those of the operator of Tenants."""
+    reviewed = (REVIEWED / f"tenants-{case}.yaml").read_text(encoding="utf-8")
+    assert manifest(CASES[case], TENANTS) == reviewed, "run `make golden`"
+
+
+def test_s11_the_operator_of_tenants_may_not_write_what_users_write() -> None:
+    """S11: no wildcards; Secrets and nodes are read only; data is never deleted; the Lease is its own."""
+    writing: dict[str, set[str]] = {}
+    for one in TENANT_PERMISSIONS:
+        assert "*" not in (one.group, one.resource, *one.verbs)
+        writing.setdefault(one.resource, set()).update({*one.verbs} - READING)
+    assert not any(writing[one] for one in ("secrets", "nodes", "storageclasses", "tenants"))
+    assert writing["pods"] == {"delete"}
+    assert writing["persistentvolumeclaims"] == {"patch"}
+    assert writing["statefulsets"] == {"create", "patch"}
+    assert LEASE == MANAGER
+
+
+def test_s11_what_a_tenant_is_given_the_operator_may_do_itself() -> None:
+    """S11: or the API server would refuse the Role, since it would give more than its writer has."""
+    own = {(one.group, one.resource): {*one.verbs} for one in TENANT_PERMISSIONS if {*one.verbs} >= READING}
+    row = decode(BY_NAME["Tenant"], tenant())
+    assert isinstance(row, Tenant)
+    rules = [rule for one in access(row) for rule in one.get("rules", ())]
+    assert rules
+    for rule in rules:
+        for group in rule["apiGroups"]:
+            assert all({*rule["verbs"]} <= own[group, resource] for resource in rule["resources"])
 
 
 def test_s11_with_named_namespaces_no_secret_of_others_can_be_read() -> None:

@@ -31,7 +31,7 @@ def defaulted(document: dict[str, Any]) -> dict[str, Any]:
     checked = validate(document)
     assert checked.errors == ()
     assert checked.document is not None
-    return checked.document | {"apiVersion": document["apiVersion"], "kind": document["kind"]}
+    return checked.document | {"metadata": dict(document["metadata"])}
 
 
 def a_tenant(**spec: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -54,6 +54,7 @@ class Simulated:
     at: Callable[[], Awaitable[None]] | None = None
     tell: Callable[[Iterable[Change], Iterable[Reading]], None] | None = None
     version: int = 100
+    _made: Counter[ObjectKey] = field(default_factory=Counter)
     _applied: dict[ObjectKey, Json] = field(default_factory=dict)
     _news: list[ObjectKey] = field(default_factory=list)
 
@@ -65,11 +66,15 @@ class Simulated:
         known = self.objects.get(key)
         kept = {name: copy.deepcopy(part) for name, part in document.items() if name != "status"}
         metadata = kept["metadata"]
+        if key.kind == "StatefulSet":
+            # As its defaults have it.
+            for template in kept["spec"].get("volumeClaimTemplates") or ():
+                template.setdefault("status", {"phase": "Pending"})
         if key.kind == "Secret" and "stringData" in kept:
             kept = _secret(kept)
         if known is None:
-            self.version += 1
-            metadata |= {"uid": metadata.get("uid", f"u{self.version}"), "generation": 1}
+            self._made[key] += 1
+            metadata |= {"uid": metadata.get("uid", f"{key.kind}-{key.name}-{self._made[key]}"), "generation": 1}
             metadata.setdefault("creationTimestamp", "2026-01-01T00:00:00Z")
         else:
             changed = known.get("spec") != kept.get("spec")
@@ -149,6 +154,8 @@ class Simulated:
         before = self._applied.get(key, {})
         document = _merged(_without(copy.deepcopy(found or {}), before, body), copy.deepcopy(body))
         if found is not None and key.kind == "StatefulSet":
+            for template in document["spec"]["volumeClaimTemplates"]:
+                template.setdefault("status", {"phase": "Pending"})
             changed = [one for one in _NEVER_CHANGED if document["spec"][one] != found["spec"][one]]
             if changed:
                 return Refused(f"spec: Forbidden: updates to {changed[0]}")

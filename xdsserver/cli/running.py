@@ -3,7 +3,7 @@
 import asyncio
 import atexit
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -142,3 +142,13 @@ async def until_signal(run: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     await run(stop)
+
+
+async def together(runs: Sequence[Callable[[asyncio.Event], Coroutine[None, None, None]]], stop: asyncio.Event) -> None:
+    """Run all of them until `stop`; when one ends before, the others are asked to end too, and its fault is raised."""
+    tasks = [asyncio.create_task(run(stop)) for run in runs]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    stop.set()
+    await asyncio.wait(tasks)
+    for task in tasks:
+        task.result()

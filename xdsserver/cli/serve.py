@@ -32,6 +32,7 @@ from xdsserver.cli.running import (
     XdsTls,
     health_address,
     reporting,
+    together,
     until_signal,
 )
 from xdsserver.files.state import StateError
@@ -45,11 +46,14 @@ from xdsserver.proxy.envoy import EnvoyError
 from xdsserver.proxy.home import HomeBusyError
 from xdsserver.server import ServerError
 from xdsserver.settings import (
+    GATEWAY_CONTROLLER,
+    TENANT_CONTROLLER,
     ClusterSettings,
     EnvoySettings,
     SavedStateSettings,
     ServeSettings,
     SettingsError,
+    TenantSettings,
     TrustSettings,
     default_runtime_dir,
     fleets,
@@ -59,8 +63,10 @@ from xdsserver.settings import (
     watching,
 )
 from xdsserver.settings import admin as admin_settings
+from xdsserver.settings import controllers as parse_controllers
 from xdsserver.settings import namespace_quota as quota_settings
 from xdsserver.settings import replica as replica_settings
+from xdsserver.tenant.workload import IMAGE as RUSTFS_IMAGE
 
 AUTO = "auto"
 _QUOTA = ",".join(f"{one.name}={one.default}" for one in dataclasses.fields(Quota))
@@ -91,6 +97,18 @@ def serve(
         str,
         typer.Option(metavar="NAME", help="Our own namespace, where the Lease is.", envvar="XDSSERVER_NAMESPACE"),
     ] = NAMESPACE,
+    controllers: Annotated[
+        str,
+        typer.Option(
+            metavar="A,B",
+            help="What to run in a cluster: gateway serves Envoys, tenant runs RustFS Tenants.",
+            envvar="XDSSERVER_CONTROLLERS",
+        ),
+    ] = GATEWAY_CONTROLLER,
+    tenant_image: Annotated[
+        str,
+        typer.Option(metavar="IMAGE", help="The image of Tenants that name none.", envvar="TENANT_RUSTFS_IMAGE"),
+    ] = RUSTFS_IMAGE,
     controller: Annotated[
         list[str] | None,
         typer.Option(
@@ -209,7 +227,9 @@ def serve(
     """Serve Envoys from a cluster, or from a saved state.
 
     In a cluster the objects of the API server are followed, and statuses are written by the one replica that holds the
-    Lease. With --from no API server is asked: the file is read again when it is replaced, and on SIGHUP; one that
+    Lease. With --controllers tenant no Envoy is served: RustFS Tenants are run instead, under a Lease of their own.
+
+    With --from no API server is asked: the file is read again when it is replaced, and on SIGHUP; one that
     cannot be used is named, and what was read before is served on. SIGINT and SIGTERM end it.
 
     Exit code: 0 ended by a signal, 1 it could not run, 2 usage.
@@ -217,6 +237,7 @@ def serve(
     report = reporting(log_format)
     doors = tuple(xds or (DEFAULT_XDS,))
     try:
+        running = parse_controllers(controllers)
         certificates = tuple(xds_tls or ())
         # In a cluster the authority is kept there, unless a folder is named.
         in_folder = from_ is not None or authority_dir is not None
@@ -225,6 +246,9 @@ def serve(
         inspected = admin_settings(
             admin, admin_token_file, None, tuple(admin_host or ()), admin_tls_cert, admin_tls_key
         )
+        if from_ is not None and TENANT_CONTROLLER in running:
+            message = "--from asks no API server, and Tenants are run at one: leave out --controllers"
+            raise typer.BadParameter(message)
         if from_ is not None:
             part = replica_settings(replica, replicas, leader, authority_dir)
             saved = ServeSettings(from_, state_key_file, doors, secured, observed, part, inspected)
@@ -236,6 +260,13 @@ def serve(
             )
             raise typer.BadParameter(message)
         watched = watching(watch_namespaces, secret_selector)
+        both = running == {GATEWAY_CONTROLLER, TENANT_CONTROLLER}
+        tenants = TenantSettings(
+            kubeconfig, context, namespace, tenant_image, watched.namespaces, pod, None if both else observed
+        )
+        if GATEWAY_CONTROLLER not in running:
+            _until_end(lambda: _serve_in_cluster(report, None, tenants))
+            return
         quota = quota_settings(namespace_quota)
         cluster = ClusterSettings(
             kubeconfig,
@@ -273,7 +304,7 @@ def serve(
         )
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error
-    _until_end(lambda: _serve_cluster(cluster, report))
+    _until_end(lambda: _serve_in_cluster(report, cluster, tenants if both else None))
 
 
 def _until_end(run: Callable[[], Coroutine[None, None, None]]) -> None:
@@ -294,8 +325,17 @@ async def _serve_saved(settings: ServeSettings, report: Callable[[Notice], None]
     await until_signal(lambda stop: run.run(stop, reload))
 
 
-async def _serve_cluster(settings: ClusterSettings, report: Callable[[Notice], None]) -> None:
+async def _serve_in_cluster(
+    report: Callable[[Notice], None], cluster: ClusterSettings | None, tenants: TenantSettings | None
+) -> None:
     # What talks to an API server takes half a second to import: only for those who need it.
-    from xdsserver.app.cluster import ServeCluster  # noqa: PLC0415
+    runs: list[Callable[[asyncio.Event], Coroutine[None, None, None]]] = []
+    if cluster is not None:
+        from xdsserver.app.cluster import ServeCluster  # noqa: PLC0415
 
-    await until_signal(ServeCluster(settings, report).run)
+        runs.append(ServeCluster(cluster, report).run)
+    if tenants is not None:
+        from xdsserver.app.tenants import ServeTenants  # noqa: PLC0415
+
+        runs.append(ServeTenants(tenants, report).run)
+    await until_signal(lambda stop: together(runs, stop))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from xdsserver.objects.kinds import BY_NAME, KINDS, OWNED
 
@@ -124,39 +124,60 @@ def _table() -> Iterator[Permission]:
 PERMISSIONS: Final[tuple[Permission, ...]] = tuple(_table())
 
 
-def manifest(namespaces: Iterable[str] = ()) -> str:
-    """Render the ServiceAccount, its roles and their bindings as YAML, for these namespaces or for all.
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A ServiceAccount, whose roles are called as it is, and what it may do."""
+
+    name: str
+    permissions: tuple[Permission, ...]
+
+
+SERVERS: Final = Account(NAME, PERMISSIONS)
+"""The account of whoever serves Envoys."""
+
+
+def manifest(namespaces: Iterable[str] = (), account: Account = SERVERS) -> str:
+    """Render a ServiceAccount, its roles and their bindings as YAML, for these namespaces or for all.
 
     What has a namespace is then allowed by a Role in each, so that Secrets of other namespaces cannot be read at all.
     """
     watched = sorted(set(namespaces))
     wide = {Scope.CLUSTER, Scope.NAMED} if watched else {Scope.CLUSTER, Scope.NAMED, Scope.WATCHED}
-    cluster = [one for one in PERMISSIONS if one.scope in wide]
-    own = [one for one in PERMISSIONS if one.scope is Scope.OWN]
+    cluster = [one for one in account.permissions if one.scope in wide]
+    own = [one for one in account.permissions if one.scope is Scope.OWN]
     documents = [
-        f"apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: {NAME}\n  namespace: {NAMESPACE}\n",
-        *_role("ClusterRole", NAME, "", cluster, watched),
+        f"apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: {account.name}\n  namespace: {NAMESPACE}\n",
+        *_role(_Place("ClusterRole", account.name), account, cluster, watched),
     ]
-    inside = [one for one in PERMISSIONS if one.scope is Scope.WATCHED]
+    inside = [one for one in account.permissions if one.scope is Scope.WATCHED]
     for namespace in watched:
-        documents += _role("Role", NAME, namespace, inside)
+        documents += _role(_Place("Role", account.name, namespace), account, inside)
     # A name of its own, since our own namespace may be watched too.
-    documents += _role("Role", f"{NAME}-leader", NAMESPACE, own)
+    documents += _role(_Place("Role", f"{account.name}-leader", NAMESPACE), account, own)
     return "---\n".join(documents)
 
 
+class _Place(NamedTuple):
+    """What a role is and is called, and where; "" for the whole cluster."""
+
+    kind: str
+    name: str
+    namespace: str = ""
+
+
 def _role(
-    kind: str, name: str, namespace: str, permissions: Iterable[Permission], named: Sequence[str] = ()
+    place: _Place, account: Account, permissions: Iterable[Permission], named: Sequence[str] = ()
 ) -> tuple[str, str]:
     """Render a role, and its binding to the ServiceAccount; `named` are namespaces, where not all are watched."""
-    head = f"apiVersion: rbac.authorization.k8s.io/v1\nkind: {{kind}}\nmetadata:\n  name: {name}\n"
-    if namespace:
-        head += f"  namespace: {namespace}\n"
+    head = f"apiVersion: rbac.authorization.k8s.io/v1\nkind: {{kind}}\nmetadata:\n  name: {place.name}\n"
+    if place.namespace:
+        head += f"  namespace: {place.namespace}\n"
     rules = "".join(_rule(one, named if one.scope is Scope.NAMED else ()) for one in permissions)
-    role = f"{head.format(kind=kind)}rules:\n{rules}"
+    role = f"{head.format(kind=place.kind)}rules:\n{rules}"
     binding = (
-        f"{head.format(kind=f'{kind}Binding')}roleRef:\n  apiGroup: rbac.authorization.k8s.io\n"
-        f"  kind: {kind}\n  name: {name}\nsubjects:\n- kind: ServiceAccount\n  name: {NAME}\n  namespace: {NAMESPACE}\n"
+        f"{head.format(kind=f'{place.kind}Binding')}roleRef:\n  apiGroup: rbac.authorization.k8s.io\n"
+        f"  kind: {place.kind}\n  name: {place.name}\nsubjects:\n- kind: ServiceAccount\n  name: {account.name}\n"
+        f"  namespace: {NAMESPACE}\n"
     )
     return role, binding
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from xdsserver.infrastructure.identity import MANAGED_BY, MANAGER
 from xdsserver.kube.errors import KubeError, Unavailable, Unreachable
 from xdsserver.kube.following import Followed, Following, Standing
 from xdsserver.kube.reflector import Reflector, Shared, Timing
-from xdsserver.objects.kinds import KINDS, OWNED, Kind
+from xdsserver.objects.kinds import BY_NAME, KINDS, OWNED, TENANT_OWNED, TENANT_READ, Kind
 from xdsserver.objects.meta import KubeObject, ObjectKey
+from xdsserver.tenant.names import TENANT_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -82,6 +83,23 @@ def ours(namespaces: Iterable[str] = ()) -> tuple[Followed, ...]:
         Followed(kind, selector, status=True, optional=True, named_only=True, namespace=namespace)
         for kind in OWNED
         for namespace in (tuple(dict.fromkeys(namespaces)) or ("",))
+    )
+
+
+def tenants(namespaces: Iterable[str] = ()) -> tuple[Followed, ...]:
+    """Give what is followed for Tenants: these, Secrets that they may name, and what carries the label of one."""
+    named = tuple(dict.fromkeys(namespaces)) or ("",)
+    whole = [
+        Followed(BY_NAME["Tenant"], status=True),
+        Followed(BY_NAME["Secret"]),
+        *(
+            Followed(kind, TENANT_LABEL if kind.namespaced else "", status=True, optional=not kind.namespaced)
+            for kind in TENANT_READ
+        ),
+        *(Followed(kind, TENANT_LABEL, status=True, named_only=True) for kind in TENANT_OWNED),
+    ]
+    return tuple(
+        replace(one, namespace=namespace) for one in whole for namespace in (named if one.kind.namespaced else ("",))
     )
 
 
