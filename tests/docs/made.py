@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.docs import chart, crds, defaults, logs, metrics, rbac, reference, rules, workloads
+from tests.docs import chart, crds, defaults, logs, metrics, rbac, reference, rules, tenants, workloads
 from tests.tenant import cases
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def pages() -> dict[Path, str]:
         metrics.PAGE: metrics.page(),
         **rbac.pages(),
         **crds.pages(),
+        **tenants.pages(),
         **cases.pages(),
         **workloads.pages(),
         **chart.pages(),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from xdsserver.effects import Decision
+    from xdsserver.kube.answers import Answer
     from xdsserver.kube.executor import ObjectApi
     from xdsserver.kube.store import Change as StoreChange
     from xdsserver.kube.store import Reading
@@ -43,7 +44,8 @@ class OperatorSurroundings:
     """What the operator asks and tells.
 
     `may_write` is asked before every write. `happened` is told what is worth an Event, `refused` the object, the words
-    of the server and the seconds until the next try, `failed` each bug of ours, by table and row.
+    of the server and the seconds until the next try, `failed` each bug of ours, by table and row; `wrote_status` each
+    answer to the write of a status, None where it had come about otherwise.
     """
 
     api: ObjectApi
@@ -51,6 +53,7 @@ class OperatorSurroundings:
     happened: Callable[[Happening], None] = lambda _happening: None
     refused: Callable[[ObjectKey, str, float], None] = lambda _key, _words, _wait_s: None
     failed: Callable[[tuple[str, object], Exception], None] = lambda _row, _fault: None
+    wrote_status: Callable[[ObjectKey, Answer | None], None] = lambda _key, _answer: None
     clock: Clock = field(default_factory=Clock)
     making: Making = field(default_factory=Making)
     options: ExecutorOptions = field(default_factory=ExecutorOptions)
@@ -68,6 +71,7 @@ class Operator:
             self._decision,
             around.may_write,
             self._refused,
+            wrote_status=around.wrote_status,
             applied=self._applied,
             clock=around.clock,
         )

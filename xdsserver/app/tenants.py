@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import socket
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xdsserver.app import watching
@@ -60,16 +61,18 @@ class ServeTenants:
         )
         may_write = self._elector.may_write
         self._events = EventWriter(self._client, Recorder(socket.gethostname(), controller=MANAGER), may_write)
-        self._operator = Operator(
-            OperatorSurroundings(
-                Writes(self._client, self._source.version, manager=MANAGER),
-                may_write,
-                self._events.happened,
-                self._tell_refused,
-                self._tell_failed,
-                making=Making(settings.image),
-            )
+        around = OperatorSurroundings(
+            Writes(self._client, self._source.version, manager=MANAGER),
+            may_write,
+            self._events.happened,
+            self._tell_refused,
+            self._tell_failed,
+            making=Making(settings.image),
         )
+        if self._observation is not None:
+            wrote = watching.measured(self._observation.registry, self._source.states, may_write)
+            around = replace(around, wrote_status=wrote)
+        self._operator = Operator(around)
         self._problems: Mapping[ObjectKey, str] = {}
         self._listed = False
 

@@ -37,7 +37,7 @@ class PoolView:
         """The state that follows from the numbers of its StatefulSet."""
         if self.running is None:
             return PoolState.NOT_CREATED
-        status, servers = self.running.status, self.pool.servers
+        status, servers = self.running.status, self.servers
         if status.replicas == 0:
             return PoolState.NOT_CREATED
         if status.observed_generation < self.running.set.metadata.generation or status.replicas < servers:
@@ -47,6 +47,11 @@ class PoolView:
         if status.updated_replicas < status.replicas or status.current_replicas < status.replicas:
             return PoolState.UPDATING
         return PoolState.DEGRADED if status.ready_replicas < status.replicas else PoolState.INITIALIZED
+
+    @property
+    def servers(self) -> int:
+        """How many servers it has; another number in the spec is refused, and no reason to wait for more."""
+        return self.pool.servers if self.running is None else self.running.set.spec.replicas
 
     @property
     def ready(self) -> int:

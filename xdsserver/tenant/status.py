@@ -61,7 +61,7 @@ def _aspects(findings: Iterable[Finding], pools: Sequence[PoolView]) -> Iterable
 def workload_findings(pools: Iterable[PoolView]) -> Iterable[Finding]:
     """Say how the pods of each pool are."""
     for one in pools:
-        numbers = f"pool {one.pool.name}: {one.ready}/{one.pool.servers} pods ready"
+        numbers = f"pool {one.pool.name}: {one.ready}/{one.servers} pods ready"
         match one.state:
             case PoolState.DEGRADED:
                 yield Finding(WORKLOADS, Reason.POOL_DEGRADED, numbers)
@@ -80,7 +80,7 @@ def worst_of(findings: Iterable[Finding], condition: str) -> Finding | None:
 
 
 def _ready_words(pools: Sequence[PoolView]) -> str:
-    return f"{sum(one.ready for one in pools)}/{sum(one.pool.servers for one in pools)} pods ready"
+    return f"{sum(one.ready for one in pools)}/{sum(one.servers for one in pools)} pods ready"
 
 
 def _summary(worst: Finding | None, pools: Sequence[PoolView]) -> Iterable[tuple[str, bool, Finding]]:
