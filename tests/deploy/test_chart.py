@@ -16,6 +16,7 @@ from tests.deploy.charts import CHART, NAMESPACE, definitions, documents, of_kin
 from tests.docs.chart import comments
 from xdsserver.cli.main import app
 from xdsserver.infrastructure.permissions import NAME, manifest
+from xdsserver.infrastructure.tenant_permissions import TENANTS
 from xdsserver.objects.validation import validate
 
 if TYPE_CHECKING:
@@ -143,6 +144,22 @@ def test_s11_the_roles_of_the_chart_are_those_of_the_table(watched: tuple[str, .
     # Our own namespace is among those that are read: the EnvoyFleet of the chart is there.
     expected = list(yaml.safe_load_all(manifest((*watched, NAMESPACE) if watched else ())))
     assert rules(without_labels(rendered)) == rules(without_labels(expected))
+
+
+@pytest.mark.parametrize("watched", [(), ("shop", "payments")], ids=["all", "some"])
+def test_s11_the_operator_of_tenants_has_roles_of_its_own(watched: tuple[str, ...]) -> None:
+    """S11: those of its own table, and its account is bound to no other."""
+    kinds = {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}
+    found = documents({"tenants": {"enabled": True}, "watchNamespaces": list(watched)})
+    rendered = [one for one in found if one["kind"] in kinds and one["metadata"]["name"].startswith(TENANTS.name)]
+    expected = list(yaml.safe_load_all(manifest((*watched, NAMESPACE) if watched else (), TENANTS)))
+    assert rules(without_labels(rendered)) == rules(without_labels(expected))
+    (pods,) = [
+        one["spec"]["template"]["spec"]
+        for one in found
+        if one["metadata"]["name"] == TENANTS.name and "template" in one.get("spec", ())
+    ]
+    assert pods["serviceAccountName"] == TENANTS.name
 
 
 def test_s12_xds_is_open_to_envoys_alone() -> None:

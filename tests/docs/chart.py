@@ -15,13 +15,17 @@ from tests.docs import crds
 from tests.docs.reference import DOCS, MADE, ROOT
 from tools.dashboards import BOARDS, rendered
 from xdsserver.infrastructure.permissions import PERMISSIONS, Scope
+from xdsserver.infrastructure.tenant_permissions import TENANT_PERMISSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from xdsserver.infrastructure.permissions import Permission
 
 PAGE = DOCS / "reference" / "values.md"
 MANIFESTS = ROOT / "deploy" / "manifests"
 PERMISSIONS_FILE = CHART / "files" / "permissions.yaml"
+TENANT_PERMISSIONS_FILE = CHART / "files" / "tenant-permissions.yaml"
 PLAIN = ("default", "hostport", "namespaced")
 """Presets that there are plain manifests of: the others are a line of these, or somebody else's choice."""
 
@@ -55,15 +59,20 @@ def inside() -> dict[Path, str]:
     """Make the files of the chart that follow from the code."""
     definitions = {CHART / "charts/crds/crds" / path.name: text for path, text in crds.pages().items()}
     boards = {CHART / "dashboards" / f"{one.id}.json": rendered(one) for one in BOARDS}
-    return {PERMISSIONS_FILE: permissions(), **definitions, **boards}
+    tables = {
+        PERMISSIONS_FILE: permissions(PERMISSIONS),
+        TENANT_PERMISSIONS_FILE: permissions(TENANT_PERMISSIONS),
+    }
+    return {**tables, **definitions, **boards}
 
 
-def permissions() -> str:
-    """Make the table of permissions, by where they hold, as templates can read it."""
+def permissions(table: Iterable[Permission]) -> str:
+    """Make a table of permissions, by where they hold, as templates can read it."""
+    rows = tuple(table)
     found = {
         name: [
             {"group": one.group, "resource": one.resource, "verbs": list(one.verbs), "name": one.name, "why": one.why}
-            for one in PERMISSIONS
+            for one in rows
             if one.scope is scope
         ]
         for name, scope in _SCOPES.items()
