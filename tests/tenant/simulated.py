@@ -288,9 +288,18 @@ def _merged(into: Json, fields: Json) -> Json:
     for name, value in fields.items():
         if isinstance(value, dict) and isinstance(into.get(name), dict):
             _merged(into[name], value)
+        elif _has_names(value) and _has_names(into.get(name)):
+            there = {one["name"]: one for one in into[name]}
+            ours = [_merged(there.pop(one["name"], {}), one) for one in value]
+            into[name] = [*ours, *there.values()]
         else:
             into[name] = value
     return into
+
+
+def _has_names(value: object) -> bool:
+    """Whether server-side apply tells the entries of a list apart by their names."""
+    return isinstance(value, list) and bool(value) and all(isinstance(one, dict) and "name" in one for one in value)
 
 
 def _without(document: Json, before: Json, now: Json) -> Json:
@@ -300,4 +309,11 @@ def _without(document: Json, before: Json, now: Json) -> Json:
             document.pop(name, None)
         elif isinstance(value, dict) and isinstance(now[name], dict) and isinstance(document.get(name), dict):
             _without(document[name], value, now[name])
+        elif _has_names(value) and _has_names(document.get(name)):
+            applied, wanted = ({one["name"]: one for one in part} for part in (value, now[name]))
+            document[name] = [
+                _without(one, applied.get(one["name"], {}), wanted.get(one["name"], {}))
+                for one in document[name]
+                if one["name"] in wanted or one["name"] not in applied
+            ]
     return document

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.kube.virtual import in_virtual_time
-from tests.tenant.scene import SET, a_secret, a_tenant, key, operating, world
+from tests.tenant.scene import SET, a_pool, a_secret, a_tenant, key, operating, world
 
 SIDECAR = {"name": "sidecar", "image": "example.com/sidecar"}
 
@@ -38,6 +38,50 @@ def test_t5_an_edit_of_what_is_ours_is_taken_back() -> None:
             assert scene.container()["image"] == "rustfs/rustfs:latest"
             assert document["metadata"]["labels"]["team"] == "blue"
             assert document["metadata"]["annotations"]["example.com/note"] == "ours"
+
+    in_virtual_time(story())
+
+
+def test_t5_what_others_add_stays_and_costs_nothing() -> None:
+    """T5: foreign sidecars survive, and are no reason to write, to wait or to step back."""
+
+    async def story() -> None:
+        cluster = world(a_secret(), a_tenant(pools=[a_pool(), a_pool("pool-1")]))
+        async with operating(cluster) as scene:
+            await scene.settle()
+            scene.forget_writes()
+            for number in range(5):
+
+                def inject(document: dict[str, Any], number: int = number) -> None:
+                    template = document["spec"]["template"]
+                    template["metadata"]["annotations"] = {"kubectl.kubernetes.io/restartedAt": f"{number}"}
+                    containers = template["spec"]["containers"]
+                    containers[1:] = [SIDECAR | {"image": f"example.com/sidecar:{number}"}]
+
+                cluster.edit(SET, inject)
+                await scene.settle()
+            assert scene.writes("StatefulSet") == []
+            assert scene.status["currentState"] == "Ready"
+            scene.change(image="rustfs/rustfs:next")
+            await scene.settle()
+            for name in ("data-pool-0", "data-pool-1"):
+                assert scene.container(key("StatefulSet", name))["image"] == "rustfs/rustfs:next"
+            containers = cluster.objects[SET]["spec"]["template"]["spec"]["containers"]
+            assert [one["name"] for one in containers] == ["rustfs", "sidecar"]
+            assert scene.status["currentState"] == "Ready"
+
+    in_virtual_time(story())
+
+
+def test_a_variable_that_its_user_takes_away_goes() -> None:
+    async def story() -> None:
+        cluster = world(a_secret(), a_tenant(env=[{"name": "OTHER", "value": "1"}]))
+        async with operating(cluster) as scene:
+            await scene.settle()
+            scene.change(env=[])
+            await scene.settle()
+            assert "OTHER" not in scene.variables()
+            assert sum(cluster.restarted.values()) == 2
 
     in_virtual_time(story())
 

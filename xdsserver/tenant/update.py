@@ -54,7 +54,8 @@ def wanted(tenant: Tenant, pool: Pool, running: Running | None, making: Making) 
         return Wanted(_intended(tenant, document, running), rolls=False, adopted=True)
     document = workload(tenant, pool, ours, _templates(live))
     intended = _intended(tenant, document, running)
-    return Wanted(intended, rolls=not covers(live.spec.template, ours))
+    owed = intended.drift > 0 or running.intent != intended.intent
+    return Wanted(intended, rolls=owed and not covers(live.spec.template, ours, exact=True))
 
 
 def _is_as_before(running: Running, as_before: Mapping[str, Any], mark: str) -> bool:
@@ -62,7 +63,7 @@ def _is_as_before(running: Running, as_before: Mapping[str, Any], mark: str) -> 
     kept = running.set.metadata.annotations.get(ADOPTED)
     if kept is not None:
         return kept == mark
-    return not running.intent and covers(running.set.spec.template, as_before)
+    return not running.intent and covers(running.set.spec.template, as_before, exact=True)
 
 
 def _intended(tenant: Tenant, document: dict[str, Any], running: Running) -> Intended:
