@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from xdsserver.tenant.notes import Note
     from xdsserver.tenant.plan import Plan
 
+_NEVER_WRITTEN: Final = frozenset({"Secret", "Node", "StorageClass"})
+"""Kinds that are read and no more, of which there may be many."""
+
 _FAR_S: Final = 3600.0
 """How long nothing happens at most: a clock that was set is noticed within it."""
 
@@ -87,6 +90,8 @@ class Operator:
         rows = [row for change in changes for row in self.story.change(*change)]
         for key, observed in readings:
             rows += self.story.reading(key, observed)
+            if key.kind in _NEVER_WRITTEN:
+                continue
             if observed is None:
                 self.executor.gone(key)
                 self._reverts.forget(key)

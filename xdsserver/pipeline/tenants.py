@@ -123,7 +123,7 @@ class TenantStory:
     def reading(self, key: ObjectKey, reading: Reading | None) -> tuple[Change, ...]:
         """Give the changes by what was read of an object beside its fields; None: it is gone."""
         name = Name(key.namespace, key.name)
-        found = [Change(self.intents, key, reading.intent or None if reading is not None else None)]
+        found = [Change(self.intents, key, (reading.intent or None) if reading is not None else None)]
         if key.kind in self._statuses:
             status = None if reading is None else _status(key.kind, reading.status)
             found.append(Change(self._statuses[key.kind], name, status))
