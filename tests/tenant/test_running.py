@@ -80,6 +80,7 @@ def test_t10_what_comes_first_is_there_first() -> None:
             at = kinds.index("StatefulSet")
             assert set(kinds[:at]) == {"ServiceAccount", "Role", "RoleBinding", "Service"}
             assert kinds[at:] == ["StatefulSet", "PodDisruptionBudget"]
+            assert kinds.index("Role") < kinds.index("RoleBinding")
 
     in_virtual_time(story())
 

@@ -79,7 +79,7 @@ def plan(tenant: Tenant, observed: Observed, making: Making) -> Plan:
     objects: dict[ObjectKey, Owed] = {}
     told: list[Note] = []
     if not any(one.reason is Reason.INVALID_TENANT_NAME for one in findings):
-        first = _keyed(tenant, (*access(tenant), *services(tenant)))
+        first = _bound_last(_keyed(tenant, (*access(tenant), *services(tenant))), observed)
         objects |= first | dict.fromkeys(unwanted(tenant), Unwanted())
         pools = _Pools(tenant, observed, making)
         pools.decide(may_start=not _stops(findings), ready=_are_made(first, observed))
@@ -121,6 +121,14 @@ def _stops(findings: Iterable[Finding]) -> bool:
 def _keyed(tenant: Tenant, documents: Iterable[dict[str, Any]]) -> dict[ObjectKey, Owed]:
     uid, namespace = tenant.metadata.uid, tenant.metadata.namespace
     return {ObjectKey(one["kind"], namespace, one["metadata"]["name"]): Intended(one, adopts=uid) for one in documents}
+
+
+def _bound_last(objects: dict[ObjectKey, Owed], observed: Observed) -> dict[ObjectKey, Owed]:
+    """Let a RoleBinding wait for its Role: an API server looks at what is given before it lets anybody give it."""
+    roles = {key: one for key, one in objects.items() if key.kind == "Role"}
+    if _are_made(roles, observed):
+        return objects
+    return {key: Kept() if key.kind == "RoleBinding" else one for key, one in objects.items()}
 
 
 def _are_made(objects: Mapping[ObjectKey, Owed], observed: Observed) -> bool:
