@@ -6,11 +6,14 @@ from xdsserver.cli.bootstrap import bootstrap
 from xdsserver.cli.certificate import certificate
 from xdsserver.cli.check import check
 from xdsserver.cli.crds import crds
+from xdsserver.cli.dump import dump
+from xdsserver.cli.listings import config, fleet, gateways, history, problems, routes
 from xdsserver.cli.save import save
 from xdsserver.cli.serve import serve
 from xdsserver.cli.standalone import standalone
 from xdsserver.cli.translate import translate
 from xdsserver.cli.version import version
+from xdsserver.cli.wait import wait
 
 app = typer.Typer(
     name="xdsserver",
@@ -21,7 +24,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (standalone, serve, save, check, translate, bootstrap, certificate, crds, version):
+_RUNNING = (standalone, serve, save, check, translate, bootstrap, certificate, crds)
+_ASKING = (routes, gateways, problems, fleet, wait, history, config, dump)
+for command in (*_RUNNING, *_ASKING, version):
     app.command()(command)
 
 
