@@ -21,6 +21,7 @@ from envoy.service.discovery.v3 import discovery_pb2
 from tests.cli.folders import folder
 from tests.live.relay import relay
 from tests.server.clients import call_delta
+from xdsserver.admin.answering import Answerer
 from xdsserver.app import ControlPlane, Hooks
 from xdsserver.files import Folder
 from xdsserver.files.values import Limits
@@ -30,6 +31,7 @@ from xdsserver.objects.meta import ObjectKey
 from xdsserver.reconciler import FLEET, Reconciler
 from xdsserver.replicas.membership import Membership
 from xdsserver.server import XdsOptions
+from xdsserver.server.inspections import InspectionPeers
 from xdsserver.server.meeting import GivenLeadership, Pace
 from xdsserver.server.reporter import Links, Reporter, connect_locally
 from xdsserver.server.reports import ReportsServer, local_reports_door
@@ -120,6 +122,8 @@ class Server:
     plane: ControlPlane
     reports: ReportsServer
     leadership: GivenLeadership
+    answerer: Answerer
+    """What it tells people, and other servers."""
     situations: list[Situation] = field(default_factory=list)
     rows: list[Delivery | None] = field(default_factory=list)
     """All that it ever took for delivered, in order."""
@@ -227,8 +231,9 @@ async def _server(path: Path, name: str) -> AsyncIterator[Server]:
     options = XdsOptions(("127.0.0.1:0",), Rules(fleet_of=lambda _node: FLEET))
     plane = ControlPlane(Reconciler(), options, Narrator(lambda _notice: None, path), hooks, name)
     leadership = GivenLeadership(Membership({}, None))
-    reports = ReportsServer(local_reports_door("127.0.0.1:0"), plane.answers, PACE)
-    found = Server(name, plane, reports, leadership)
+    answerer = Answerer(plane.world, plane.waits, InspectionPeers(name, leadership, connect_locally))
+    reports = ReportsServer(local_reports_door("127.0.0.1:0"), plane.answers, PACE, answerer.answer)
+    found = Server(name, plane, reports, leadership, answerer)
     take = plane.reconciler.answers
 
     def answers(deliveries: Mapping[ListenerKey, Delivery | None], rejections: Mapping[Blame, Rejection | None]) -> Any:  # noqa: ANN401

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pprint
 import traceback
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import msgspec
 import pytest
 
+from tests.admin.asking import TOKEN, Running, ask
 from tests.canary.canary import GATEWAY, bad, document, good, make
 from tests.cli.run import xdsserver
+from xdsserver.app.standalone import unread
 from xdsserver.files import Folder
 from xdsserver.objects.decode import decode, decode_json
 from xdsserver.objects.kinds import BY_NAME
@@ -45,13 +48,48 @@ def test_the_search_finds_the_canary_in_any_writing() -> None:
         assert CANARY.seen_in(text)
 
 
-@pytest.mark.parametrize("command", [("check",), ("translate",), ("translate", "-o", "json")])
+LISTED = [(name, "-o", "json", "--dir") for name in ("routes", "gateways", "problems", "config")]
+
+
+@pytest.mark.parametrize("command", [("check",), ("translate",), ("translate", "-o", "json"), *LISTED])
 def test_s8_commands_do_not_show_it(command: tuple[str, ...], tmp_path: Path) -> None:
     """S8: a known key in a Secret and in its annotations is in no output."""
     answer = xdsserver(*command, folder(tmp_path, good(CANARY)))
     assert answer.code == 0
     assert not CANARY.seen_in(answer.out)
     assert not CANARY.seen_in(answer.err)
+
+
+@pytest.mark.parametrize("name", ["good", *[name for name in BAD if name != NAMED][::4]])
+async def test_s8_no_endpoint_of_the_admin_api_shows_it(name: str, tmp_path: Path) -> None:
+    """S8: lists, details, contents of resources, the dump: whatever can be asked, of a good Secret and of bad ones."""
+    scan = Folder(folder(tmp_path, BAD.get(name) or good(CANARY))).scan()
+    running = Running()
+    running.unread = tuple(map(unread, scan.problems))
+    running.take([(one.kind, one.name, one.object) for one in scan.changes if one.kind != "ConfigMap"])
+    paths = [path for path in running.plain.openapi()["paths"] if "{" not in path and "?" not in path]
+    paths += [f"/api/v1/objects/{key.kind}/{key.namespace or '-'}/{key.name}" for key in running.world.pipeline.names()]
+    paths += [
+        f"/api/v1/resources/content?{urlencode({'fleet': fleet, 'type': type_url, 'name': resource})}"
+        for fleet, type_url, resource in running.world.pipeline.resources.rows
+    ]
+    for path in paths:
+        answer = await ask(running.app, path)
+        assert answer.status in {200, 422}, path
+        assert not CANARY.seen_in(answer.body), path
+    if name == "good":
+        dump = await ask(running.app, "/api/v1/dump")
+        assert CANARY.chain.splitlines()[1].encode() in dump.body, "or nothing was told of it"
+
+
+async def test_s8_the_token_of_the_admin_api_is_in_no_answer() -> None:
+    """S8: it is shown by whoever asks and comes back to nobody."""
+    running = Running()
+    for path in running.plain.openapi()["paths"]:
+        for token in (TOKEN, TOKEN[:-1]):
+            answer = await ask(running.app, path.replace("{", "").replace("}", ""), token=token)
+            assert TOKEN.encode()[:-1] not in answer.body
+            assert TOKEN[:-1] not in str(answer.headers)
 
 
 def test_s8_what_is_translated_shows_the_certificate_and_a_placeholder(tmp_path: Path) -> None:

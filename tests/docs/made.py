@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.docs import chart, crds, defaults, logs, metrics, rbac, reference, rules, tenants, workloads
+from tests.docs import chart, crds, defaults, logs, metrics, openapi, rbac, reference, rules, tenants, workloads
 from tests.tenant import cases
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ def pages() -> dict[Path, str]:
         defaults.PAGE: defaults.page(),
         logs.PAGE: logs.page(),
         metrics.PAGE: metrics.page(),
+        openapi.PAGE: openapi.page(),
         **rbac.pages(),
         **crds.pages(),
         **tenants.pages(),

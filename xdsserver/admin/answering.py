@@ -35,6 +35,10 @@ _ANSWER_S: Final = 5.0
 """How long another server may take for what it need not wait for."""
 
 
+_AGAIN_S: Final = 0.25
+"""How long until servers are asked again that know of no Envoy, or not of the object, yet."""
+
+
 class Question(msgspec.Struct, frozen=True):
     """What a server is asked: a part of a list, or to wait for an object.
 
@@ -47,6 +51,7 @@ class Question(msgspec.Struct, frozen=True):
         object: kind, namespace and name of what is waited for.
         generation: the least that is waited for.
         timeout_s: for how long.
+        lone: whether to wait also while no Envoy is connected there.
     """
 
     view: Literal["fleet", "held", "problems", "history", "wait"]
@@ -57,6 +62,7 @@ class Question(msgspec.Struct, frozen=True):
     object: tuple[str, str, str] = ("", "", "")
     generation: int = 0
     timeout_s: float = 0.0
+    lone: bool = False
 
 
 Document: TypeAlias = dict[str, Any]
@@ -114,7 +120,7 @@ class Answerer:
                 timeout_s = max(0.0, min(asked.timeout_s, LONGEST_WAIT_S))
                 key = key_of(*asked.object)
                 try:
-                    return _plain(await self._waits.wait(key, asked.generation, timeout_s))
+                    return _plain(await self._waits.wait(key, asked.generation, timeout_s, lone=asked.lone))
                 except TooManyError:
                     return _plain(Progress("waiting", words="too many are waiting"))
             case _:
@@ -156,9 +162,17 @@ class Answerer:
 
     async def wait(self, asked: Question) -> Gathered:
         """Wait until the Envoys of all servers have an object."""
-        found, missing = await self._everywhere(asked)
-        progress = {name: msgspec.convert(one, Progress) for name, one in found.items()}
-        return Gathered(_plain(together(progress)), bool(missing), missing)
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + asked.timeout_s
+        while True:
+            lone = self._peers is None or not self._peers.others
+            left_s = max(0.0, end_s - loop.time())
+            found, missing = await self._everywhere(msgspec.structs.replace(asked, timeout_s=left_s, lone=lone))
+            whole = together({name: msgspec.convert(one, Progress) for name, one in found.items()})
+            if whole.outcome in {"programmed", "unknown kind"} or loop.time() >= end_s:
+                return Gathered(_plain(whole), bool(missing), missing)
+            # Some server has said at once that it has nothing to wait for: it is asked again, until one has.
+            await asyncio.sleep(min(_AGAIN_S, max(0.0, end_s - loop.time())))
 
     async def _everywhere(self, asked: Question) -> tuple[dict[str, Document], tuple[str, ...]]:
         """Ask all at once; give what each said by its name, and those who said nothing."""
@@ -192,7 +206,8 @@ class Answerer:
 
 
 def _plain(answer: object) -> Document:
-    document: Document = msgspec.to_builtins(answer)
+    """Give an answer as it is when it comes from another server."""
+    document: Document = msgspec.json.decode(msgspec.json.encode(answer))
     return document
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from xdsserver.inspection.carriers import CARRIED, carriers
@@ -11,7 +11,7 @@ from xdsserver.inspection.conditions import verdict
 from xdsserver.xds.receipts import Arrived, Receipts
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from xdsserver.objects.meta import ObjectKey
     from xdsserver.pipeline import Pipeline, ResourceKey
@@ -83,8 +83,10 @@ class Waits:
             if (waiter := self._waiters.get(subject[0])) is not None:
                 waiter.set()
 
-    async def wait(self, key: ObjectKey, generation: int, timeout_s: float) -> Progress:
+    async def wait(self, key: ObjectKey, generation: int, timeout_s: float, *, lone: bool = True) -> Progress:
         """Wait until all Envoys that are connected here have an object, in this generation or a newer one.
+
+        A `lone` server waits for Envoys to come where there are none; one of several leaves that to the others.
 
         Raises:
             TooManyError: as many are waiting as may.
@@ -104,7 +106,7 @@ class Waits:
                 while True:
                     moved.clear()
                     found = self._look(number, key, generation, asked)
-                    if found.outcome == "programmed":
+                    if found.outcome == "programmed" or not (lone or found.envoys):
                         return found
                     await moved.wait()
         except TimeoutError:
@@ -139,30 +141,25 @@ class Waits:
                 self._arrived.discard((number, fleet))
                 self._receipts.await_((number, fleet), resources, asyncio.get_running_loop().time())
         self._settle()
-        waiting, envoys = self._lagging(number, wanted)
-        arrived = all((number, fleet) in self._arrived for fleet in wanted)
-        return Progress("programmed" if arrived else "waiting", now, envoys, waiting, summed.words)
+        lags = (lag for subject, lag in self._receipts.lags() if subject[0] == number)
+        waiting = {node for lag in lags for node in lag.waiting}
+        envoys = {fleet: [record.node.id for record in self._ledger.speakers(fleet)] for fleet in wanted}
+        # Envoys of a fleet may all be connected to other servers.
+        here = [fleet for fleet in wanted if envoys[fleet]]
+        arrived = bool(here) and all((number, fleet) in self._arrived for fleet in here)
+        names = tuple(sorted({node for of in envoys.values() for node in of}))
+        words = summed.words if names else "no Envoy is connected"
+        return Progress("programmed" if arrived else "waiting", now, names, tuple(sorted(waiting)), words)
 
-    def _lagging(self, number: int, wanted: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        lags = {subject: lag for subject, lag in self._receipts.lags() if subject[0] == number}
-        waiting = {node for lag in lags.values() for node in lag.waiting}
-        envoys = {record.node.id for fleet in wanted for record in self._ledger.speakers(fleet)}
-        return tuple(sorted(waiting)), tuple(sorted(envoys))
 
-
-def together(found: dict[str, Progress]) -> Progress:
+def together(found: Mapping[str, Progress]) -> Progress:
     """Put together how far the Envoys of several servers are, by the name of each server.
 
     A server without Envoys of its own has nothing to wait for; one that has not seen the object keeps all waiting.
     """
     envoys = tuple(sorted({node for one in found.values() for node in one.envoys}))
     waiting = tuple(sorted({node for one in found.values() for node in one.waiting}))
-    behind = [one for one in found.values() if one.outcome != "programmed" and (one.envoys or one.outcome != "waiting")]
-    if behind:
-        first = behind[0]
-        return Progress(first.outcome, first.generation, envoys, waiting, first.words)
-    done = next((one for one in found.values() if one.outcome == "programmed"), None)
-    if done is None:
-        first = next(iter(found.values()))
-        return Progress("waiting", first.generation, envoys, waiting, "no Envoy is connected")
-    return Progress("programmed", done.generation, envoys, ())
+    telling = [one for one in found.values() if one.envoys or one.outcome != "waiting"]
+    behind = [one for one in telling if one.outcome != "programmed"]
+    first = next(iter(behind or telling or found.values()))
+    return replace(first, envoys=envoys, waiting=waiting)
