@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.docs.markdown import Block
 
 ROOT = Path(__file__).parents[2]
-PORTS = ("8080", "8443", "9901", "18000", "18001", "18081", "18082")
+PORTS = ("8080", "8443", "9901", "18000", "18001", "18081", "18082", "19000")
 """Ports that guides and examples write. Here others are used, since these may be taken."""
 PATIENCE_S = 60.0
 
@@ -52,6 +52,8 @@ class Terminal:
             "CURL_HOME": str(tools),
             "XDG_RUNTIME_DIR": str(folder / ".run"),
             "MARKER": self._marker,
+            # Who wants the admin API says where, so that a port is chosen for it.
+            "XDSSERVER_ADMIN": "off",
         }
         shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("__pycache__"))
         for path in (folder / "examples").rglob("*.yaml"):
