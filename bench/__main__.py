@@ -5,7 +5,20 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from bench import changes, cluster, counts, decoding, failures, fanout, https, proxying, saving, sizes, watches
+from bench import (
+    changes,
+    cluster,
+    counts,
+    decoding,
+    failures,
+    fanout,
+    https,
+    inspecting,
+    proxying,
+    saving,
+    sizes,
+    watches,
+)
 from bench.figure import table
 
 if TYPE_CHECKING:
@@ -30,6 +43,7 @@ _MEASUREMENTS: tuple[tuple[tuple[str, ...], Callable[[], Iterator[Figure]]], ...
         changes.figures,
     ),
     (("file_to_answer_ms",), saving.figures),
+    (("admin_page_ms", "admin_dump_s", "admin_dump_wait_ms"), inspecting.figures),
     (
         (
             "https_listener_change_ms",

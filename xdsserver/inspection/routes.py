@@ -82,10 +82,10 @@ def route(pipeline: Pipeline, key: ObjectKey, wanted: RouteFilter | None = None)
         return None
     if wanted.host and not any(covers(one, normal(wanted.host)) for one in hostnames):
         return None
-    if wanted.path and not any(takes(match, wanted.path) for match in _matches(pipeline, key)):
-        return None
     found = state(pipeline, key)
     if wanted.state not in (None, found.state):
+        return None
+    if wanted.path and not any(takes(match, wanted.path) for match in _matches(pipeline, key)):
         return None
     rules = len(pipeline.rules_of.rows.get(key, ()))
     return RouteAnswer(*key, hostnames, gateways, rules, found.state, found.words)
