@@ -208,6 +208,7 @@ async def test_s15_a_dump_leaves_the_loop_to_others() -> None:
             turns += 1
 
     beside = asyncio.create_task(others())
+    await asyncio.sleep(0)
     async for part in dump(world, "0"):
         parts.append(len(part))
         lines += part.count(b"\n")

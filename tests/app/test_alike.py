@@ -105,7 +105,8 @@ async def test_a_wait_ends_when_the_last_envoy_of_any_server_has_it(name: str, t
         late = await two.wait(Question("wait", object=key, generation=newer, timeout_s=0.2))
         assert (late.document["outcome"], late.document["waiting"]) == ("waiting", ["c"])
         waiting = asyncio.create_task(two.wait(Question("wait", object=key, generation=newer, timeout_s=30)))
-        await asyncio.sleep(0)
+        # It is waited for before it speaks.
+        await cluster["three"].until(lambda: cluster["three"].plane.waits._waiters)
         await slow.speak_up()
         done = await waiting
         assert (done.document["outcome"], done.document["generation"]) == ("programmed", newer)
