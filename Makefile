@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check golden live fuzz bench images e2e conformance rig messages lock clean
+.PHONY: help setup run test check golden live fuzz bench images sbom compose e2e conformance rig messages lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -68,10 +68,17 @@ bench: $(STAMP) ## measure; ONLY=prefix for some of it
 images: $(STAMP) ## images of the server and of Envoy as files, without an engine or a registry
 	$(BIN)/python -m tools.images
 
+sbom: $(STAMP) ## build/sbom.cdx.json: every package that the server is made of
+	mkdir -p build
+	$(BIN)/python tools/sbom.py > build/sbom.cdx.json
+
+compose: $(STAMP) ## server, Envoys and backends in containers, each broken under load; needs an engine (docker)
+	$(BIN)/python -m pytest e2e/compose $(ARGS)
+
 # Set up only where there is something to run on.
 e2e: $(if $(RIG)$(KUBECONFIG),$(STAMP)) ## cluster tests: of the rig that stands beside the checkout (or XDSSERVER_RIG names), or of KUBECONFIG
 	@if [ -z "$(RIG)$(KUBECONFIG)" ]; then echo 'e2e: no cluster (set KUBECONFIG or XDSSERVER_RIG): nothing run'; \
-	else XDSSERVER_RIG=$(RIG) $(BIN)/python -m pytest e2e $(ARGS); fi
+	else XDSSERVER_RIG=$(RIG) $(BIN)/python -m pytest e2e --ignore=e2e/compose $(ARGS); fi
 
 conformance: $(if $(RIG)$(KUBECONFIG),$(STAMP)) ## the Gateway API's own suite; VERSION=1.7.0 CHANNEL=experimental ARGS='--run-test=HTTPRouteWeight'
 	@if [ -z "$(RIG)$(KUBECONFIG)" ]; then echo 'conformance: no cluster (set KUBECONFIG or XDSSERVER_RIG): nothing run'; \

@@ -1,7 +1,7 @@
-"""Pin and hash the requirements: `requirements.txt` (what runs) and `requirements-dev.txt` (that, and the tools).
+"""Pin and hash the requirements: what runs, that with the tools, and what makes a wheel (`requirements*.txt`).
 
 The files name packages, versions and hashes, never an address, so they install from whatever index pip is configured
-with. Both are universal: one file for every Python from `requires-python` on and every platform.
+with. All are universal: one file for every Python from `requires-python` on and every platform.
 """
 
 from __future__ import annotations
@@ -10,24 +10,36 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 HEADER = "# Made by `make lock` from pyproject.toml. Install with: pip install --require-hashes -r {name}\n"
-OUTPUTS = {"requirements.txt": (), "requirements-dev.txt": ("--group", "dev")}
+WHAT_RUNS = ("pyproject.toml", "--extra", "standalone")
+TESTED = "requirements-dev.txt"
+# What is tested comes first: the others get the same versions, also where some tool wants an older one.
+OUTPUTS = {
+    TESTED: (*WHAT_RUNS, "--group", "dev"),
+    "requirements.txt": WHAT_RUNS,
+    "requirements-build.txt": ("--group", "build"),
+}
 COMPILE = (
-    *("uv", "pip", "compile", "pyproject.toml", "--extra", "standalone"),
+    *("uv", "pip", "compile"),
     *("--universal", "--generate-hashes", "--no-header", "--no-annotate", "--quiet", "--upgrade"),
 )
 
 
 def main() -> int:
-    """Write both files; an address in either is an error, and then neither is touched."""
+    """Write the files; an address in one is an error, and then none is touched."""
     environment = _index_environment()
-    texts = {
-        name: HEADER.format(name=name)
-        + _run((Path(sys.executable).parent / COMPILE[0], *COMPILE[1:], *extra), environment)
-        for name, extra in OUTPUTS.items()
-    }
+    compile_ = (Path(sys.executable).parent / COMPILE[0], *COMPILE[1:])
+    texts: dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        tested = Path(folder) / TESTED
+        for name, what in OUTPUTS.items():
+            held = ("--constraints", tested) if texts else ()
+            texts[name] = HEADER.format(name=name) + _run((*compile_, *what, *held), environment)
+            if name == TESTED:
+                tested.write_text(texts[name], encoding="utf-8")
     for name, text in texts.items():
         if found := re.search(r"^.*(://|--index|--extra-index|--find-links).*$", text, re.MULTILINE):
             print(f"{name} would name an address: {found[0]}", file=sys.stderr)

@@ -33,6 +33,23 @@ def test_what_is_no_address_is_exit_2(option: str, address: str) -> None:
     assert answer.out == ""
 
 
+def test_probes_are_answered_once_there_is_a_configuration() -> None:
+    bootstrap = yaml.safe_load(
+        xdsserver("bootstrap", "--admin", "unix:/run/admin.sock", "--probes", "0.0.0.0:19001").out
+    )
+    (listener,) = bootstrap["static_resources"]["listeners"]
+    assert listener["address"]["socket_address"] == {"address": "0.0.0.0", "port_value": 19001}  # noqa: S104
+    # Envoy opens no port before it has its listeners, and waits a day for them instead of going on without.
+    assert bootstrap["dynamic_resources"]["lds_config"]["initial_fetch_timeout"] == "86400s"
+
+
+@pytest.mark.parametrize("arguments", [("--probes", "unix:/x"), ("--probes", "0.0.0.0:19001")])
+def test_probes_are_a_port_and_need_an_admin_interface_that_is_a_socket(arguments: tuple[str, ...]) -> None:
+    answer = xdsserver("bootstrap", *arguments)
+    assert answer.code == 2
+    assert answer.out == ""
+
+
 @pytest.mark.live
 @pytest.mark.parametrize("arguments", [(), ("--xds", "unix:xds.sock", "--admin", "unix:admin.sock")])
 async def test_envoy_accepts_it(tmp_path: Path, arguments: tuple[str, ...]) -> None:

@@ -11,7 +11,7 @@ from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from google.protobuf import json_format
 from yaml import safe_load
 
-from tests.proxy.rewrite_bootstrap import OPTIONS, PATH, text
+from tests.proxy.rewrite_bootstrap import COMPOSE, OPTIONS, texts
 from xdsserver.authority import issue_client, make_authority
 from xdsserver.authority.certificates import utc_now
 from xdsserver.authority.envoy_files import write_envoy_files
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     )
 
 
-def test_the_committed_bootstrap_is_what_the_code_makes() -> None:
-    assert PATH.read_text(encoding="utf-8") == text(), "run `make golden` and read the diff"
+def test_the_committed_bootstraps_are_what_the_code_makes() -> None:
+    for path, text in texts().items():
+        assert path.read_text(encoding="utf-8") == text, "run `make golden` and read the diff"
 
 
 def test_yaml_holds_the_whole_message() -> None:
@@ -53,6 +54,7 @@ def test_yaml_holds_the_whole_message() -> None:
             dataclasses.replace(OPTIONS, admin=TcpAddress("127.0.0.1", 19000), max_heap_bytes=1 << 30), id="heap"
         ),
         pytest.param(dataclasses.replace(OPTIONS, probes=TcpAddress("127.0.0.1", 19001)), id="pod"),
+        pytest.param(dataclasses.replace(COMPOSE, node_id="envoy-1", tls_dir="tls"), id="compose"),
     ],
 )
 def test_envoy_accepts_it_without_a_warning(options: BootstrapOptions, tmp_path: Path) -> None:

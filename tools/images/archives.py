@@ -27,7 +27,7 @@ class Image:
     """With its tag, as `localhost/xdsserver:dev`."""
     entrypoint: tuple[str, ...]
     user: str = "65532:65532"
-    path: str = "/usr/local/bin:/usr/bin:/bin"
+    environment: Mapping[str, str] = field(default_factory=lambda: {"PATH": "/usr/local/bin:/usr/bin:/bin"})
     labels: Mapping[str, str] = field(default_factory=dict)
     command: tuple[str, ...] = ()
 
@@ -106,7 +106,7 @@ def write(image: Image, layers: Iterable[Path], out: Path) -> None:
             "Cmd": list(image.command),
             "User": image.user,
             "WorkingDir": "/",
-            "Env": [f"PATH={image.path}"],
+            "Env": [f"{name}={value}" for name, value in image.environment.items()],
             "Labels": dict(image.labels),
             "StopSignal": "SIGTERM",
         },

@@ -33,14 +33,22 @@ OUT: Final = ROOT / "build" / "images"
 HOME: Final = "/opt/xdsserver"
 """Where the virtual environment is in the image of the server; the same in the `Dockerfile`."""
 
-LABELS: Final = {"org.opencontainers.image.title": "xdsserver", "org.opencontainers.image.version": "dev"}
+STATE: Final = "/var/lib/xdsserver"
+"""The home of the user: what is to outlive a container is kept there, in a volume that takes over its owner."""
+
+LABELS: Final = {"org.opencontainers.image.version": "dev"}
 SERVER: Final = Image(
-    "localhost/xdsserver:dev", ("xdsserver",), path=f"{HOME}/bin:/usr/local/bin:/usr/bin:/bin", labels=LABELS
+    "localhost/xdsserver:dev",
+    ("xdsserver",),
+    environment={"PATH": f"{HOME}/bin:/usr/local/bin:/usr/bin:/bin", "HOME": STATE},
+    labels=LABELS,
 )
 ENVOY: Final = Image("localhost/xdsserver-envoy:dev", ("envoy",), labels=LABELS)
 BASE: Final = Image("localhost/xdsserver-base:dev", (), user="", command=("python3",))
 """Something to build the `Dockerfile` on where no registry is in reach: Python with `venv`, and a shell."""
 
+# Libraries that any Debian has and wheels for Linux may count on, besides those that the interpreter itself needs.
+_COMMON: Final = ("libdl.so.2", "libgcc_s.so.1", "libpthread.so.0", "librt.so.1", "libstdc++.so.6")
 _KEPT_S: Final = 3 * 24 * 3600.0
 _PYTHON: Final = Path(os.path.realpath(sys.executable))
 _SITE: Final = f"{HOME}/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
@@ -49,8 +57,6 @@ _AUTHORITIES: Final = Path("/etc/ssl/certs/ca-certificates.crt")
 _NOT_PACKED: Final = frozenset(
     {"dist-packages", "idlelib", "lib2to3", "site-packages", "test", "tests", "tkinter", "turtledemo"}
 )
-STATE: Final = "/var/lib/xdsserver"
-"""The home of the user: what is to outlive a container is kept there, in a volume that takes over its owner."""
 _USERS: Final = f"root:x:0:0:root:/root:/bin/sh\nnonroot:x:65532:65532:nonroot:{STATE}:/bin/false\n"
 
 
@@ -123,7 +129,9 @@ def _write_base(out: Path) -> None:
         layer.file(str(_PYTHON), _PYTHON)
         layer.link("/usr/local/bin/python3", str(_PYTHON))
         layer.tree(str(library), library, _is_not_packed)
-        for path in libraries([_PYTHON, shell, *(library / "lib-dynload").glob("*.so")]):
+        needed = libraries([_PYTHON, shell, *(library / "lib-dynload").glob("*.so")])
+        (system,) = {path.parent for path in needed if path.name == "libc.so.6"}
+        for path in needed | {existing(str(system / name), "libc6 or libstdc++6") for name in _COMMON}:
             layer.file(str(path), path)
 
 
@@ -145,13 +153,14 @@ def _write_requirements(out: Path) -> None:
 
 # ----------------------------------------------------------------------------------------------- layers that are quick
 def _write_ours(out: Path) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        site = Path(folder)
+    with tempfile.TemporaryDirectory() as place:
+        site = Path(place)
         _install(site, "--no-index", "--no-build-isolation", str(ROOT))
         with Layer(out) as layer:
             script = f"#!{HOME}/bin/python -I\nimport sys\nfrom xdsserver.cli import main\nsys.exit(main())\n"
             layer.text(f"{HOME}/bin/xdsserver", script, 0o755)
-            layer.folder(STATE, 0o700, owner=65532)
+            for folder in (STATE, f"{STATE}/envoys"):
+                layer.folder(folder, owner=65532)
             layer.tree(_SITE, site, lambda path: path.parts == ("bin",))
 
 

@@ -48,6 +48,12 @@ if TYPE_CHECKING:
 XDS_CLUSTER = "xdsserver"
 """Name of the static cluster that reaches us; translation must not name a cluster so."""
 
+FIRST_CONFIGURATION_S = 24 * 3600.0
+"""How long an Envoy waits that is asked whether it is ready.
+
+Before its first configuration it has nothing to serve, and would be taken for ready without it.
+"""
+
 MAX_SOCKET_PATH_BYTES = 107
 """`sun_path` of unix(7) holds 108 bytes, the last of them a zero."""
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from xdsserver.infrastructure.dataplane import ADMIN_SOCKET, CERTIFICATE_DIR, PROBES_PORT, DataPlane
-from xdsserver.proxy.bootstrap import BootstrapOptions, TcpAddress, UnixSocket, build_bootstrap, to_yaml
+from xdsserver.proxy.bootstrap import (
+    FIRST_CONFIGURATION_S,
+    BootstrapOptions,
+    TcpAddress,
+    UnixSocket,
+    build_bootstrap,
+    to_yaml,
+)
 
 if TYPE_CHECKING:
     from xdsserver.settings import HostPort
-
-_FIRST_CONFIGURATION_S: Final = 24 * 3600.0
-"""An Envoy in a pod has nothing to serve before its first configuration, and would be taken for ready without it."""
 
 
 def data_plane(xds: HostPort, image: str) -> DataPlane:
@@ -28,7 +32,7 @@ def data_plane(xds: HostPort, image: str) -> DataPlane:
             tls_dir=CERTIFICATE_DIR,
             probes=TcpAddress("0.0.0.0", PROBES_PORT),  # noqa: S104  (the kubelet asks the pod by its address)
             max_heap_bytes=max_heap_bytes,
-            initial_fetch_timeout_s=_FIRST_CONFIGURATION_S,
+            initial_fetch_timeout_s=FIRST_CONFIGURATION_S,
         )
         return to_yaml(build_bootstrap(options))
 
