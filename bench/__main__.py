@@ -10,6 +10,7 @@ from bench import (
     cluster,
     counts,
     decoding,
+    explaining,
     failures,
     fanout,
     https,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _MEASUREMENTS: tuple[tuple[tuple[str, ...], Callable[[], Iterator[Figure]]], ...] = (
     (("derivations_per_change", "rows_per_change", "bytes_per_change"), counts.figures),
     (("decode_us",), decoding.figures),
+    (("explain_ms",), explaining.figures),
     (
         (
             "change_to_answer_ms",

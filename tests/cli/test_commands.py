@@ -10,7 +10,11 @@ import pytest
 
 from tests.cli.run import xdsserver
 
-COMMANDS = ("standalone", "serve", "save", "check", "translate", "bootstrap", "certificate", "crds", "version")
+COMMANDS = (
+    *("standalone", "serve", "save", "check", "translate", "bootstrap", "certificate", "crds"),
+    *("explain", "why", "diff", "routes", "gateways", "problems", "fleet", "wait", "history", "config", "dump"),
+    "version",
+)
 
 
 def test_version_names_what_is_installed() -> None:

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.docs import chart, crds, defaults, logs, metrics, openapi, rbac, reference, rules, tenants, workloads
+from tests.docs import (
+    chart,
+    conditions,
+    crds,
+    defaults,
+    logs,
+    metrics,
+    openapi,
+    rbac,
+    reference,
+    rules,
+    tenants,
+    workloads,
+)
 from tests.tenant import cases
 
 if TYPE_CHECKING:
@@ -16,6 +29,7 @@ def pages() -> dict[Path, str]:
     return {
         **reference.pages(),
         rules.PAGE: rules.page(),
+        conditions.PAGE: conditions.page(),
         defaults.PAGE: defaults.page(),
         logs.PAGE: logs.page(),
         metrics.PAGE: metrics.page(),

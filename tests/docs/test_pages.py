@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.docs.conditions import LISTED, in_golden_cases, literals
+from tests.docs.conditions import LISTED, in_golden_cases, literals, problems
 from tests.docs.made import pages
 from tests.docs.reference import ROOT
 
@@ -37,3 +37,8 @@ def test_every_condition_of_a_golden_case_is_explained() -> None:
 
 def test_every_condition_that_is_explained_can_be_written() -> None:
     assert {reason for *_, reason in LISTED} - literals() == set()
+
+
+def test_every_reason_that_the_code_gives_is_explained() -> None:
+    assert len(problems()) > 20
+    assert problems() - {reason for *_, reason in LISTED} == set()

@@ -17,6 +17,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from xdsserver.admin import changes
 from xdsserver.admin.answering import LONGEST_WAIT_S, Answerer, Gathered, Question
 from xdsserver.admin.dump import dump, resource
+from xdsserver.admin.explaining import add_questions
 from xdsserver.admin.turns import gather_in_turns
 from xdsserver.admin.waits import Progress
 from xdsserver.inspection import backends, certificates, gateways, objects, resources, route_detail, routes
@@ -146,6 +147,7 @@ def application(api: Api) -> FastAPI:
     _details(app, api)
     _together(app, api)
     _streams(app, api)
+    add_questions(app, PREFIX, api.world)
     make = app.openapi
     app.openapi = lambda: _secured(make())  # type: ignore[method-assign] # as FastAPI's documentation has it
     return app

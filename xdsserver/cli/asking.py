@@ -196,8 +196,8 @@ class Api:
 
     @contextmanager
     def _open(self, method: str, path: str, query: Mapping[str, object], body: bytes | None = None) -> Iterator[Any]:
-        given = {name: value for name, value in query.items() if value not in {None, ""}}
-        url = f"{self._url}/api/v1/{path}" + (f"?{urllib.parse.urlencode(given)}" if given else "")
+        given = {name: value for name, value in query.items() if value is not None and value != ""}
+        url = f"{self._url}/api/v1/{path}" + (f"?{urllib.parse.urlencode(given, doseq=True)}" if given else "")
         headers = {"Authorization": self._token.header(), "Content-Type": "application/json"}
         request = urllib.request.Request(url, body, headers, method=method)  # noqa: S310 (http and https only)
         # The token goes to the server that was named, and to no proxy between.

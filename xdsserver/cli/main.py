@@ -6,7 +6,9 @@ from xdsserver.cli.bootstrap import bootstrap
 from xdsserver.cli.certificate import certificate
 from xdsserver.cli.check import check
 from xdsserver.cli.crds import crds
+from xdsserver.cli.diff import diff
 from xdsserver.cli.dump import dump
+from xdsserver.cli.explain import explain
 from xdsserver.cli.listings import config, fleet, gateways, history, problems, routes
 from xdsserver.cli.save import save
 from xdsserver.cli.serve import serve
@@ -14,6 +16,7 @@ from xdsserver.cli.standalone import standalone
 from xdsserver.cli.translate import translate
 from xdsserver.cli.version import version
 from xdsserver.cli.wait import wait
+from xdsserver.cli.why import why
 
 app = typer.Typer(
     name="xdsserver",
@@ -25,7 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _RUNNING = (standalone, serve, save, check, translate, bootstrap, certificate, crds)
-_ASKING = (routes, gateways, problems, fleet, wait, history, config, dump)
+_ASKING = (explain, why, diff, routes, gateways, problems, fleet, wait, history, config, dump)
 for command in (*_RUNNING, *_ASKING, version):
     app.command()(command)
 

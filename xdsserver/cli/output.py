@@ -43,7 +43,9 @@ class Output(Enum):
 
 OutputAs = Annotated[
     Output,
-    typer.Option("--output", "-o", help="How to write it: for people, as a document, or names only."),
+    typer.Option(
+        "--output", "-o", metavar="FORMAT", help="How to write it: table, json, yaml, or name for names only."
+    ),
 ]
 """The option of every command that answers a question."""
 

@@ -18,12 +18,14 @@ from xdsserver.xds.protobuf import length_prefix
 from xdsserver.xds.resource import ROUTE, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from envoy.config.route.v3.route_components_pb2 import Route
 
     from xdsserver.model.places import ChainKey
     from xdsserver.model.routing import PreRouting
     from xdsserver.objects.meta import ObjectKey
-    from xdsserver.translation.routes import RouteList
+    from xdsserver.translation.routes import RouteKey, RouteList
 
 _VIRTUAL_HOSTS = 2
 """Field number of RouteConfiguration.virtual_hosts."""
@@ -98,6 +100,21 @@ def _joined(parts: HostParts) -> Host:
     shared = len(lists) == 1 and not clusters
     clusters = lists[0].clusters if shared else clusters.union(*(one.clusters for one in lists))
     return Host(length_prefix(_VIRTUAL_HOSTS, len(body)) + body, clusters, parts)
+
+
+def routes_of(host_: Host) -> Iterator[tuple[RouteKey | None, Route]]:
+    """Give the routes of a virtual host in the order in which Envoy tries them, with whose each is."""
+    parts = host_.parts
+    yield from ((None, route) for route in VirtualHost.FromString(parts.head).routes)
+    for one in parts.lists:
+        routes = VirtualHost.FromString(one.wire).routes
+        yield from ((key, route) for (key, _), route in zip(one.members, routes, strict=True))
+    yield from ((None, route) for route in VirtualHost.FromString(parts.tail).routes)
+
+
+def listed_domains(host_: Host) -> frozenset[str]:
+    """Give the hostnames that a virtual host answers for."""
+    return frozenset(VirtualHost.FromString(host_.parts.head).domains)
 
 
 def misdirected(hostnames: Iterable[str]) -> Host:
