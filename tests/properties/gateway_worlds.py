@@ -20,6 +20,7 @@ from tests.properties import backends_of_worlds as backends
 from tests.properties import fleets_of_worlds as fleets
 from tests.properties import secrets_of_worlds as secrets
 from tests.properties import streams_of_worlds as streams
+from tests.properties import tenants_of_worlds as tenants
 from tests.properties.filters_of_worlds import any_filter, external_auth
 from xdsserver.gatewayapi.installed import OUR_SCHEMAS
 from xdsserver.infrastructure.allocation import Pool
@@ -127,7 +128,7 @@ def gateway(dice: Dice, name: Name) -> gw.Gateway:
         labels=dice.pick({}, {"team": "red"}),
         parameters_ref=dice.pick(None, parameters, *[fleets.gateway_parameters(dice)] * 2),
     )
-    return gw.Gateway(
+    made = gw.Gateway(
         metadata=dice.metadata(name),
         spec=gw.GatewaySpec(
             gateway_class_name=dice.pick("ours", "ours", "ours", "theirs"),
@@ -147,6 +148,7 @@ def gateway(dice: Dice, name: Name) -> gw.Gateway:
             tls=dice.pick(None, None, secrets.gateway_tls(dice)),
         ),
     )
+    return tenants.marked(dice, made)
 
 
 def _allowed(from_: str | None, selector: LabelSelector | None = None) -> gw.AllowedListeners:
@@ -540,7 +542,7 @@ POOLS: dict[Slot, tuple[KubeObject | None, ...]] = {
         *[None] * ABSENT,
         *(make(Dice(f"{kind} {name} {variant}", STRANGEST * variant / VARIANTS), name) for variant in range(VARIANTS)),
     )
-    for kind, make, names in (*((kind, *made) for kind, made in _MAKERS.items()), *fleets.MAKERS)
+    for kind, make, names in (*((kind, *made) for kind, made in _MAKERS.items()), *fleets.MAKERS, *tenants.MAKERS)
     for name in names
 }
 SLOTS = tuple(POOLS)
@@ -559,11 +561,12 @@ ANSWERED: tuple[ListenerKey | Blame, ...] = (
         if slot.kind == "Gateway"
         for number in range(2)
     ),
+    *tenants.ANSWERED,
     *(Blame(*table, NOBODY) for table in _TABLES),
     *(
         Blame(*_TABLES[-1], ObjectKey(slot.kind, *slot.name))
         for slot in SLOTS
-        if slot.kind in {"Gateway", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"}
+        if slot.kind in {"Gateway", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "Tenant"}
     ),
 )
 """What Envoys may have acknowledged or rejected, be it there or not."""

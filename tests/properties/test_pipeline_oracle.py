@@ -129,6 +129,12 @@ def test_the_worlds_reach_every_verdict(pipelines: list[Pipeline]) -> None:
         ("XBackend", "Accepted", "True", "Accepted"),
         ("XBackend", "Accepted", "False", "UnsupportedValue"),
         ("XBackend", "Accepted", "False", "NoValidCACertificate"),
+        ("Gateway", "gateway.xdsserver.io/S3Listeners", "True", "Marked"),
+        ("Gateway", "gateway.xdsserver.io/S3Listeners", "False", "SharedPort"),
+        ("Tenant", "Accepted", "True", "Accepted"),
+        ("Tenant", "Accepted", "False", "NotAllowedByListeners"),
+        ("Tenant", "ResolvedRefs", "False", "BackendNotFound"),
+        ("Tenant", "Programmed", "Unknown", "Pending"),
     }
 
 
