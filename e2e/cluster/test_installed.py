@@ -116,6 +116,27 @@ async def test_a_gateway_gets_envoys_of_its_own_from_the_same_chart(release: Rel
     )
 
 
+async def test_s11_the_operator_of_tenants_has_an_account_of_its_own(release: Release) -> None:
+    """S11: a Deployment with a Role of its own: what it may do the servers of Envoys may not, nor the reverse."""
+    again = (
+        "helm upgrade xdsserver deploy/chart/xdsserver --namespace xdsserver-system --reset-then-reuse-values --wait"
+    )
+    await release.sh(f"{again} --set tenants.enabled=true")
+    await release.rolled_out("deployment/xdsserver-tenants")
+    log = await release.kubectl("logs", "deployment/xdsserver-tenants")
+    assert "may not be read" not in log
+    for account, verb, what, may in (
+        ("xdsserver-tenants", "create", "statefulsets.apps", "yes"),
+        ("xdsserver-tenants", "patch", "gateways.gateway.networking.k8s.io/status", "no"),
+        ("xdsserver", "create", "statefulsets.apps", "no"),
+    ):
+        who = f"system:serviceaccount:{NAMESPACE}:{account}"
+        asked = ("auth", "can-i", verb, what, "--namespace", "default", "--as", who)
+        said = await asyncio.to_thread(release.shell.cluster.run, *asked)
+        assert said.stdout.strip() == may, (account, verb, what)
+    await release.sh(f"{again} --set tenants.enabled=false")
+
+
 async def test_the_suite_of_the_gateway_api_runs_as_a_job(release: Release, tmp_path: Path) -> None:
     """One test of it, which is enough to see that it gets to the API server, to our addresses, and to its end."""
     rig, binary = os.environ.get("XDSSERVER_RIG"), found("1.7.0")

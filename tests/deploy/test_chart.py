@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import helm_python
@@ -55,6 +56,12 @@ def test_our_kinds_are_made_known_before_objects_of_them_and_only_where_that_is_
     assert {one["spec"]["names"]["kind"] for one in definitions()} >= {one["kind"] for one in of_kind({}, "EnvoyFleet")}
     (kinds,) = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))["dependencies"]
     assert (kinds["name"], kinds["condition"]) == ("crds", "crds.enabled")
+
+
+def test_the_chart_says_which_release_it_installs() -> None:
+    charts = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in CHART.rglob("Chart.yaml")]
+    assert {one["version"] for one in charts} == {metadata.version("xdsserver")}
+    assert {one["appVersion"] for one in charts if "appVersion" in one} == {metadata.version("xdsserver")}
 
 
 def test_notes_tell_the_next_command_and_what_is_missing() -> None:
