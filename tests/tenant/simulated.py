@@ -18,6 +18,7 @@ from xdsserver.kube.writes import observed
 from xdsserver.objects.decode import decode
 from xdsserver.objects.kinds import BY_NAME, TENANT_OWNED, TENANT_READ
 from xdsserver.objects.meta import Name, ObjectKey
+from xdsserver.objects.quantities import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -67,9 +68,7 @@ class Simulated:
         kept = {name: copy.deepcopy(part) for name, part in document.items() if name != "status"}
         metadata = kept["metadata"]
         if key.kind == "StatefulSet":
-            # As its defaults have it.
-            for template in kept["spec"].get("volumeClaimTemplates") or ():
-                template.setdefault("status", {"phase": "Pending"})
+            _defaulted(kept)
         if key.kind == "Secret" and "stringData" in kept:
             kept = _secret(kept)
         if known is None:
@@ -154,8 +153,7 @@ class Simulated:
         before = self._applied.get(key, {})
         document = _merged(_without(copy.deepcopy(found or {}), before, body), copy.deepcopy(body))
         if found is not None and key.kind == "StatefulSet":
-            for template in document["spec"]["volumeClaimTemplates"]:
-                template.setdefault("status", {"phase": "Pending"})
+            _defaulted(document)
             changed = [one for one in _NEVER_CHANGED if document["spec"][one] != found["spec"][one]]
             if changed:
                 return Refused(f"spec: Forbidden: updates to {changed[0]}")
@@ -257,6 +255,16 @@ class Simulated:
                 changes.append(Change(key.kind, name, row))
             readings.append(Reading(key, None if document is None else _observed(document)))
         return changes, readings
+
+
+def _defaulted(document: Json) -> None:
+    """Fill in what a server fills into templates of volumes."""
+    for template in document["spec"].get("volumeClaimTemplates") or ():
+        template |= {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "status": {"phase": "Pending"}}
+        template["metadata"].pop("creationTimestamp", None)
+        template["spec"].setdefault("volumeMode", "Filesystem")
+        requests = template["spec"]["resources"]["requests"]
+        requests["storage"] = canonical(requests["storage"])
 
 
 def _secret(document: Json) -> Json:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
 from tests.kube.virtual import in_virtual_time
 from tests.tenant.scene import SET, TENANT, a_pool, a_secret, a_tenant, key, operating, world
 
@@ -44,6 +46,22 @@ def test_t6_a_hundred_reconciles_of_an_unchanged_tenant_make_one_write() -> None
         async with operating(cluster) as scene:
             await scene.settle()
             assert scene.writes() == []
+
+    in_virtual_time(story())
+
+
+@pytest.mark.parametrize("size", ["10Gi", "2048Mi", "2000M", "10737418240", "1.5Gi"])
+def test_t6_a_size_in_any_words_is_written_once(size: str) -> None:
+    """T6: a server writes amounts in a form of its own, which is no difference either."""
+
+    async def story() -> None:
+        template = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
+        pools = [a_pool(persistence={"volumeClaimTemplate": template})]
+        cluster = world(a_secret(), a_tenant(pools=pools))
+        async with operating(cluster) as scene:
+            await scene.settle()
+            assert len(scene.writes("StatefulSet")) == 1
+            assert scene.status["currentState"] == "Ready"
 
     in_virtual_time(story())
 

@@ -27,5 +27,20 @@ def amount(text: str | int) -> Fraction | None:
     return number * _power(exponent) if abs(exponent) <= _MAX_EXPONENT else None
 
 
+def canonical(text: str) -> str:
+    """Write a whole amount as an API server gives it back: `1024Mi` is `1Gi`, `2000M` is `2G`; others stay."""
+    found, number = _QUANTITY.fullmatch(text), amount(text)
+    if found is None or number is None or number.denominator != 1 or (found[2] or "")[1:].isdigit():
+        return text
+    binary = (found[2] or "").endswith("i")
+    base, suffixes = (1024, [f"{one}i" for one in _BINARY]) if binary else (1000, list("kMGTPE"))
+    whole, shown = int(number), ""
+    for suffix in suffixes:
+        if whole == 0 or whole % base:
+            break
+        whole, shown = whole // base, suffix
+    return f"{whole}{shown}"
+
+
 def _power(exponent: int) -> Fraction:
     return Fraction(10**exponent) if exponent >= 0 else Fraction(1, 10**-exponent)

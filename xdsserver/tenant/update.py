@@ -15,11 +15,13 @@ import msgspec
 
 from xdsserver.effects import Intended
 from xdsserver.tenant.comparison import covers
+from xdsserver.tenant.immutable import storage
 from xdsserver.tenant.rendering import Rendering
+from xdsserver.tenant.volumes import with_storage
 from xdsserver.tenant.workload import claims, pod_template, workload
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from xdsserver.objects.tenant import Tenant
     from xdsserver.objects.tenantpools import Pool
@@ -49,10 +51,10 @@ def wanted(tenant: Tenant, pool: Pool, running: Running | None, making: Making) 
     as_before = pod_template(tenant, pool, Rendering.REFERENCE, making)
     mark = _mark(as_before)
     if _is_as_before(running, as_before, mark):
-        document = workload(tenant, pool, _taken_over(live), _templates(live))
+        document = workload(tenant, pool, _taken_over(live), _templates(live, claims(tenant, pool)))
         document["metadata"]["annotations"] = {ADOPTED: mark}
         return Wanted(_intended(tenant, document, running), rolls=False, adopted=True)
-    document = workload(tenant, pool, ours, _templates(live))
+    document = workload(tenant, pool, ours, _templates(live, claims(tenant, pool)))
     intended = _intended(tenant, document, running)
     owed = intended.drift > 0 or running.intent != intended.intent
     return Wanted(intended, rolls=owed and not covers(live.spec.template, ours, exact=True))
@@ -81,9 +83,30 @@ def _taken_over(live: StatefulSet) -> dict[str, Any]:
     return dict(live.spec.template)
 
 
-def _templates(live: StatefulSet) -> list[dict[str, Any]]:
-    """Give the templates of volumes as they are: they cannot be changed, and volumes grow one by one."""
-    return [{name: part for name, part in one.items() if name != "status"} for one in live.spec.volume_claim_templates]
+def _templates(live: StatefulSet, wanted: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give the templates of volumes as they are, since they cannot be changed, and volumes grow one by one.
+
+    Where they are what is wanted, but for what a server fills in, they are given as they were when they were made: what
+    is intended must not become something else by being done.
+    """
+    there = live.spec.volume_claim_templates
+    ours = [_in_size_of(one, asked) for one, asked in zip(there, wanted, strict=False)]
+    if len(there) == len(wanted) and all(map(_is_same, there, ours)):
+        return ours
+    return [{name: part for name, part in one.items() if name != "status"} for one in there]
+
+
+def _in_size_of(live: Mapping[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """Say the size as the one that is there does: a larger one is for volumes, other words are no other intention."""
+    if storage(live["spec"]) == storage(wanted["spec"]):
+        return wanted
+    return wanted | {"spec": with_storage(wanted["spec"], storage(live["spec"]))}
+
+
+def _is_same(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    found, asked = live.get("metadata") or {}, wanted["metadata"]
+    same_marks = all((found.get(one) or {}) == (asked.get(one) or {}) for one in ("labels", "annotations"))
+    return same_marks and covers(live, wanted, exact=True)
 
 
 def _mark(template: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from xdsserver.objects.quantities import canonical
 from xdsserver.tenant.names import DOMAIN, S3_PORT, headless_service, pool_labels, stateful_set
 from xdsserver.tenant.rendering import Rendering
 
@@ -40,10 +41,22 @@ def claim_templates(tenant: Tenant, pool: Pool) -> list[dict[str, Any]]:
                 "labels": labels,
                 **({"annotations": annotations} if annotations else {}),
             },
-            "spec": dict(claim_spec(pool)),
+            "spec": _in_the_servers_words(claim_spec(pool)),
         }
         for number in range(pool.persistence.volumes_per_server)
     ]
+
+
+def with_storage(spec: Mapping[str, Any], size: str) -> dict[str, Any]:
+    """Give a PersistentVolumeClaimSpec that asks for this amount."""
+    resources = spec.get("resources") or {}
+    return {**spec, "resources": {**resources, "requests": {**(resources.get("requests") or {}), "storage": size}}}
+
+
+def _in_the_servers_words(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the amount as a server gives it back, so that what is made is what is found."""
+    size = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
+    return dict(spec) if size is None else with_storage(spec, canonical(str(size)))
 
 
 def mounts(tenant: Tenant, pool: Pool, rendering: Rendering) -> list[dict[str, Any]]:
