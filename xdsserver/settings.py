@@ -436,8 +436,16 @@ def folder_id(folder: Path) -> str:
 
 
 def state_base() -> Path:
-    """Where this user's state is kept: below XDG_STATE_HOME, or `~/.local/state`."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "xdsserver"
+    """Where this user's state is kept: below XDG_STATE_HOME, or `~/.local/state`.
+
+    A user of a container may have neither a home nor a name; it is the temporary folder then, which ends with it.
+    """
+    if given := os.environ.get("XDG_STATE_HOME"):
+        return Path(given) / "xdsserver"
+    try:
+        return Path.home() / ".local" / "state" / "xdsserver"
+    except RuntimeError:
+        return Path(tempfile.gettempdir()) / f"xdsserver-{os.getuid()}"
 
 
 def default_state_dir(folder: Path) -> Path:

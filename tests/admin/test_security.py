@@ -149,6 +149,20 @@ def test_s7_beyond_this_machine_there_is_tls_or_no_start(address: str, tmp_path:
     assert found.token_file == tmp_path / "admin-token"
 
 
+def test_a_user_without_a_home_has_a_place_for_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container with a number for a user, and nothing else."""
+
+    def nobody(_number: int) -> None:
+        raise KeyError
+
+    for name in ("HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    found = admin_settings(None, None, None)
+    assert found is not None
+    assert found.token_file.name == "admin-token"
+
+
 def test_s7_by_default_it_is_on_this_machine(tmp_path: Path) -> None:
     """S7: 127.0.0.1:19000."""
     found = admin_settings(None, None, tmp_path)
