@@ -110,6 +110,9 @@ def _conclude(wanted: Wanted, output: Output) -> int:
         return 1
     report = summary.read(file)
     print("\n".join(summary.lines(report)))
+    if not report["profiles"]:
+        print(f"no test was run; see {LOGS / 'suite.log'}")
+        return 1
     # With flags of the suite's it is not the whole suite as it is meant.
     if wanted.flags:
         return 1 if counts["FAIL"] else 0

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def read(file: Path) -> dict[str, Any]:
-    """Read a report."""
+    """Read a report; one of a suite that ended before its first test has no profile."""
     report: dict[str, Any] = yaml.safe_load(file.read_text())
-    return report
+    return report | {"profiles": report.get("profiles") or []}
 
 
 def whole(report: dict[str, Any]) -> bool:

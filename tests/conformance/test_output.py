@@ -94,3 +94,11 @@ def test_a_summary_tells_both_halves_of_each_profile(tmp_path: Path) -> None:
     assert head == "Gateway API v1.7.0, standard channel"
     assert " ".join(grpc.split()) == "GATEWAY-GRPC core success 17 passed, 0 failed, 0 skipped features 0 of 0"
     assert "extended partial 17 passed, 0 failed, 1 skipped  features 2 of 3" in tls
+
+
+def test_a_suite_that_ended_before_its_first_test_has_told_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "report.yaml"
+    file.write_text("gatewayAPIVersion: v1.7.0\ngatewayAPIChannel: standard\nprofiles: null\n")
+    report = summary.read(file)
+    assert not summary.whole(report)
+    assert list(summary.lines(report)) == ["Gateway API v1.7.0, standard channel", "  claimed: 0 extended features"]
