@@ -81,6 +81,36 @@ class Outcome:
     failures: Mapping[tuple[str, object], Exception]
     intended: Mapping[ObjectKey, Intended | Kept | None] = field(default_factory=dict)
 
+    def told_in(self, count: int) -> Iterator[Outcome]:
+        """Divide what people and API servers are told of, so many objects at a time, for whoever cannot stay for all.
+
+        What is served is not in it: that cannot be divided.
+        """
+        keys = [*dict.fromkeys((*self.statuses, *self.intended))]
+        failures = self.failures
+        for at in range(0, len(keys) or 1, count):
+            some = keys[at : at + count]
+            statuses = {key: self.statuses[key] for key in some if key in self.statuses}
+            intended = {key: self.intended[key] for key in some if key in self.intended}
+            yield Outcome({}, {}, statuses, failures, intended)
+            failures = {}
+
+
+def joined(outcomes: Iterable[Outcome]) -> Outcome:
+    """Give what several rounds changed, one after the other, as if they had been one."""
+    resources: dict[ResourceKey, Resource | None] = {}
+    awaited: dict[ListenerKey, Awaited | None] = {}
+    statuses: dict[ObjectKey, ObjectStatus | None] = {}
+    failures: dict[tuple[str, object], Exception] = {}
+    intended: dict[ObjectKey, Intended | Kept | None] = {}
+    for one in outcomes:
+        resources.update(one.resources)
+        awaited.update(one.awaited)
+        statuses.update(one.statuses)
+        failures.update(one.failures)
+        intended.update(one.intended)
+    return Outcome(resources, awaited, statuses, failures, intended)
+
 
 class Reconciler:
     """Holds the tables and what was allocated; without I/O, so that all ways to run share it."""
@@ -222,7 +252,7 @@ class Reconciler:
             answers += self._allocate()
         if answers:
             deltas.append(self.pipeline.apply(answers))
-        return _merged(self.pipeline, deltas)
+        return joined(_outcome(self.pipeline, delta) for delta in deltas)
 
     def _remember(self, delta: Delta) -> list[Change]:
         """Keep the certificates of Secrets that changed, for when the next ones are bad."""
@@ -266,19 +296,7 @@ class Reconciler:
         return binding if written else Promised(binding)
 
 
-def _merged(pipeline: Pipeline, deltas: list[Delta]) -> Outcome:
-    resources: dict[ResourceKey, Resource | None] = {}
-    awaited: dict[ListenerKey, Awaited | None] = {}
-    statuses: dict[ObjectKey, ObjectStatus | None] = {}
-    intended: dict[ObjectKey, Intended | Kept | None] = {}
-    failures: dict[tuple[str, object], Exception] = {}
-    for delta in deltas:
-        changed_resources, changed_statuses = delta[pipeline.resources], delta[pipeline.statuses]
-        resources.update(changed_resources)
-        changed_awaited = delta[pipeline.awaited]
-        awaited.update(changed_awaited)
-        statuses.update(changed_statuses)
-        changed_intended = delta[pipeline.intended]
-        intended.update(changed_intended)
-        failures.update(delta.failures)
-    return Outcome(resources, awaited, statuses, failures, intended)
+def _outcome(pipeline: Pipeline, delta: Delta) -> Outcome:
+    resources, awaited = delta[pipeline.resources], delta[pipeline.awaited]
+    statuses, intended = delta[pipeline.statuses], delta[pipeline.intended]
+    return Outcome(resources, awaited, statuses, delta.failures, intended)

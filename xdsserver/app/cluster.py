@@ -203,7 +203,8 @@ class ServeCluster:
             falling_back.cancel()
             gone = self._saved - {change_key(change) for change in first.changes}
             self._saved = frozenset()
-            self._take(first, gone)
+            async with self._plane.unseen():
+                await self._take(first, gone)
             self._remember(first.readings)
             self._plane.server.ready()
             self._footing = Footing.LISTED
@@ -212,13 +213,13 @@ class ServeCluster:
             tasks.create_task(self._executor.run())
             tasks.create_task(self._events.run())
             while True:
-                self._take(await self._source.batch())
+                await self._take(await self._source.batch())
 
-    def _take(self, batch: Batch, gone: Iterable[ObjectKey] = ()) -> None:
+    async def _take(self, batch: Batch, gone: Iterable[ObjectKey] = ()) -> None:
         self._observe(batch.readings)
         self._reconciler.observed(self._written)
         changes = [(key.kind, Name(key.namespace, key.name), None) for key in gone]
-        self._plane.objects([*changes, *batch.changes])
+        await self._plane.many_objects([*changes, *batch.changes])
         if self._trust is not None and (envoys := dict(self._reconciler.pipeline.envoys.rows)) != self._envoys:
             self._envoys = envoys
             self._trust.fleets(envoys.values())
@@ -311,7 +312,7 @@ class ServeCluster:
         except StateError as error:
             self._report(Notice(Level.ERROR, "state", f"{error}; Envoys that hold nothing wait for the API server"))
             return
-        self._serve_saved(saved)
+        await self._serve_saved(saved)
 
     async def _recall(self) -> None:
         """Learn what Envoys rejected before, where that was saved."""
@@ -322,15 +323,18 @@ class ServeCluster:
                 saved = await asyncio.to_thread(read_saved, settings.file)
                 self._plane.server.quarantine.recall(saved.snapshot.precedents)
 
-    def _serve_saved(self, saved: Saved) -> None:
+    async def _serve_saved(self, saved: Saved) -> None:
         snapshot = saved.snapshot
         words = f"the API server is silent; {len(snapshot.objects)} objects of {self._settings.saved_state} are served"
         self._report(Notice(Level.WARNING, "state", f"{words} to Envoys that hold nothing"))
         self._reconciler.observed(snapshot.written)
         # First as they were when they were good, so that what is bad since has something to fall back to.
-        for objects in (snapshot.last_good, snapshot.objects):
-            self._plane.objects([(key.kind, Name(key.namespace, key.name), row) for key, row in objects.items()])
+        # Should the API server answer meanwhile, what it does not have is gone, too.
         self._saved = frozenset(snapshot.objects)
+        async with self._plane.unseen():
+            for objects in (snapshot.last_good, snapshot.objects):
+                changes = [(key.kind, Name(key.namespace, key.name), row) for key, row in objects.items()]
+                await self._plane.many_objects(changes)
         self._plane.server.fall_back()
 
     # What people are told.

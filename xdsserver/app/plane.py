@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from xdsserver.admin.waits import Waits
 from xdsserver.app.answers import Answers, Heard, Told
 from xdsserver.app.expiry import Expiry
 from xdsserver.app.garbage import Garbage
+from xdsserver.app.slices import slices
 from xdsserver.inspection.world import Serving, World
 from xdsserver.narrator import Socket, Whereabouts
 from xdsserver.objects.meta import ObjectKey
 from xdsserver.observe.condition import Condition
+from xdsserver.reconciler import joined
 from xdsserver.server import XdsServer
 from xdsserver.xds.cache import Cache
 from xdsserver.xds.ledger import Ledger
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
     from xdsserver.server import XdsOptions
     from xdsserver.xds.case import Blame, Rejection
     from xdsserver.xds.ledger import Event
+
+_TOLD_AT_ONCE = 1000
+"""Objects of which people and API servers are told before the event loop has another turn."""
 
 _GRACE_S = 2.0
 """How long the xDS streams may take to end."""
@@ -55,6 +60,14 @@ class Hooks:
     unread: Callable[[], tuple[Unread, ...]] = tuple
 
 
+class _Round(NamedTuple):
+    """What changes came to; `read_s` is when they were read, `objects` are which, and whether each is gone."""
+
+    outcome: Outcome
+    read_s: float
+    objects: Sequence[tuple[ObjectKey, bool]] = ()
+
+
 class ControlPlane:
     """From objects to Envoys and back.
 
@@ -69,6 +82,8 @@ class ControlPlane:
         self.reconciler = reconciler
         self._narrator = narrator
         self._hooks = hooks
+        # What was taken and is not served yet; None while all is served.
+        self._held: list[_Round] | None = None
         self._garbage = Garbage(lambda: sum(len(table.rows) for table in reconciler.pipeline.graph.tables))
         self._whereabouts = Whereabouts(self._socket_of, hooks.place)
         self._ledger = Ledger()
@@ -103,13 +118,38 @@ class ControlPlane:
             await self.server.stop(_GRACE_S)
 
     def objects(self, changes: Sequence[ObjectChange]) -> None:
-        """Take changes of objects."""
-        read_s = time.monotonic()
-        with self._garbage.changes(len(changes)):
-            self._take(self.reconciler.objects(changes), read_s, changes)
-        if self._garbage.due:
-            # Behind the streams, which write first what has just been published.
-            asyncio.get_running_loop().call_soon(self._garbage.tidy)
+        """Take changes of objects, at once."""
+        self._take(self._decide(changes))
+
+    async def many_objects(self, changes: Sequence[ObjectChange]) -> None:
+        """Take changes of objects, however many: while they are taken in slices the event loop does other things, too.
+
+        Each slice is served at once; what came of all of them is then told.
+        """
+        outcomes: list[Outcome] = []
+        for one in slices(changes):
+            round_ = self._decide(one)
+            outcomes.append(round_.outcome)
+            self._serve(round_)
+            if len(one) < len(changes):
+                await asyncio.sleep(0)
+        await self._tell_all(joined(outcomes))
+
+    @contextlib.asynccontextmanager
+    async def unseen(self) -> AsyncIterator[None]:
+        """Serve nothing and tell nobody of what is taken until the end of the block, and then all of it at once.
+
+        A block that is left half-way leaves what was taken to the next one.
+        """
+        if self._held is None:
+            self._held = []
+        yield
+        held, self._held = self._held, None
+        if held:
+            outcome = joined(one.outcome for one in held)
+            objects = [key for one in held for key in one.objects]
+            self._serve(_Round(outcome, min(one.read_s for one in held), objects))
+            await self._tell_all(outcome)
 
     def remembered(self, deliveries: Mapping[ListenerKey, Delivery]) -> None:
         """Take what Envoys had acknowledged before this run, so that what was true is not doubted anew."""
@@ -120,20 +160,58 @@ class ControlPlane:
         """Say how it is, for probes."""
         return Condition(self.server.serving, {"streams": sum(1 for _ in self._ledger.streams())})
 
-    def _take(self, outcome: Outcome, read_s: float, changes: Sequence[ObjectChange] = ()) -> None:
-        """Serve what changed, keep what was allocated, tell what people should know."""
+    def _decide(self, changes: Sequence[ObjectChange]) -> _Round:
+        """Say what changes come to."""
+        read_s = time.monotonic()
+        with self._garbage.changes(len(changes)):
+            outcome = self.reconciler.objects(changes)
+        if self._garbage.due:
+            # Behind the streams, which write first what is published now.
+            asyncio.get_running_loop().call_soon(self._garbage.tidy)
+        return _Round(outcome, read_s, [(ObjectKey(kind, *name), row is None) for kind, name, row in changes])
+
+    def _take(self, round_: _Round) -> None:
+        """Serve what changed, and tell people what they should know."""
+        self._serve(round_)
+        if self._held is None:
+            self._tell(round_.outcome)
+
+    def _serve(self, round_: _Round) -> None:
+        """Serve what changed, and keep what was allocated for it."""
+        if self._held is not None:
+            self._held.append(round_)
+            return
+        outcome = round_.outcome
         # Written down before it is served: what a crash in between leaves behind is an address that nobody uses yet.
         self._hooks.keep(self.reconciler.written)
         if self._hooks.measures is not None:
-            self._hooks.measures.published(outcome.resources, read_s)
+            self._hooks.measures.published(outcome.resources, round_.read_s)
         self.server.publish(outcome.resources)
-        changed = [(ObjectKey(kind, *name), row is None) for kind, name, row in changes]
-        self.world.history.note(time.time(), changed, outcome.resources)
-        self._narrator.outcome(outcome, self._whereabouts)
+        self.world.history.note(time.time(), round_.objects, outcome.resources)
         self.answers.published(outcome)
         self.waits.published(outcome.resources.keys())
         self._expiry.published(outcome)
+
+    def _tell(self, outcome: Outcome) -> None:
+        self._narrator.outcome(outcome, self._whereabouts)
         self._hooks.decided(outcome)
+
+    async def _tell_all(self, outcome: Outcome) -> None:
+        """Tell what changed, a part at a time, of each object as it is when its turn comes."""
+        if self._held is not None:
+            return
+        pipeline = self.reconciler.pipeline
+        statuses, intended = pipeline.statuses.rows, pipeline.intended.rows
+        parts = outcome.told_in(_TOLD_AT_ONCE)
+        self._tell(next(parts))
+        for part in parts:
+            await asyncio.sleep(0)
+            now = replace(
+                part,
+                statuses={key: statuses.get(key) for key in part.statuses},
+                intended={key: intended.get(key) for key in part.intended},
+            )
+            self._tell(now)
 
     def _take_answers(
         self, deliveries: Mapping[ListenerKey, Delivery | None], rejections: Mapping[Blame, Rejection | None]
@@ -141,7 +219,7 @@ class ControlPlane:
         self._narrator.rejections(rejections)
         if rejections:
             self._hooks.rejected()
-        self._take(self.reconciler.answers(deliveries, rejections), time.monotonic())
+        self._take(_Round(self.reconciler.answers(deliveries, rejections), time.monotonic()))
 
     def _socket_of(self, key: ListenerKey) -> Socket | None:
         pipeline = self.reconciler.pipeline

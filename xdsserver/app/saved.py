@@ -91,7 +91,7 @@ class ServeSaved:
             for address in self._plane.server.addresses:
                 self._report(Notice(Level.INFO, "xDS", f"listening on {address}"))
             self._plane.server.quarantine.recall(self._first.snapshot.precedents)
-            self._take(self._first)
+            await self._take(self._first)
             self._plane.server.ready()
             following = asyncio.create_task(self._follow(reload))
             stopping = asyncio.create_task(stop.wait())
@@ -119,14 +119,14 @@ class ServeSaved:
             except StateError as error:
                 self._report(Notice(Level.ERROR, "state", f"{error}; what was read before is served on"))
             else:
-                self._take(saved)
+                await self._take(saved)
 
     def _read(self) -> Saved:
         """Read the file, and the key too: both may have been replaced."""
         key_file = self._settings.state_key_file
         return read_saved(self._settings.file, read_key(key_file) if key_file is not None else None)
 
-    def _take(self, saved: Saved) -> None:
+    async def _take(self, saved: Saved) -> None:
         """Serve this state instead of the one before."""
         snapshot = saved.snapshot
         addresses = dict.fromkeys(one.address for one in snapshot.written.values())
@@ -140,8 +140,10 @@ class ServeSaved:
         self._tell_missing(saved)
         # First as they were when they were good, so that what is bad since has something to fall back to.
         changed = {one.key for one in scan.changes}
-        self._plane.objects([("Secret", one.name, one) for key, one in snapshot.last_good.items() if key in changed])
-        self._plane.objects([(one.kind, one.name, one.object) for one in scan.changes])
+        last_good = [("Secret", one.name, one) for key, one in snapshot.last_good.items() if key in changed]
+        async with contextlib.nullcontext() if self._plane.condition().ready else self._plane.unseen():
+            await self._plane.many_objects(last_good)
+            await self._plane.many_objects([(one.kind, one.name, one.object) for one in scan.changes])
         self._narrator.references(scan, self._plane.reconciler, lambda _key: None)
 
     def _tell_missing(self, saved: Saved) -> None:

@@ -142,7 +142,9 @@ class Standalone:
             async for scan in readings:
                 self._narrator.scan(scan)
                 self._unread = tuple(unread(one) for one in scan.problems)
-                self._plane.objects([(one.kind, one.name, one.object) for one in scan.changes])
+                changes = [(one.kind, one.name, one.object) for one in scan.changes]
+                async with contextlib.nullcontext() if self._plane.condition().ready else self._plane.unseen():
+                    await self._plane.many_objects(changes)
                 self._narrator.references(scan, self._plane.reconciler, self._folder.place)
                 # A folder that cannot be read has not said anything yet: Envoys keep what they have.
                 if not any(problem.severity == "error" and not problem.file for problem in scan.problems):
