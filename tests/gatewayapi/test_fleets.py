@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from xdsserver.gatewayapi.conditions import Problem
+from xdsserver.gatewayapi.conditions import Problem, Status
 from xdsserver.gatewayapi.fleets import (
     BadTerms,
     FleetTerms,
     NamedFleet,
     class_parameters,
+    fleet_status,
     fleet_terms,
     gateway_parameters,
     placement,
@@ -87,6 +88,10 @@ def test_what_the_schema_would_have_refused_is_a_problem_of_whoever_names_it(
 
     assert isinstance(bad, BadTerms)
     assert words in bad.words
+    (accepted,) = fleet_status(bad, 3).conditions
+    assert (accepted.type, accepted.status, accepted.reason) == ("Accepted", Status.FALSE, "Invalid")
+    assert accepted.message == bad.words
+    assert accepted.observed_generation == 3
 
 
 def test_a_class_names_its_fleet_with_a_namespace() -> None:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, assert_never
 
-from xdsserver.gatewayapi.conditions import ACCEPTED, Problem
+from xdsserver.gatewayapi.conditions import ACCEPTED, Problem, condition
+from xdsserver.gatewayapi.statuses import FleetStatus
 from xdsserver.model.addresses import AddressError, addresses
 from xdsserver.model.fleets import AddressPool, HostPorts, PerService, Placement, dedicated_fleet, shared_fleet
 from xdsserver.objects.envoyfleet import FLEET_GROUP
@@ -78,6 +79,12 @@ def fleet_terms(fleet: EnvoyFleet) -> FleetTerms | BadTerms:
             return FleetTerms(dedicated, exposure)
         case other:
             return BadTerms(f"spec.exposure.type: {other} is not supported; use Service, HostPort or AddressPool")
+
+
+def fleet_status(terms: FleetTerms | BadTerms, generation: int) -> FleetStatus:
+    """Say whether Gateways can be served as an EnvoyFleet asks; who names it is told in the status of whoever does."""
+    problems = (Problem(ACCEPTED, "Invalid", terms.words),) if isinstance(terms, BadTerms) else ()
+    return FleetStatus((condition(ACCEPTED, "Accepted", "Gateways may name it", problems, generation),))
 
 
 def class_parameters(class_: GatewayClass, terms_of: TermsOf) -> Parameters:

@@ -31,6 +31,17 @@ class GatewayClassStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class FleetStatus:
+    """EnvoyFleet.status."""
+
+    conditions: tuple[Condition, ...]
+
+    def document(self) -> dict[str, Any]:
+        """Give the form of the API, without times."""
+        return {"conditions": _conditions(self.conditions)}
+
+
+@dataclass(frozen=True, slots=True)
 class ListenerStatus:
     """An entry of status.listeners of a Gateway or a ListenerSet."""
 
@@ -169,14 +180,20 @@ class TenantGatewayStatus:
 
 
 ObjectStatus = (
-    GatewayClassStatus | GatewayStatus | ListenerSetStatus | RouteStatus | AncestorsStatus | TenantGatewayStatus
+    GatewayClassStatus
+    | FleetStatus
+    | GatewayStatus
+    | ListenerSetStatus
+    | RouteStatus
+    | AncestorsStatus
+    | TenantGatewayStatus
 )
 
 
 def all_conditions(status: ObjectStatus) -> tuple[tuple[str, Condition], ...]:
     """Give every condition of a status with the part of the object that it is about (empty for the whole)."""
     match status:
-        case GatewayClassStatus() | TenantGatewayStatus():
+        case GatewayClassStatus() | FleetStatus() | TenantGatewayStatus():
             return tuple(("", one) for one in status.conditions)
         case GatewayStatus() | ListenerSetStatus():
             whole = tuple(("", one) for one in status.conditions)

@@ -76,6 +76,7 @@ _WRITTEN: Final = (
     "XBackend",
     "XTelemetryPolicy",
     "Tenant",
+    "EnvoyFleet",
 )
 """Kinds whose status we write. The objects themselves are their users' alone."""
 

@@ -30,7 +30,7 @@ PROBE_S = 2.5
 
 WITH_STATUS = frozenset(
     {"GatewayClass", "Gateway", "ListenerSet", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"}
-    | {"BackendTLSPolicy", "XBackend", "XTelemetryPolicy", "Tenant", "Service"}
+    | {"BackendTLSPolicy", "XBackend", "XTelemetryPolicy", "EnvoyFleet", "Tenant", "Service"}
 )
 """Kinds whose status is ours to write, or (Service) tells an address that we need."""
 

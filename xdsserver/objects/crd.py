@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 from typing_extensions import override
 
-from xdsserver.objects.envoyfleet import FLEET_GROUP, EnvoyFleet
+from xdsserver.objects.envoyfleet import FLEET_GROUP, EnvoyFleet, EnvoyFleetStatus
 from xdsserver.objects.structural import structural
 from xdsserver.objects.tenant import TENANT_GROUP, Tenant, TenantStatus
 
@@ -64,9 +64,11 @@ OWN: Final[tuple[OwnKind, ...]] = (
             Column("Mode", ".spec.mode"),
             Column("Exposure", ".spec.exposure.type"),
             Column("Workload", ".spec.workload.kind"),
+            Column("Accepted", '.status.conditions[?(@.type=="Accepted")].status'),
             Column("Image", ".spec.workload.image", wide=True),
             Column("Age", ".metadata.creationTimestamp", "date"),
         ),
+        status=EnvoyFleetStatus,
     ),
     OwnKind(
         Tenant,

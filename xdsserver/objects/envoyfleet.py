@@ -7,6 +7,7 @@ import msgspec
 
 from xdsserver.objects.meta import KubeObject, Part
 from xdsserver.objects.scheduling import Affinity, Toleration, TopologySpreadConstraint
+from xdsserver.objects.statusconditions import CONDITIONS, StatusCondition
 from xdsserver.objects.structural import about
 
 FLEET_GROUP = "gateway.xdsserver.io"
@@ -228,6 +229,12 @@ class EnvoyFleetSpec(Part):
             ),
         ),
     ] = Workload()
+
+
+class EnvoyFleetStatus(Part):
+    """EnvoyFleet.status."""
+
+    conditions: Annotated[tuple[StatusCondition, ...], CONDITIONS] = ()
 
 
 class EnvoyFleet(KubeObject):

@@ -3,25 +3,8 @@
 from typing import Annotated
 
 from xdsserver.objects.meta import Part
+from xdsserver.objects.statusconditions import CONDITIONS, StatusCondition
 from xdsserver.objects.structural import about
-
-
-class StatusCondition(Part):
-    """One aspect of the state."""
-
-    type: Annotated[str, about("The aspect.", maxLength=316)]
-    status: Annotated[str, about("Whether it is so.", enum=["True", "False", "Unknown"])]
-    reason: Annotated[str, about("Why, for machines.", maxLength=1024)]
-    message: Annotated[str, about("Why, for people, and what to do.", maxLength=32768)]
-    last_transition_time: Annotated[str, about("Since when the status is so.", format="date-time")]
-    observed_generation: Annotated[int | None, about("The generation that was judged.", format="int64")] = None
-
-
-_CONDITIONS = about(
-    "What is so and what is not; a condition stays, and turns.",
-    maxItems=32,
-    **{"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
-)
 
 
 class PoolStatus(Part):
@@ -47,7 +30,7 @@ class GatewayStatus(Part):
 
     endpoint: Annotated[str | None, about("The URL of the S3 API.")] = None
     console: Annotated[str | None, about("The URL of the console.")] = None
-    conditions: Annotated[tuple[StatusCondition, ...], _CONDITIONS] = ()
+    conditions: Annotated[tuple[StatusCondition, ...], CONDITIONS] = ()
 
 
 class TenantStatus(Part):
@@ -59,6 +42,6 @@ class TenantStatus(Part):
     available_replicas: Annotated[int | None, about("Servers that are ready.")] = None
     observed_generation: Annotated[int | None, about("The generation that this is about.", format="int64")] = None
     pools: Annotated[tuple[PoolStatus, ...], about("The pools, in the order of the spec.")] = ()
-    conditions: Annotated[tuple[StatusCondition, ...], _CONDITIONS] = ()
+    conditions: Annotated[tuple[StatusCondition, ...], CONDITIONS] = ()
     next_actions: Annotated[tuple[str, ...], about("What to do about conditions that are not as they should be.")] = ()
     gateway: Annotated[GatewayStatus | None, about("How the Tenant is reached from outside.")] = None

@@ -13,6 +13,7 @@ from xdsserver.gatewayapi.backends.xbackends import MAX_ANCESTORS
 from xdsserver.gatewayapi.classes import class_status
 from xdsserver.gatewayapi.conditions import ACCEPTED, condition
 from xdsserver.gatewayapi.features import tells_scope
+from xdsserver.gatewayapi.fleets import fleet_status
 from xdsserver.gatewayapi.gateways import Attachments, ListenerState, gateway_status
 from xdsserver.gatewayapi.listenersets import is_accepted, listener_set_status
 from xdsserver.gatewayapi.routes import Findings, route_status
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from xdsserver.gatewayapi.listeners import Listener
     from xdsserver.gatewayapi.listenersets import SetParent
     from xdsserver.gatewayapi.statuses import ObjectStatus
+    from xdsserver.objects.envoyfleet import EnvoyFleet
     from xdsserver.objects.gateway import Gateway, GatewayListener
     from xdsserver.objects.gatewayclass import GatewayClass
     from xdsserver.objects.listenerset import ListenerSet
@@ -88,6 +90,11 @@ def to_class_statuses(
     parameters: NamedFleet | Problem | None = read(tables.class_parameters, key)
     status = class_status(class_, parameters, whole, read(tables.installed, GATEWAY_GROUP))
     return {ObjectKey("GatewayClass", *key): status}
+
+
+def to_fleet_statuses(tables: Pipeline, read: Read, key: Name, fleet: EnvoyFleet) -> Mapping[ObjectKey, ObjectStatus]:
+    terms = read(tables.fleet_terms, key)
+    return {} if terms is None else {ObjectKey("EnvoyFleet", *key): fleet_status(terms, fleet.metadata.generation)}
 
 
 def to_gateway_statuses(tables: Pipeline, read: Read, key: Name, gateway: Gateway) -> Mapping[ObjectKey, ObjectStatus]:

@@ -617,6 +617,7 @@ class Pipeline:
         self.rejected_uses_of = graph.index("rejected_uses_of", self.rejected_uses, lambda key, _words: key.user)
         self.listener_states = graph.derive("listener_states", self.listeners, on(statuses.to_listener_states))
         self.class_statuses = graph.derive("class_statuses", self.our_classes, on(statuses.to_class_statuses))
+        self.fleet_statuses = graph.derive("fleet_statuses", self.envoy_fleets, on(statuses.to_fleet_statuses))
         self.accepted_sets = graph.derive("accepted_sets", self.our_sets, on(statuses.to_accepted_sets))
         self.accepted_set_counts = graph.count("accepted_set_counts", self.accepted_sets, lambda _key, gateway: gateway)
         self.address_counts = graph.count("address_counts", self.bindings, gateways.address_of)
@@ -662,6 +663,7 @@ class Pipeline:
         self.statuses: Table[ObjectKey, ObjectStatus] = graph.union(
             "statuses",
             self.class_statuses,
+            self.fleet_statuses,
             self.gateway_statuses,
             self.listener_set_statuses,
             self.http_route_statuses,
