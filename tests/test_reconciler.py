@@ -10,7 +10,7 @@ from tests.properties.gateway_worlds import CONTROLLER
 from xdsserver.effects import Intended, Kept
 from xdsserver.effects.objects import INTENT
 from xdsserver.infrastructure.allocation import Pool, Written
-from xdsserver.model.places import Bind, PortKey, Promised
+from xdsserver.model.places import Bind, PortKey, Promised, Refusal
 from xdsserver.objects.core import Service
 from xdsserver.objects.decode import decode
 from xdsserver.objects.envoyfleet import EnvoyFleet
@@ -197,3 +197,47 @@ def test_a_gateway_that_is_refused_for_a_while_finds_its_service_and_its_port() 
     assert decided(reconciler) == service
     # Gone with its Gateway: there is nothing left to keep.
     assert reconciler.objects([("Gateway", A, None)]).intended[key] is None
+
+
+def test_a_gateway_of_a_pool_that_is_invalid_for_a_while_finds_its_address() -> None:
+    """Its status tells no address then; the Service by which pods find it stays, and has it written down."""
+    reconciler = one_of_several()
+    both = {A: Written("uid of a", "192.0.2.1"), B: Written("uid of b", "192.0.2.2")}
+    reconciler.observed(both)
+    reconciler.objects([])
+    service = decided(reconciler)
+    reconciler.objects([("Service", service.name, service)])
+    port, bound = PortKey(A, 80, "TCP"), Bind(FLEET, "192.0.2.1", 80, "TCP")
+    assert reconciler.pipeline.bindings.rows[port] == bound
+
+    spec = GatewaySpec(gateway_class_name="ours", listeners=(GatewayListener(name="x", port=80, protocol="ODD"),))
+    invalid = structs.replace(gateway(A), spec=spec)
+    reconciler.objects([("Gateway", A, invalid)])
+    assert reconciler.pipeline.statuses.rows[ObjectKey("Gateway", *A)].document()["addresses"] == []
+    reconciler.observed({B: both[B]})
+    reconciler.objects([("Gateway", C, gateway(C))])
+    assert reconciler.pipeline.intended.rows[ObjectKey("Service", *service.name)] == Kept()
+    assert isinstance(reconciler.pipeline.bindings.rows[PortKey(C, 80, "TCP")], Refusal)
+
+    reconciler.objects([("Gateway", A, gateway(A))])
+    assert reconciler.pipeline.bindings.rows[port] == bound
+
+
+def test_a_service_of_somebody_else_in_the_way_is_told_with_the_remedy_until_it_is_gone() -> None:
+    reconciler = exposed()
+    theirs = structs.replace(decided(reconciler), metadata=ObjectMeta(name="gateway-a", namespace="shop"))
+    key = ObjectKey("Gateway", *A)
+
+    reconciler.objects([("Service", theirs.name, theirs)])
+    (_, programmed, *_) = reconciler.pipeline.statuses.rows[key].document()["conditions"]
+    assert (programmed["type"], programmed["status"], programmed["reason"]) == (
+        "Programmed",
+        "False",
+        "AddressNotAssigned",
+    )
+    assert "Service shop/gateway-a is not ours and is left alone: delete it" in programmed["message"]
+
+    outcome = reconciler.objects([("Service", theirs.name, None)])
+    now = outcome.statuses[key]
+    assert now is not None
+    assert "is not ours" not in str(now.document())

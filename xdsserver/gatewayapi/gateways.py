@@ -136,7 +136,8 @@ class Attachments:
 
     That is where it is served, how many ListenerSets are accepted, the addresses of all listeners and whether their
     scope is told, what Envoys reject of its settings, the certificate that backends are shown (None where none is asked
-    for), the listeners that are marked as S3 and are not served so, and what there is to be had inside the cluster.
+    for), the listeners that are marked as S3 and are not served so, what there is to be had inside the cluster, and why
+    nothing can lead to it (empty: nothing is in the way).
     """
 
     placed: Placement | Problem
@@ -147,6 +148,7 @@ class Attachments:
     tells_scope: bool = False
     kept_at_edge: tuple[str, ...] = ()
     inside: Inside = field(default_factory=Inside)
+    blocked: str = ""
 
 
 def gateway_status(gateway: Gateway, states: Iterable[ListenerState], added: Attachments) -> GatewayStatus:
@@ -221,7 +223,9 @@ class _Reached:
 
     @property
     def out_of_reach(self) -> str:
-        """Why it can have none of the addresses that it asks for; empty where it can."""
+        """Why it can have no address, or none of those that it asks for; empty where it can."""
+        if self.added.blocked:
+            return self.added.blocked
         return "; ".join(self.got.missing) if out_of_reach(self.gateway, self.added.inside) else ""
 
     @property

@@ -147,6 +147,14 @@ def written_in_service(name: Name, service: Service) -> tuple[Name, Written] | N
     return gateway, Written(annotations.get(GATEWAY_UID, ""), annotations.get(ADDRESS, ""), ports)
 
 
+def in_the_way(gateway: Name, service: Service | None) -> str:
+    """Say that somebody else has a Service by the name that a Gateway's must have; empty where nobody has."""
+    if service is None or INTENT in service.metadata.annotations:
+        return ""
+    name = f"{gateway.namespace}/{service_name(gateway)}"
+    return f"Service {name} is not ours and is left alone: delete it, or give it or the Gateway another name"
+
+
 def _endpoint(one: Endpoint) -> dict[str, Any]:
     conditions = {
         "ready": one.conditions.ready,

@@ -18,6 +18,7 @@ from xdsserver.infrastructure.service_exposure import (
     ServedPort,
     exposing_service,
     fleet_service,
+    in_the_way,
     mirrored_slices,
     written_in_service,
 )
@@ -78,7 +79,8 @@ def to_gateway_services(
             return {owed: Kept()}
         case Placement() as placed:
             found = _services(tables, read, gateway, placed)
-            return {owed: Kept(), **found} if isinstance(placed.exposure, PerService) else found
+            # Where ports of nodes lead to the Gateway there is no Service; else it has its address as long as it lives.
+            return found if isinstance(placed.exposure, HostPorts) else {owed: Kept(), **found}
         case never:
             assert_never(never)
 
@@ -205,6 +207,14 @@ _WORKLOAD_KINDS = ("ConfigMap", *(kind.name for kind in OWNED))
 def _key(intended: Intended) -> ObjectKey:
     metadata = intended.document["metadata"]
     return ObjectKey(intended.document["kind"], metadata["namespace"], metadata["name"])
+
+
+def to_ways_blocked(tables: Pipeline, read: Read, key: Name, placed: Placement | Problem) -> Mapping[Name, str]:
+    """Tell of Gateways that can have no Service, where that is the only way to them."""
+    if isinstance(placed, Problem) or not isinstance(placed.exposure, PerService):
+        return {}
+    words = in_the_way(key, read(tables.services, Name(key.namespace, service_name(key))))
+    return {key: words} if words else {}
 
 
 # The addresses that clients dial.

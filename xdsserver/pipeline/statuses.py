@@ -113,6 +113,7 @@ def to_gateway_statuses(tables: Pipeline, read: Read, key: Name, gateway: Gatewa
         kept_at_edge=tuple(kept_at_edge(tables, read, owner)),
         # Where no port is served, the address of its Service leads nowhere.
         inside=inside if read(tables.ports_of, key) else replace(inside, own=""),
+        blocked=read(tables.ways_blocked, key) or "",
     )
     return {owner: gateway_status(gateway, _states(tables, read, owner, gateway.spec.listeners), added)}
 

@@ -622,6 +622,7 @@ class Pipeline:
         self.accepted_set_counts = graph.count("accepted_set_counts", self.accepted_sets, lambda _key, gateway: gateway)
         self.address_counts = graph.count("address_counts", self.bindings, gateways.address_of)
         self.addresses_of = graph.index("addresses_of", self.address_counts, lambda key, _count: key[0])
+        self.ways_blocked = graph.derive("ways_blocked", self.placements, on(owed.to_ways_blocked))
         self.gateway_addresses = graph.derive("gateway_addresses", self.placements, on(owed.to_gateway_addresses))
         self.gateway_statuses = graph.derive("gateway_statuses", self.our_gateways, on(statuses.to_gateway_statuses))
         self.listener_set_statuses = graph.derive(
