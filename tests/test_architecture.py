@@ -19,7 +19,8 @@ def test_what_envoys_answered_reaches_nothing_that_is_sent_to_them(number: int) 
             assert not outcome.resources
             assert not outcome.failures
     sources = (pipeline.deliveries, pipeline.rejections)
-    readers = {reader for one in sources for waiting in one._readers.values() for reader, _key in waiting}
+    waiting = [found for one in sources for found in one._readers.values()]
+    readers: set[object] = {one.table for found in waiting for one in (found if isinstance(found, set) else (found,))}
     readers |= {follower for one in sources for follower in one._followers}
     early = [reader for reader in readers if getattr(reader, "place", -1) <= pipeline.resources.place]
     assert not early

@@ -14,6 +14,7 @@ from tests.properties.oracle import (
 )
 from tests.properties.toy_graphs import Step, Write, build, graphs, histories, sources
 from xdsserver.tables import Change, Graph
+from xdsserver.tables.table import Reader
 
 
 # Time is not what is tested here, and the machine may be busy.
@@ -59,7 +60,7 @@ def test_the_oracle_sees_what_stays_behind() -> None:
     graph = looking_past_read()
     left, right = sources(graph)
     graph.apply([Change(left, "a", 1)])
-    right.remember("a", graph.tables[-1], "nobody")  # type: ignore[arg-type]
+    right.remember("a", Reader(graph.tables[-1], "nobody"))  # type: ignore[arg-type]
 
     with pytest.raises(AssertionError, match=r"left when all sources are empty: \{'right': \{'_readers'"):
         assert_empties(graph)

@@ -1,11 +1,11 @@
 """Derive: each row of a table, and whatever is read along with it, gives rows."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from typing_extensions import override
 
-from xdsserver.tables.table import Place, Read, Table, TableError
+from xdsserver.tables.table import Place, Read, Reader, Table, TableError
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -20,6 +20,13 @@ Derivation = Callable[[Read, K, V], Mapping[K2, V2]]
 _Seen = set[tuple[Table[Any, Any], Any]]
 
 
+class _Reads(NamedTuple):
+    """What was read for a key, and as whom; kept for each key there is, and so as small as can be: a tuple, no set."""
+
+    reader: Reader
+    what: tuple[tuple[Table[Any, Any], Any], ...]
+
+
 class Derived(Table[K2, V2], Generic[K, V, K2, V2]):
     """Each row of a source table gives any number of rows."""
 
@@ -30,7 +37,7 @@ class Derived(Table[K2, V2], Generic[K, V, K2, V2]):
         self._dirty: set[K] = set()
         self._outputs: dict[K, tuple[K2, ...]] = {}
         self._owner: dict[K2, K] = {}
-        self._reads: dict[K, _Seen] = {}
+        self._reads: dict[K, _Reads] = {}
         source.follow(self)
 
     @property
@@ -99,11 +106,17 @@ class Derived(Table[K2, V2], Generic[K, V, K2, V2]):
 
     def _track(self, key: K, seen: _Seen) -> None:
         """Wait for what was read this time, and no longer for what was read only before."""
-        before = self._reads.pop(key, None) or set()
+        known = self._reads.pop(key, None)
+        if known is None:
+            if not seen:
+                return
+            known = _Reads(Reader(self, key), ())
+        before = set(known.what)
         if seen != before:
             for table, read in before - seen:
-                table.forget(read, self, key)
+                table.forget(read, known.reader)
             for table, read in seen - before:
-                table.remember(read, self, key)
+                table.remember(read, known.reader)
+            known = _Reads(known.reader, tuple(seen))
         if seen:
-            self._reads[key] = seen
+            self._reads[key] = known

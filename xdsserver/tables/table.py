@@ -34,6 +34,13 @@ class Read(Protocol):
         """
 
 
+class Reader(NamedTuple):
+    """Who read a row: a table, and the key for which it did; one for all that it reads for this key."""
+
+    table: Waiting[Any]
+    key: Any
+
+
 class Place(NamedTuple):
     """Where a table stands: its name, its position among the tables of its graph, and the account of that graph."""
 
@@ -63,7 +70,8 @@ class Table(Generic[K, V]):
         self._rows: dict[K, V] = {}
         self.rows = self._rows
         self._followers: list[Waiting[K]] = []
-        self._readers: dict[K, set[tuple[Waiting[Any], Any]]] = {}
+        # Most rows that are read have one reader, and a set of one is four times as large as what is in it.
+        self._readers: dict[K, Reader | set[Reader]] = {}
         self._before: dict[K, V | None] = {}
 
     @override
@@ -82,16 +90,24 @@ class Table(Generic[K, V]):
         """Wake `follower` with the key of every row that changes."""
         self._followers.append(follower)
 
-    def remember(self, key: K, reader: Waiting[Any], reader_key: object) -> None:
-        """Wake `reader` with `reader_key` when the row of `key` changes, also if there is none yet."""
-        self._readers.setdefault(key, set()).add((reader, reader_key))
+    def remember(self, key: K, reader: "Reader") -> None:
+        """Wake a reader when the row of `key` changes, also if there is none yet."""
+        readers = self._readers.get(key)
+        if readers is None:
+            self._readers[key] = reader
+        elif isinstance(readers, set):
+            readers.add(reader)
+        elif readers != reader:
+            self._readers[key] = {readers, reader}
 
-    def forget(self, key: K, reader: Waiting[Any], reader_key: object) -> None:
+    def forget(self, key: K, reader: "Reader") -> None:
         """Undo `remember`."""
         readers = self._readers[key]
-        readers.discard((reader, reader_key))
-        if not readers:
-            del self._readers[key]
+        if isinstance(readers, set):
+            readers.discard(reader)
+            if readers:
+                return
+        del self._readers[key]
 
     def put(self, key: K, row: V | None) -> None:
         """Set or, with None, remove a row; what it was before this round is kept for `publish`."""
@@ -121,8 +137,10 @@ class Table(Generic[K, V]):
             follower.wake(changed)
         if self._readers:
             for key in changed:
-                for reader, reader_key in self._readers.get(key, ()):
-                    reader.wake((reader_key,))
+                readers = self._readers.get(key)
+                if readers is not None:
+                    for reader in readers if isinstance(readers, set) else (readers,):
+                        reader.table.wake((reader.key,))
 
 
 class Source(Table[K, V]):
