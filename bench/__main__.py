@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from bench import (
+    blocking,
     changes,
     cluster,
     counts,
@@ -44,6 +45,7 @@ _MEASUREMENTS: tuple[tuple[tuple[str, ...], Callable[[], Iterator[Figure]]], ...
         ),
         changes.figures,
     ),
+    (("loop_blocked_ms",), blocking.figures),
     (("file_to_answer_ms",), saving.figures),
     (("admin_page_ms", "admin_dump_s", "admin_dump_wait_ms"), inspecting.figures),
     (

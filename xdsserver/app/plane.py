@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from xdsserver.xds.case import Blame, Rejection
     from xdsserver.xds.ledger import Event
 
-_TOLD_AT_ONCE = 1000
+_TOLD_AT_ONCE = 500
 """Objects of which people and API servers are told before the event loop has another turn."""
 
 _GRACE_S = 2.0
@@ -149,6 +149,7 @@ class ControlPlane:
             outcome = joined(one.outcome for one in held)
             objects = [key for one in held for key in one.objects]
             self._serve(_Round(outcome, min(one.read_s for one in held), objects))
+            await asyncio.sleep(0)
             await self._tell_all(outcome)
 
     def remembered(self, deliveries: Mapping[ListenerKey, Delivery]) -> None:
@@ -202,10 +203,9 @@ class ControlPlane:
             return
         pipeline = self.reconciler.pipeline
         statuses, intended = pipeline.statuses.rows, pipeline.intended.rows
-        parts = outcome.told_in(_TOLD_AT_ONCE)
-        self._tell(next(parts))
-        for part in parts:
-            await asyncio.sleep(0)
+        for number, part in enumerate(outcome.told_in(_TOLD_AT_ONCE)):
+            if number:
+                await asyncio.sleep(0)
             now = replace(
                 part,
                 statuses={key: statuses.get(key) for key in part.statuses},

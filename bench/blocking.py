@@ -1,0 +1,82 @@
+"""How long the event loop is kept from others: by a start, by a thousand routes at once, and by one change.
+
+What each turn of the loop takes of the processor is counted, and not of the clock, so that what else runs on the
+machine is not in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench import worlds
+from bench.figure import Figure
+from tests.live import manifests as m
+from tests.live.many_listeners import Plane
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Iterator
+
+ROUTES = 5000
+SERVICES = 500
+AT_ONCE = 1000
+GOAL_MS = 50
+
+
+class _Longest(asyncio.SelectorEventLoop):
+    """An event loop that knows the longest of its turns, in milliseconds of its own thread."""
+
+    longest_ms = 0.0
+
+    def _run_once(self) -> None:
+        begun = time.thread_time()
+        super()._run_once()  # type: ignore[misc] # a turn of the loop, which has no public name
+        self.longest_ms = max(self.longest_ms, (time.thread_time() - begun) * 1e3)
+
+
+def figures() -> Iterator[Figure]:
+    """Take a world in, then a part of it changed, then one route."""
+    with tempfile.TemporaryDirectory(prefix="xds") as folder:
+        loop = _Longest()
+        try:
+            yield from _measured(loop, Plane(f"unix:{folder}/{Path(folder).name}.sock"))
+        finally:
+            loop.close()
+
+
+def _measured(loop: _Longest, plane: Plane) -> Iterator[Figure]:
+    services = [one for number in range(SERVICES) for one in m.service(f"s{number}", 8000)]
+    world = worlds.changes([m.gateway_class(), m.gateway(m.listener(80)), *services, *map(_route, range(ROUTES))])
+    edited = worlds.changes(_route(number, "/new") for number in range(AT_ONCE))
+
+    async def start() -> None:
+        async with plane.unseen():
+            await plane.many_objects(world)
+
+    for of, work in (
+        ("start", start()),
+        (f"{AT_ONCE} routes at once", plane.many_objects(edited)),
+        ("one route", plane.many_objects(edited[:1])),
+    ):
+        loop.longest_ms = 0.0
+        begun = time.thread_time()
+        loop.run_until_complete(_and_its_end(work))
+        cpu_s = time.thread_time() - begun
+        params: dict[str, int | str] = {"routes": ROUTES, "services": SERVICES, "of": of}
+        note = f"of {cpu_s:.2f} s in all; processor time"
+        yield Figure("loop_blocked_ms", loop.longest_ms, "ms", params, at_most=GOAL_MS, note=note)
+
+
+async def _and_its_end(work: Awaitable[None]) -> None:
+    """Do it, and what it leaves to be done soon."""
+    await work
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+def _route(number: int, path: str = "") -> m.Document:
+    rule = m.rule(m.to(f"s{number % SERVICES}"), matches=[m.path(f"/r{number}{path}")])
+    return m.http_route(f"r{number}", rule)
