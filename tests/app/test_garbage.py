@@ -58,7 +58,7 @@ async def test_routes_that_come_one_by_one_are_looked_through_once(tmp_path: Pat
     gc.freeze()
 
     of_many = made / ROUNDS * MANY
-    assert len(seen) >= ROUNDS // MANY
+    assert len(seen) >= ROUNDS // MANY - 1, "the first time all is set aside unseen"
     assert max(seen) < 3 * of_many, "one look is at what came of a few hundred changes, however many there were before"
 
 

@@ -23,7 +23,7 @@ ALMOST_ALL: Final = 10 * MANY
 """Changes at once that are a start, or a folder replaced: nothing of them is garbage yet, and to look takes long."""
 
 SELDOM: Final = 20
-"""Every so many times it is counted what was set aside, which takes 20 ms at 5,000 routes."""
+"""Every so many times it is seen how much was set aside; to count it takes 20 ms at 5,000 routes."""
 
 PER_ROW: Final = 16
 """Objects of Python that a row may hold, generously: about ten were counted."""
@@ -41,6 +41,8 @@ class Garbage:
         self._turns = 0
         # What was there, objects and rows, when all was looked through; None before anything was set aside.
         self._whole: tuple[int, int] | None = None
+        # Objects that were set aside since, at most.
+        self._added = 0
 
     @property
     def due(self) -> bool:
@@ -60,25 +62,30 @@ class Garbage:
     def tidy(self) -> None:
         """Look through what is new and set it aside; or see whether it is time to look through everything."""
         changes, self._changes = self._changes, 0
+        if self._whole is None:
+            # All modules, and what was read first: little of it is garbage, and to look would take longest of all.
+            self._set_aside()
+            return
         self._turns += 1
-        if self._whole is not None and self._turns % SELDOM == 0:
+        if self._turns % SELDOM == 0 and self._suspicious(*self._whole):
             # Instead, and not besides: each takes its time.
-            if self._suspicious(*self._whole):
-                gc.unfreeze()
-                gc.collect()
-                self._set_aside()
+            gc.unfreeze()
+            gc.collect()
+            self._set_aside()
             return
         if changes < ALMOST_ALL:
             gc.collect()
-        if self._whole is None:
-            self._set_aside()
-        else:
-            gc.freeze()
+        self._added += len(gc.get_objects())
+        gc.freeze()
 
     def _set_aside(self) -> None:
         gc.freeze()
-        self._whole = (gc.get_freeze_count(), self._rows())
+        self._whole, self._added = (gc.get_freeze_count(), self._rows()), 0
 
     def _suspicious(self, objects: int, rows: int) -> bool:
         """Tell whether more was set aside than rows that came since explain."""
-        return gc.get_freeze_count() - objects > SPARE + PER_ROW * max(0, self._rows() - rows)
+        explained = SPARE + PER_ROW * max(0, self._rows() - rows)
+        if self._added > explained:
+            # Most of it was replaced since, and is gone; how much is left takes longer to find out.
+            self._added = gc.get_freeze_count() - objects
+        return self._added > explained
