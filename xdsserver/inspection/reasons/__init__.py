@@ -7,7 +7,7 @@ conditions is in `gatewayapi`; a test holds that each of its reasons is here, an
 from collections.abc import Mapping
 
 from xdsserver.inspection.reasons.backends import BACKEND_TLS_POLICY, X_BACKEND, X_TELEMETRY_POLICY
-from xdsserver.inspection.reasons.gateways import GATEWAY, GATEWAY_CLASS, LISTENER_SET
+from xdsserver.inspection.reasons.gateways import ENVOY_FLEET, GATEWAY, GATEWAY_CLASS, LISTENER_SET
 from xdsserver.inspection.reasons.listeners import LISTENER
 from xdsserver.inspection.reasons.routes import HTTP_ROUTE, STREAM_ROUTE
 from xdsserver.inspection.reasons.tenants import TENANT
@@ -15,6 +15,7 @@ from xdsserver.inspection.reasons.values import Chapter, Reason
 
 CHAPTERS: tuple[Chapter, ...] = (
     GATEWAY_CLASS,
+    ENVOY_FLEET,
     GATEWAY,
     LISTENER_SET,
     LISTENER,

@@ -1,4 +1,4 @@
-"""Conditions of GatewayClasses, Gateways and ListenerSets."""
+"""Conditions of GatewayClasses, EnvoyFleets, Gateways and ListenerSets."""
 
 from xdsserver.inspection.reasons.values import Chapter, Reason
 
@@ -25,6 +25,20 @@ GATEWAY_CLASS = Chapter(
             "UnsupportedVersion",
             "it is another one; objects are served as far as they are understood",
             "use a release that the message names",
+        ),
+    ),
+)
+
+ENVOY_FLEET = Chapter(
+    parts=("EnvoyFleet",),
+    reasons=(
+        Reason("Accepted", "True", "Accepted", "Gateways may name it"),
+        Reason(
+            "Accepted",
+            "False",
+            "Invalid",
+            "no Gateway can be served as it asks; those that name it say `InvalidParameters`",
+            "change the field that the message names",
         ),
     ),
 )
@@ -109,7 +123,7 @@ GATEWAY = Chapter(
             (
                 "all addresses of the pool are given out, or nothing of what `spec.addresses` asks for can be had: a "
                 "`routability` that there is not, or an address of the cluster that is none or is another Service's; "
-                "or its Service has no address yet"
+                "or its Service has no address yet, or a Service of somebody else has the name of its own"
             ),
             "name more with `--addresses`, or delete a Gateway; do what the message says of each entry",
         ),
