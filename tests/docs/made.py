@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from tests.docs import (
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@cache
 def pages() -> dict[Path, str]:
     """Make all pages, by their paths."""
     return {
