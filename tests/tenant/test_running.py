@@ -7,7 +7,8 @@ from collections import Counter
 import pytest
 
 from tests.kube.virtual import in_virtual_time
-from tests.tenant.scene import SET, TENANT, a_pool, a_secret, a_tenant, key, operating, world
+from tests.tenant.scene import SET, START, TENANT, a_pool, a_secret, a_tenant, key, operating, world
+from xdsserver.effects import Book, Intended, Taken
 
 
 def test_a_tenant_becomes_ready() -> None:
@@ -145,5 +146,23 @@ def test_t11_while_a_pod_is_not_ready_no_other_pool_is_touched() -> None:
             await scene.settle()
             assert scene.status["currentState"] == "Ready"
             assert scene.container(key("StatefulSet", "data-pool-1"))["image"] == "rustfs/rustfs:mended"
+
+    in_virtual_time(story())
+
+
+def test_the_controller_of_gateways_leaves_what_tenants_have_alone() -> None:
+    """Both may run beside each other, and both know their own objects by an intention that stands on them."""
+
+    async def story() -> None:
+        cluster = world(a_secret(), a_tenant())
+        async with operating(cluster) as scene:
+            await scene.settle()
+            book = Book()
+            theirs = scene.operator.executor.book.reading(key("Service", "data-io"))
+            assert theirs is not None
+            book.read(key("Service", "data-io"), theirs)
+            assert book.owed(key("Service", "data-io"), None, START) is None
+            meant = Intended({"metadata": {"name": "data-io"}})
+            assert book.owed(key("Service", "data-io"), meant, START) == Taken()
 
     in_virtual_time(story())

@@ -19,6 +19,7 @@ from xdsserver.objects.meta import Name, ObjectKey
 from xdsserver.objects.tenant import TENANT_GROUP
 from xdsserver.pipeline.tenants import TenantStory
 from xdsserver.tables import Change
+from xdsserver.tenant.names import REALM
 from xdsserver.tenant.observed import Refusal
 from xdsserver.tenant.plan import Due, Unwanted
 from xdsserver.tenant.workload import Making
@@ -77,6 +78,7 @@ class Operator:
             wrote_status=around.wrote_status,
             applied=self._applied,
             clock=around.clock,
+            realm=REALM,
         )
         self.executor = Executor(cluster, around.options)
         self._reverts = Reverts()

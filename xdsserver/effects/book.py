@@ -14,6 +14,7 @@ from xdsserver.effects.objects import (
     Kept,
     Removed,
     Taken,
+    is_of,
     owed_amendment,
     owed_object,
 )
@@ -44,6 +45,8 @@ class Book:
 
     ours: frozenset[str] = frozenset({CONTROLLER})
     """The controller names whose entries we answer for."""
+    realm: str = ""
+    """What begins intentions of ours: what another controller of us made is not ours to delete."""
     _readings: dict[ObjectKey, Observed] = field(default_factory=dict)
     _answers: dict[ObjectKey, tuple[Decision | None, bytes]] = field(default_factory=dict)
 
@@ -83,7 +86,9 @@ class Book:
         observed = self._readings.get(key)
         if isinstance(decided, Intended) and self._drifted_before(key, decided):
             decided = replace(decided, drift=0)
-        if isinstance(decided, Intended | Kept) or (decided is None and observed is not None and observed.intent):
+        if isinstance(decided, Intended | Kept) or (
+            decided is None and observed is not None and is_of(observed.intent, self.realm)
+        ):
             return owed_object(decided, observed)
         if isinstance(decided, Amended | Removed):
             answered = self._answers.get(key)

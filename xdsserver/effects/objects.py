@@ -33,11 +33,13 @@ class Intended:
     """
     adopts: str = ""
     """The uid of an owner: what it controls is taken over, whoever made it."""
+    realm: str = ""
+    """Which of several controllers intends it, as `tenant-`; none touches what another one made."""
 
     @property
     def intent(self) -> str:
-        """The hash of what is intended, the same on every replica."""
-        return sha256(msgspec.json.encode(self.document, order="sorted")).hexdigest()[:32]
+        """The hash of what is intended, the same on every replica; before it whose intention it is."""
+        return self.realm + sha256(msgspec.json.encode(self.document, order="sorted")).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +108,16 @@ def owed_object(intended: Intended | Kept | None, observed: Observed | None) -> 
         return Delete(observed.uid) if observed is not None and observed.intent else None
     if observed is None:
         return Apply(_body(intended, None))
-    if not observed.intent and not (intended.adopts and observed.controller == intended.adopts):
+    if not is_of(observed.intent, intended.realm) and not (intended.adopts and observed.controller == intended.adopts):
         return Taken()
     drifted = intended.drift > 0 and intended.drift == observed.generation
     return Apply(_body(intended, observed)) if drifted or observed.intent != intended.intent else None
+
+
+def is_of(intent: str, realm: str) -> bool:
+    """Say whether an intention is of this controller; an object without one is nobody's of us."""
+    found, dash, _ = intent.rpartition("-")
+    return bool(intent) and found + dash == realm
 
 
 def owed_amendment(decided: Amended | Removed, observed: Observed | None) -> Amend | Delete | None:

@@ -82,6 +82,7 @@ class Surroundings:
     applied: Callable[[ObjectKey, Intended], None] = lambda _key, _intended: None
     clock: Clock = field(default_factory=Clock)
     controllers: frozenset[str] = frozenset({CONTROLLER})
+    realm: str = ""
 
 
 _BREATH = 50
@@ -102,7 +103,7 @@ class Executor:
         self._queue = WorkQueue(self._options.rhythm, max(1, self._options.in_flight // 4))
         self._pace = Pace(self._options.pace)
         self._news = asyncio.Event()
-        self.book = Book(surroundings.controllers)
+        self.book = Book(surroundings.controllers, surroundings.realm)
         self.counts: Counter[str] = Counter()
         """Requests by what came of them: the names of the answers, in lower case."""
 

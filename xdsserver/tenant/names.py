@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 MANAGER: Final = "rustfs-operator"
 """The field manager, the value of managed-by, and who reports Events."""
+REALM: Final = "tenant-"
+"""What begins the intentions of this operator, which the controller of Gateways leaves alone."""
 TENANT_LABEL: Final = "rustfs.tenant"
 POOL_LABEL: Final = "rustfs.pool"
 

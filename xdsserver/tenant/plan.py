@@ -15,7 +15,7 @@ from xdsserver.tenant import credentials, encryption, validity
 from xdsserver.tenant.access import access, unwanted
 from xdsserver.tenant.growth import growth
 from xdsserver.tenant.immutable import immutable_changes
-from xdsserver.tenant.names import stateful_set
+from xdsserver.tenant.names import REALM, stateful_set
 from xdsserver.tenant.nodes import Eviction, evictions
 from xdsserver.tenant.notes import Note, note_of, notes
 from xdsserver.tenant.orphans import orphans
@@ -120,7 +120,10 @@ def _stops(findings: Iterable[Finding]) -> bool:
 
 def _keyed(tenant: Tenant, documents: Iterable[dict[str, Any]]) -> dict[ObjectKey, Owed]:
     uid, namespace = tenant.metadata.uid, tenant.metadata.namespace
-    return {ObjectKey(one["kind"], namespace, one["metadata"]["name"]): Intended(one, adopts=uid) for one in documents}
+    return {
+        ObjectKey(one["kind"], namespace, one["metadata"]["name"]): Intended(one, adopts=uid, realm=REALM)
+        for one in documents
+    }
 
 
 def _bound_last(objects: dict[ObjectKey, Owed], observed: Observed) -> dict[ObjectKey, Owed]:

@@ -16,6 +16,7 @@ import msgspec
 from xdsserver.effects import Intended
 from xdsserver.tenant.comparison import covers
 from xdsserver.tenant.immutable import storage
+from xdsserver.tenant.names import REALM
 from xdsserver.tenant.rendering import Rendering
 from xdsserver.tenant.volumes import with_storage
 from xdsserver.tenant.workload import claims, pod_template, workload
@@ -46,7 +47,10 @@ def wanted(tenant: Tenant, pool: Pool, running: Running | None, making: Making) 
     """Decide on the StatefulSet of a pool, whose immutable fields are as they were."""
     ours = pod_template(tenant, pool, Rendering.OURS, making)
     if running is None:
-        return Wanted(Intended(workload(tenant, pool, ours, claims(tenant, pool))), rolls=False)
+        return Wanted(
+            Intended(workload(tenant, pool, ours, claims(tenant, pool)), adopts=tenant.metadata.uid, realm=REALM),
+            rolls=False,
+        )
     live = running.set
     as_before = pod_template(tenant, pool, Rendering.REFERENCE, making)
     mark = _mark(as_before)
@@ -70,7 +74,7 @@ def _is_as_before(running: Running, as_before: Mapping[str, Any], mark: str) -> 
 
 def _intended(tenant: Tenant, document: dict[str, Any], running: Running) -> Intended:
     """Give what is intended, and whether what is there says so and is not so: then somebody wrote over it."""
-    intended = Intended(document, adopts=tenant.metadata.uid)
+    intended = Intended(document, adopts=tenant.metadata.uid, realm=REALM)
     spec, live = document["spec"], running.set
     is_so = covers(live.spec.template, spec["template"]) and spec["replicas"] == live.spec.replicas
     if is_so or running.intent != intended.intent:
