@@ -18,6 +18,7 @@ from tests.tenant.simulated import Simulated, key_of
 from xdsserver.effects import Amend, Amended, Apply, Book, Delete, Intended, Kept, StatusWrite, Taken
 from xdsserver.effects.objects import INTENT
 from xdsserver.pipeline.tenants import TenantStory
+from xdsserver.tenant.names import REALM
 from xdsserver.tenant.plan import Due, Unwanted
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _put(cluster: Simulated, documents: Iterable[dict[str, Any]]) -> None:
 
 
 def _effects(cluster: Simulated) -> dict[str, Any]:
-    story, book = TenantStory(), Book()
+    story, book = TenantStory(), Book(realm=REALM)
     changes, readings = cluster.listed()
     rows = [row for change in changes for row in story.change(*change)]
     for key, observed in readings:
