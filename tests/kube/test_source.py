@@ -361,6 +361,7 @@ class Turns:
             self._loop.call_soon(self._turn)
 
 
+@pytest.mark.alone
 async def test_k10_long_lists_block_nobody() -> None:
     """K10: ten kinds of 5,000 objects each, in pages of 500: no turn of the loop takes over 50 ms, and pages are
     decoded in several turns."""
