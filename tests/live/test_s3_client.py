@@ -7,23 +7,16 @@ the bytes that arrived.
 from __future__ import annotations
 
 import asyncio
-import http.client
 import json
 import os
-import socket
-import ssl
 import sys
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
+from urllib.request import urlopen
 
-import boto3
 import pytest
 import pytest_asyncio
-from boto3.s3.transfer import TransferConfig
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.certificates import Certificate, authority, curve_key
@@ -31,6 +24,19 @@ from tests.live import manifests as m
 from tests.live import s3server
 from tests.live.http1 import Ask
 from tests.live.product import answers, home, standalone
+from tests.live.s3client import (
+    ACCESS_KEY,
+    KEYS,
+    MIB,
+    SECRET_KEY,
+    STYLES,
+    Endpoint,
+    names_are_at,
+    refused_before_its_body,
+    use_key,
+    use_parts,
+    use_presigned,
+)
 from tests.live.tls_clients import Tls
 from tests.ports import free_port
 from xdsserver.objects.decode import decode
@@ -39,7 +45,7 @@ from xdsserver.objects.tenant import Tenant
 from xdsserver.tenant.endpoint import variables
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from tests.live.manifests import Document
@@ -47,68 +53,19 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 
 HOST, WEB = "s3.test", "www.test"
-ACCESS_KEY, SECRET_KEY = "accessaccess", "secretsecretsecret"
-KEYS = (
-    "plain",
-    "a//b",
-    "a%2Fb",
-    "../x",
-    "x/../y",
-    "a b+c",
-    "ключ/€/😀",
-    "/lead",
-    "./d",
-    "a\\b",
-    "q?x=1&y=2",
-    "#f",
-    "~t*'()!",
-)
-WRONG_KEY = "another"
-STYLES = ("path", "virtual")
 
 
 @dataclass(frozen=True)
 class Store:
-    """A Tenant that is served: the port of its listener, and that of the server itself."""
+    """A Tenant that is served: its endpoint, and the port of the server itself."""
 
-    port: int
+    endpoint: Endpoint
     backend: int
-    certificate: Path
-
-    def client(self, style: str = "path", *, host: str = HOST, secret: str = SECRET_KEY) -> Any:  # noqa: ANN401 (made at run time)
-        """Make a client as people do: an endpoint, two keys, and the style of addressing."""
-        return boto3.client(
-            "s3",
-            endpoint_url=f"https://{host}:{self.port}",
-            region_name="us-east-1",
-            aws_access_key_id=ACCESS_KEY,
-            aws_secret_access_key=secret,
-            verify=str(self.certificate),
-            # Without the version boto3 makes URLs in a form of before, which has no signature over the path.
-            config=Config(s3={"addressing_style": style}, signature_version="s3v4", retries={"total_max_attempts": 1}),
-        )
-
-    @cached_property
-    def _tls(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=str(self.certificate))
-
-    def fetch(self, url: str, method: str = "GET", body: bytes = b"") -> tuple[int, bytes]:
-        """Follow a URL that somebody was given, touching nothing of it."""
-        parts = urlsplit(url)
-        connection = http.client.HTTPSConnection(parts.netloc, context=self._tls, timeout=30)
-        try:
-            connection.request(method, url.removeprefix(f"https://{parts.netloc}"), body or None)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
 
     def counts(self) -> dict[str, int]:
         """Ask the server what it counted."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.backend, timeout=30)
-        connection.request("GET", "/stand-in")
-        found: dict[str, int] = json.loads(connection.getresponse().read())
-        connection.close()
+        with urlopen(f"http://127.0.0.1:{self.backend}/stand-in", timeout=30) as answer:
+            found: dict[str, int] = json.load(answer)
         return found
 
 
@@ -123,7 +80,7 @@ def tenant(port: int) -> Document:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def store() -> AsyncIterator[Store]:
     async with _store() as found:
-        with names_are_here(HOST, WEB):
+        with names_are_at("127.0.0.1", HOST, WEB):
             yield found
 
 
@@ -133,10 +90,11 @@ async def _store() -> AsyncIterator[Store]:
         where = await stack.enter_async_context(home())
         trusted = authority()
         shown = Certificate(curve_key(), hostnames=(HOST, f"*.{HOST}", WEB), name="store", issuer=trusted)
-        found = Store(free_port(), free_port(), where.root / "authority.crt")
-        await asyncio.to_thread(found.certificate.write_bytes, trusted.pem)
+        found = Store(Endpoint(HOST, free_port(), where.root / "authority.crt"), free_port())
+        port = found.endpoint.port
+        await asyncio.to_thread(found.endpoint.authority.write_bytes, trusted.pem)
         listeners = [
-            m.https_listener(found.port, "cert", name=name, hostname=hostname)
+            m.https_listener(port, "cert", name=name, hostname=hostname)
             for name, hostname in (("s3", HOST), ("buckets", f"*.{HOST}"), ("web", WEB))
         ]
         edge = m.gateway(*listeners)
@@ -147,24 +105,24 @@ async def _store() -> AsyncIterator[Store]:
         service[0]["spec"]["ports"] = [{"port": 9000, "name": "http-rustfs"}]
         service[1]["ports"] = [{"port": found.backend, "name": "http-rustfs"}]
         secret = m.tls_secret("cert", (shown.pem, shown.key_pem))
-        documents = [m.gateway_class(), edge, tenant(found.port), *service, unmarked]
+        documents = [m.gateway_class(), edge, tenant(port), *service, unmarked]
         m.write(where.folder / "store.yaml", documents)
         m.write(where.folder / "secret.yaml", [secret])
         (where.folder / "secret.yaml").chmod(0o600)
         await stack.enter_async_context(_server(found, where.root / "data"))
         await stack.enter_async_context(standalone(where))
         for host in (HOST, f"bucket.{HOST}", WEB):
-            await answers(found.port, Ask("/health", host), lambda answer: answer.status == 200, tls=Tls(host))
+            await answers(port, Ask("/health", host), lambda answer: answer.status == 200, tls=Tls(host))
         yield found
 
 
 @asynccontextmanager
 async def _server(found: Store, folder: Path) -> AsyncIterator[None]:
     await asyncio.to_thread(folder.mkdir)
-    read = decode(BY_NAME["Tenant"], tenant(found.port))
+    read = decode(BY_NAME["Tenant"], tenant(found.endpoint.port))
     assert isinstance(read, Tenant)
     ours = {one["name"]: one["value"] for one in variables(read)}
-    assert f"{HOST}:{found.port}" in ours["RUSTFS_SERVER_DOMAINS"]
+    assert f"{HOST}:{found.endpoint.port}" in ours["RUSTFS_SERVER_DOMAINS"]
     theirs = {
         "RUSTFS_ADDRESS": f"127.0.0.1:{found.backend}",
         "RUSTFS_CONSOLE_ADDRESS": f"127.0.0.1:{free_port()}",
@@ -182,45 +140,17 @@ async def _server(found: Store, folder: Path) -> AsyncIterator[None]:
         await process.wait()
 
 
-@contextmanager
-def names_are_here(*names: str) -> Iterator[None]:
-    """Let these names, and those below them, lead to this machine, as records in a DNS would."""
-    ask = socket.getaddrinfo
-
-    def answer(host: str, *arguments: int) -> object:
-        ours = any(host == name or host.endswith(f".{name}") for name in names)
-        return ask("127.0.0.1" if ours else host, *arguments)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(socket, "getaddrinfo", answer)
-        yield
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def bucket(store: Store) -> str:
-    await asyncio.to_thread(store.client().create_bucket, Bucket="bucket")
+    await asyncio.to_thread(store.endpoint.client().create_bucket, Bucket="bucket")
     return "bucket"
 
 
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("key", KEYS)
 async def test_any_text_is_a_key(store: Store, bucket: str, style: str, key: str) -> None:
-    def use() -> None:
-        client = store.client(style)
-        metadata = {"first_name": "A", "plain": "b"}
-        client.put_object(Bucket=bucket, Key=key, Body=f"{style} {key}".encode(), Metadata=metadata)
-        got = client.get_object(Bucket=bucket, Key=key)
-        assert (got["Body"].read().decode(), got["Metadata"]) == (f"{style} {key}", metadata)
-        assert client.head_object(Bucket=bucket, Key=key)["ContentLength"] == len(f"{style} {key}".encode())
-        keys = [one["Key"] for one in client.list_objects_v2(Bucket=bucket, Prefix=key)["Contents"]]
-        assert key in keys
-        client.delete_object(Bucket=bucket, Key=key)
-        with pytest.raises(ClientError) as gone:
-            client.get_object(Bucket=bucket, Key=key)
-        assert gone.value.response["Error"]["Code"] == "NoSuchKey"
-
     before = store.counts()
-    await asyncio.to_thread(use)
+    await asyncio.to_thread(use_key, store.endpoint, bucket, style, key)
     after = store.counts()
     virtual = after.get("virtual-hosted", 0) - before.get("virtual-hosted", 0)
     assert virtual == (6 if style == "virtual" else 0)
@@ -229,61 +159,34 @@ async def test_any_text_is_a_key(store: Store, bucket: str, style: str, key: str
 
 @pytest.mark.parametrize("style", STYLES)
 async def test_a_presigned_url_is_good_for_whoever_has_it(store: Store, bucket: str, style: str) -> None:
-    def use() -> None:
-        client = store.client(style)
-        for number, key in enumerate(KEYS):
-            where = {"Bucket": bucket, "Key": key}
-            url = client.generate_presigned_url("put_object", Params=where)
-            assert store.fetch(url, "PUT", b"%d" % number) == (200, b"")
-            url = client.generate_presigned_url("get_object", Params=where)
-            assert store.fetch(url) == (200, b"%d" % number)
-            assert store.fetch(url.replace("X-Amz-Expires=3600", "X-Amz-Expires=3601"))[0] == 403
-
-    await asyncio.to_thread(use)
+    await asyncio.to_thread(use_presigned, store.endpoint, bucket, style)
 
 
 @pytest.mark.parametrize("style", STYLES)
-async def test_a_large_object_is_put_together_from_its_parts(store: Store, bucket: str, style: str) -> None:
-    def use() -> None:
-        client = store.client(style)
-        body = os.urandom(1 << 20) * 17
-        parts = TransferConfig(multipart_threshold=5 << 20, multipart_chunksize=5 << 20, max_concurrency=3)
-        file = store.certificate.with_name(f"large-{style}")
-        file.write_bytes(body)
-        client.upload_file(str(file), bucket, "large//object", ExtraArgs={"Metadata": {"a_b": "c"}}, Config=parts)
-        assert client.head_object(Bucket=bucket, Key="large//object")["Metadata"] == {"a_b": "c"}
-        client.download_file(bucket, "large//object", str(file), Config=parts)
-        assert file.read_bytes() == body
-        got = client.get_object(Bucket=bucket, Key="large//object", Range="bytes=1048575-1048577")
-        assert got["Body"].read() == body[1048575:1048578]
-
-    await asyncio.to_thread(use)
+async def test_a_large_object_is_put_together_from_its_parts(
+    store: Store, bucket: str, style: str, tmp_path: Path
+) -> None:
+    await asyncio.to_thread(use_parts, store.endpoint, bucket, style, tmp_path)
 
 
 async def test_a_body_waits_until_the_server_wants_it(store: Store, bucket: str) -> None:
     """Of a client whose signature is wrong nothing but the headers gets to the server."""
-
-    def use() -> None:
-        body = b"x" * (4 << 20)
-        before = store.counts()
-        with pytest.raises(ClientError) as refused:
-            store.client(secret=WRONG_KEY).put_object(Bucket=bucket, Key="k", Body=body)
-        assert refused.value.response["Error"]["Code"] == "SignatureDoesNotMatch"
-        between = store.counts()
-        assert between["bytes"] == before["bytes"]
-        store.client().put_object(Bucket=bucket, Key="k", Body=body)
-        after = store.counts()
-        assert after["bytes"] - between["bytes"] >= len(body)
-        assert after["asked to continue"] == between["asked to continue"] + 1
-
-    await asyncio.to_thread(use)
+    body = bytes(4 * MIB)
+    before = store.counts()
+    await asyncio.to_thread(refused_before_its_body, store.endpoint, bucket, body)
+    between = store.counts()
+    assert between["bytes"] == before["bytes"]
+    await asyncio.to_thread(store.endpoint.client().put_object, Bucket=bucket, Key="k", Body=body)
+    after = store.counts()
+    assert after["bytes"] - between["bytes"] >= len(body)
+    assert after["asked to continue"] == between["asked to continue"] + 1
 
 
 async def test_the_edge_next_door_breaks_signatures_where_it_cleans_paths(store: Store, bucket: str) -> None:
     """Why listeners are marked: what is shown above is not so on a listener that nobody marked."""
 
     def use() -> None:
-        client = store.client(host=WEB)
+        client = store.endpoint.client(host=WEB)
         client.put_object(Bucket=bucket, Key="plain", Body=b"x")
         with pytest.raises(ClientError) as refused:
             client.put_object(Bucket=bucket, Key="a//b", Body=b"x")

@@ -84,6 +84,15 @@ def base_image() -> Path:
     return _written(BASE, "xdsserver-base.tar", (_base_layer(),))
 
 
+def script_image(image: Image, script: Path) -> Path:
+    """Return the archive of an image with one more file, `/run.py`, for the interpreter of the base to run."""
+    with tempfile.TemporaryDirectory() as folder:
+        layer = Path(folder) / "script.tar"
+        with Layer(layer) as written:
+            written.text("/run.py", script.read_text())
+        return _written(image, f"{image.name.partition(':')[0].rpartition('/')[2]}.tar", (_base_layer(), layer))
+
+
 def _written(image: Image, name: str, layers: tuple[Path, ...]) -> Path:
     OUT.mkdir(parents=True, exist_ok=True)
     archive = OUT / name
