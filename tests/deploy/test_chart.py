@@ -234,6 +234,7 @@ def server_arguments(values: dict[str, Any], name: str = NAME) -> list[str]:
             "controllerNames": ["example.com/a", "example.com/b"],
             "envoy": {"image": {"repository": "example.com/envoy", "tag": "x"}},
             "logFormat": "text",
+            "admin": {"tokenSecret": "xdsserver-admin"},
         },
     ],
 )
@@ -260,6 +261,20 @@ def test_values_reach_the_server() -> None:
     (service,) = of_kind(values, "Service")
     assert service["metadata"]["name"] == "gate"
     assert {one["name"]: one["port"] for one in service["spec"]["ports"]} == {"xds": 18443, "health": 8080}
+
+
+def test_a_token_of_the_admin_api_is_mounted_where_a_secret_is_named() -> None:
+    """Nobody but the server's own user may read it, or the server does not take it."""
+    assert not any("--admin" in one for one in server_arguments({}))
+    values = {"admin": {"tokenSecret": "xdsserver-admin"}}
+    (file,) = (one.partition("=")[2] for one in server_arguments(values) if one.startswith("--admin-token-file="))
+    (server,) = of_kind(values, "Deployment")
+    spec = server["spec"]["template"]["spec"]
+    (volume,) = (one["secret"] for one in spec["volumes"] if one["name"] == "admin")
+    assert (volume["secretName"], volume["defaultMode"]) == ("xdsserver-admin", 0o440)
+    (mount,) = (one for one in spec["containers"][0]["volumeMounts"] if one["name"] == "admin")
+    assert file == f"{mount['mountPath']}/{volume['items'][0]['path']}"
+    assert spec["securityContext"]["fsGroup"] == spec["securityContext"]["runAsGroup"]
 
 
 def test_several_servers_may_not_all_go_at_once_and_one_may() -> None:
