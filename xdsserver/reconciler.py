@@ -125,6 +125,11 @@ class Reconciler:
         self._adopted = False
         self._noted: list[Change] = []
 
+    @property
+    def pool(self) -> Pool:
+        """The addresses that Gateways get whose fleet has none of its own."""
+        return self._surroundings.pool
+
     def adopt(self, pool: Pool, written: Mapping[Name, Written]) -> None:
         """Take over what was allocated elsewhere, instead of what is written here; it counts from the next round on."""
         if (pool, written) != (self._surroundings.pool, self.written):

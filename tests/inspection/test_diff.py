@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tests.inspection.worlds import settled
 from tests.live import manifests as m
 from xdsserver.inspection.diff import difference
+from xdsserver.inspection.served import served
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +23,7 @@ def between(tmp_path: Path, before: list[Document], after: list[Document]) -> Di
     folders = tmp_path / "before", tmp_path / "after"
     for folder in folders:
         folder.mkdir()
-    return difference(settled(folders[0], *COMMON, *before), settled(folders[1], *COMMON, *after))
+    return difference(served(settled(folders[0], *COMMON, *before)), served(settled(folders[1], *COMMON, *after)))
 
 
 def route(name: str, *paths: str, to: str = "shop", year: int = 2026) -> Document:

@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from xdsserver.admin import changes
 from xdsserver.admin.answering import LONGEST_WAIT_S, Answerer, Gathered, Question
-from xdsserver.admin.dump import dump, resource
+from xdsserver.admin.dump import dump, resource, served
 from xdsserver.admin.explaining import add_questions
 from xdsserver.admin.turns import gather_in_turns
 from xdsserver.admin.waits import Progress
@@ -354,6 +354,11 @@ def _streams(app: FastAPI, api: Api) -> None:
     async def everything() -> Response:
         """Dump everything that this server knows, a JSON object a line; what is secret is left out."""
         return StreamingResponse(dump(api.world, api.release), media_type="application/x-ndjson")
+
+    @app.get(f"{PREFIX}/served", response_class=StreamingResponse, responses=_LINES, tags=["server"])
+    async def comparable() -> Response:
+        """Tell what is served so that a folder can be compared with it, a JSON object a line, without secrets."""
+        return StreamingResponse(served(api.world), media_type="application/x-ndjson")
 
 
 _DIGITS = 19

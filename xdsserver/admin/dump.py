@@ -13,6 +13,8 @@ import msgspec
 
 from xdsserver.admin.turns import beside, in_turns
 from xdsserver.inspection import backends, certificates, fleet, gateways, objects, problems, resources, routes
+from xdsserver.inspection.served import around
+from xdsserver.inspection.served import pieces as pieces_served
 from xdsserver.translation.documents import pieces
 
 if TYPE_CHECKING:
@@ -35,6 +37,19 @@ async def dump(world: World, release: str) -> AsyncIterator[bytes]:
     for key in sorted(world.pipeline.resources.rows):
         async for part in resource(world, key):
             yield part
+
+
+async def served(world: World) -> AsyncIterator[bytes]:
+    """Write what is served, to be compared; the first line and the last have the change after which it is so.
+
+    Where these are two, something changed in between, and it is no picture of one moment. Without a last line it is
+    not whole.
+    """
+    head = {"line": "served", "change": world.history.last, **_plain(around(world.reconciler))}
+    yield _line(head)
+    async for piece in in_turns(pieces_served(world.pipeline)):
+        yield _line({"line": type(piece).__name__.lower(), **_plain(piece)})
+    yield _line({"line": "end", "change": world.history.last})
 
 
 async def resource(world: World, key: ResourceKey) -> AsyncIterator[bytes]:

@@ -5,19 +5,12 @@ so that two worlds can be compared place by place: one that appears, one that va
 now (which it shadows), one whose rule does something else with its requests.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
-from xdsserver.gatewayapi.statuses import faults
-from xdsserver.inspection.naming import ObjectNamed, named
-from xdsserver.inspection.routes import in_words
-from xdsserver.model.places import ListenerKey
-from xdsserver.model.routing import Forward, RequestMatch, Respond, Rule
-from xdsserver.objects.meta import ObjectKey
-from xdsserver.pipeline import Pipeline
-from xdsserver.translation.documents import short_type
-from xdsserver.translation.routes import RouteKey
+from xdsserver.inspection.naming import ObjectNamed
+from xdsserver.inspection.served import Place, Sent, Served, Shadow, Wrong
 
 Change = Literal["appears", "vanishes", "is answered by", "changes"]
 
@@ -87,43 +80,20 @@ class Difference:
         return not (self.places or self.shadows or self.conditions or self.resources)
 
 
-class _Place(NamedTuple):
-    listener: ListenerKey
-    hostname: str
-    match: RequestMatch
-
-
-class _Answer(NamedTuple):
-    rule: str
-    does: tuple[str, ...]
-
-
-def difference(before: Pipeline, after: Pipeline) -> Difference:
+def difference(before: Served, after: Served) -> Difference:
     """Say what becomes different."""
     return Difference(
-        tuple(_places(_answers(before), _answers(after))),
-        tuple(_shadows(before, after)),
-        tuple(_conditions(before, after)),
-        tuple(_resources(before, after)),
+        tuple(_places(before.places, after.places)),
+        tuple(_shadows(before.shadows, after.shadows)),
+        tuple(_conditions(before.wrong, after.wrong)),
+        tuple(_resources(before.sent, after.sent)),
     )
 
 
-def _answers(pipeline: Pipeline) -> dict[_Place, _Answer]:
-    """Give the rule that answers in each place, which is the first there; what stands behind it is shadowed."""
-    shadowed = pipeline.shadows.rows
-    found: dict[_Place, _Answer] = {}
-    for key, route in pipeline.routes.rows.items():
-        if route.asked is None or key.turn or key in shadowed:
-            continue
-        # Of one rule with the same match twice the first stays.
-        found.setdefault(_Place(key.listener, key.hostname, route.asked), _Answer(_named(key), _does(pipeline, key)))
-    return found
-
-
-def _places(before: Mapping[_Place, _Answer], after: Mapping[_Place, _Answer]) -> Iterator[PlaceChanged]:
-    for place in sorted({*before, *after}, key=lambda one: (one.listener, one.hostname, in_words(one.match))):
-        was, now = before.get(place), after.get(place)
-        where = (str(place.listener), place.hostname, in_words(place.match))
+def _places(before: Iterable[Place], after: Iterable[Place]) -> Iterator[PlaceChanged]:
+    old, new = ({(one.listener, one.hostname, one.match): one for one in of} for of in (before, after))
+    for where in sorted({*old, *new}):
+        was, now = old.get(where), new.get(where)
         if was is None and now is not None:
             yield PlaceChanged("appears", *where, "", now.rule, "; ".join(now.does))
         elif now is None and was is not None:
@@ -133,7 +103,7 @@ def _places(before: Mapping[_Place, _Answer], after: Mapping[_Place, _Answer]) -
             yield PlaceChanged(change, *where, was.rule, now.rule, "; ".join(_words(was, now)))
 
 
-def _words(was: _Answer, now: _Answer) -> Iterator[str]:
+def _words(was: Place, now: Place) -> Iterator[str]:
     gone = [one for one in was.does if one not in now.does]
     new = [one for one in now.does if one not in was.does]
     if gone:
@@ -142,64 +112,27 @@ def _words(was: _Answer, now: _Answer) -> Iterator[str]:
         yield f"now {', '.join(new)}"
 
 
-def _does(pipeline: Pipeline, key: RouteKey) -> tuple[str, ...]:
-    """Say what a rule does with its requests: its backends with their weights, its filters."""
-    row = pipeline.rules.rows.get((key.owner, key.rule))
-    return () if row is None or row.rule is None else tuple(_actions(row.rule))
-
-
-def _actions(rule: Rule) -> Iterator[str]:
-    match rule.action:
-        case Respond(status):
-            yield f"answers {status}"
-        case Forward(shares):
-            for share in shares:
-                yield f"to {share.cluster or 'nowhere (500)'} weight {share.weight}"
-                yield from (f"there {one.type} {one.settings}" for one in share.filters)
-    yield from (f"{one.type} {one.settings}" for one in rule.filters)
-
-
-def _shadows(before: Pipeline, after: Pipeline) -> Iterator[ShadowChanged]:
-    was, now = set(before.shadows.rows.values()), set(after.shadows.rows.values())
+def _shadows(before: Iterable[Shadow], after: Iterable[Shadow]) -> Iterator[ShadowChanged]:
+    was, now = set(before), set(after)
     for shadowed, found in ((True, now - was), (False, was - now)):
-        changed = {
-            ShadowChanged(
-                shadowed,
-                f"{one.rule.owner} rules[{one.rule.position}]",
-                one.hostname,
-                in_words(one.match),
-                f"{one.instead.owner} rules[{one.instead.position}]",
-            )
-            for one in found
-        }
-        yield from sorted(changed, key=lambda one: (one.rule, one.hostname, one.match))
+        for one in sorted(found, key=lambda one: (one.rule, one.hostname, one.match)):
+            yield ShadowChanged(shadowed, one.rule, one.hostname, one.match, one.instead)
 
 
-def _conditions(before: Pipeline, after: Pipeline) -> Iterator[ConditionChanged]:
-    was, now = _faults(before), _faults(after)
+def _conditions(before: Iterable[Wrong], after: Iterable[Wrong]) -> Iterator[ConditionChanged]:
+    # Words may change while what is wrong stays the same.
+    was, now = ({(one.object, one.part, one.type, one.reason): one.message for one in of} for of in (before, after))
     for wrong, found, others in ((True, now, was), (False, was, now)):
         for place in sorted(found.keys() - others.keys()):
-            yield ConditionChanged(wrong, named(place[0]), *place[1:], found[place])
+            yield ConditionChanged(wrong, *place, found[place])
 
 
-def _faults(pipeline: Pipeline) -> dict[tuple[ObjectKey, str, str, str], str]:
-    return {
-        (key, part, one.type, one.reason): one.message
-        for key, status in pipeline.statuses.rows.items()
-        for part, one in faults(status)
-    }
-
-
-def _resources(before: Pipeline, after: Pipeline) -> Iterator[ResourceChanged]:
-    was, now = before.resources.rows, after.resources.rows
-    for fleet, type_url, name in sorted({*was, *now}):
-        old, new = was.get((fleet, type_url, name)), now.get((fleet, type_url, name))
+def _resources(before: Iterable[Sent], after: Iterable[Sent]) -> Iterator[ResourceChanged]:
+    was, now = ({(one.fleet, one.type, one.name): one.version for one in of} for of in (before, after))
+    for key in sorted({*was, *now}):
+        old, new = was.get(key), now.get(key)
         if old != new:
             change: Literal["sent", "changed", "removed"] = (
                 "sent" if old is None else "removed" if new is None else "changed"
             )
-            yield ResourceChanged(change, fleet, short_type(type_url), name)
-
-
-def _named(key: RouteKey) -> str:
-    return f"{key.owner} rules[{key.rule}]"
+            yield ResourceChanged(change, *key)
