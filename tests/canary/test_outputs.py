@@ -48,7 +48,7 @@ def test_the_search_finds_the_canary_in_any_writing() -> None:
         assert CANARY.seen_in(text)
 
 
-LISTED = [(name, "-o", "json", "--dir") for name in ("routes", "gateways", "problems", "config")]
+LISTED = [(name, "-o", "json", "--dir") for name in ("routes", "gateways", "tenants", "problems", "config")]
 
 
 @pytest.mark.parametrize("command", [("check",), ("translate",), ("translate", "-o", "json"), *LISTED])

@@ -22,6 +22,7 @@ from xdsserver.inspection import (
     resources,
     route_detail,
     routes,
+    tenants,
 )
 from xdsserver.inspection.carriers import carriers
 from xdsserver.inspection.paging import gather, in_order, joined
@@ -40,6 +41,7 @@ VIEWS: dict[str, Callable[[World, str], Scan[Any]]] = {
     "routes": lambda world, after: routes.scan(world.pipeline, routes.RouteFilter(), after),
     "gateways": lambda world, after: gateways.scan(world.pipeline, after),
     "listeners": lambda world, after: gateways.scan_listeners(world.pipeline, after),
+    "tenants": lambda world, after: tenants.scan(world.pipeline, after),
     "backends": lambda world, after: backends.scan(world.pipeline, after),
     "certificates": lambda world, after: certificates.scan(world.pipeline, NOW, after),
     "problems": lambda world, after: problems.scan(world, NOW, after),

@@ -20,7 +20,7 @@ from xdsserver.admin.dump import dump, resource, served
 from xdsserver.admin.explaining import add_questions
 from xdsserver.admin.turns import gather_in_turns
 from xdsserver.admin.waits import Progress
-from xdsserver.inspection import backends, certificates, gateways, objects, resources, route_detail, routes
+from xdsserver.inspection import backends, certificates, gateways, objects, resources, route_detail, routes, tenants
 from xdsserver.inspection.backends import BackendAnswer
 from xdsserver.inspection.certificates import CertificateAnswer
 from xdsserver.inspection.conditions import State
@@ -33,6 +33,7 @@ from xdsserver.inspection.problems import ProblemAnswer
 from xdsserver.inspection.resources import TYPES, ResourceAnswer
 from xdsserver.inspection.route_detail import RouteDetail
 from xdsserver.inspection.routes import RouteAnswer
+from xdsserver.inspection.tenants import TenantAnswer
 from xdsserver.inspection.world import World, key_of, name_of
 
 T = TypeVar("T")
@@ -232,6 +233,11 @@ def _lists(app: FastAPI, api: Api) -> None:
     async def list_certificates(after: After = "", limit: Limit = 100) -> Response:
         """List the certificates that Envoys show."""
         return await _page(certificates.scan(pipeline, datetime.now(UTC), after), limit)
+
+    @app.get(f"{PREFIX}/tenants", response_model=Page[TenantAnswer], tags=["tenants"])
+    async def list_tenants(after: After = "", limit: Limit = 100, namespace: Text = "") -> Response:
+        """List the Tenants: under which URLs clients get to them, and whether Envoys serve these."""
+        return await _page(tenants.scan(pipeline, after, namespace), limit)
 
     @app.get(f"{PREFIX}/objects", response_model=Page[ObjectAnswer], tags=["objects"])
     async def list_objects(after: After = "", limit: Limit = 100, kind: Text = "", namespace: Text = "") -> Response:

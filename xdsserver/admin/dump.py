@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from xdsserver.admin.turns import beside, in_turns
-from xdsserver.inspection import backends, certificates, fleet, gateways, objects, problems, resources, routes
+from xdsserver.inspection import backends, certificates, fleet, gateways, objects, problems, resources, routes, tenants
 from xdsserver.inspection.served import around
 from xdsserver.inspection.served import pieces as pieces_served
 from xdsserver.translation.documents import pieces
@@ -75,6 +75,7 @@ def _rows(world: World) -> Iterator[tuple[str, Any]]:
         ("gateway", gateways.scan(pipeline)),
         ("listener", gateways.scan_listeners(pipeline)),
         ("route", routes.scan(pipeline, routes.RouteFilter())),
+        ("tenant", tenants.scan(pipeline)),
         ("backend", backends.scan(pipeline)),
         ("certificate", certificates.scan(pipeline, now)),
         ("problem", problems.scan(world, now)),

@@ -1,4 +1,4 @@
-"""Commands that list what there is: `routes`, `gateways`, `problems`, `fleet`, `history` and `config`."""
+"""Commands that list what there is: `routes`, `gateways`, `tenants`, `problems`, `fleet`, `history` and `config`."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -13,6 +13,7 @@ from xdsserver.inspection import gateways as gateway_views
 from xdsserver.inspection import problems as problem_views
 from xdsserver.inspection import resources as resource_views
 from xdsserver.inspection import routes as route_views
+from xdsserver.inspection import tenants as tenant_views
 from xdsserver.inspection.conditions import State
 from xdsserver.inspection.fleet import EnvoyAnswer
 from xdsserver.inspection.gateways import GatewayAnswer
@@ -20,6 +21,7 @@ from xdsserver.inspection.history import ChangedObject, Entry
 from xdsserver.inspection.problems import ProblemAnswer
 from xdsserver.inspection.resources import ResourceAnswer
 from xdsserver.inspection.routes import RouteAnswer, RouteFilter
+from xdsserver.inspection.tenants import TenantAnswer
 
 _TONES = {
     "good": Tone.GOOD,
@@ -75,6 +77,17 @@ _GATEWAYS = Listing[GatewayAnswer](
         Column("WORDS", lambda one: one.words),
     ),
     lambda one: f"Gateway/{one.namespace}/{one.name}",
+)
+_TENANTS = Listing[TenantAnswer](
+    (
+        Column("TENANT", lambda one: f"{one.namespace}/{one.name}"),
+        Column("POOLS", lambda one: str(one.pools)),
+        Column("ENDPOINT", lambda one: one.endpoint),
+        Column("CONSOLE", lambda one: one.console),
+        Column("STATE", lambda one: one.state, lambda one: _TONES[one.state]),
+        Column("WORDS", lambda one: one.words),
+    ),
+    lambda one: f"Tenant/{one.namespace}/{one.name}",
 )
 _PROBLEMS = Listing[ProblemAnswer](
     (
@@ -165,6 +178,28 @@ def gateways(
         there = ("gateways", GatewayAnswer)
         found = rows(place, lambda world: gateway_views.scan(world.pipeline, "", namespace), there, namespace=namespace)
     list_rows(found, _GATEWAYS, output)
+    _end(any(one.state in {"bad", "rejected"} for one in found))
+
+
+def tenants(
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Those of this namespace.")] = "",
+    output: OutputAs = Output.TABLE,
+    folder: asking.Dir = None,
+    server: asking.Server = None,
+    token_file: asking.TokenFile = None,
+    ca_file: asking.CaFile = None,
+    server_namespace: asking.Namespace = SERVER_NAMESPACE,
+) -> None:
+    """List Tenants, the URLs under which clients get to them, and whether Envoys serve these.
+
+    How the servers of a Tenant are is in its status, which `kubectl get tenants` shows.
+
+    Exit code: 0 good, 1 the way to a Tenant that is listed is not, 2 usage, 3 no answer.
+    """
+    with Asked(folder, server, token_file, ca_file, server_namespace).place() as place:
+        there = ("tenants", TenantAnswer)
+        found = rows(place, lambda world: tenant_views.scan(world.pipeline, "", namespace), there, namespace=namespace)
+    list_rows(found, _TENANTS, output)
     _end(any(one.state in {"bad", "rejected"} for one in found))
 
 

@@ -9,7 +9,7 @@ from xdsserver.cli.crds import crds
 from xdsserver.cli.diff import diff
 from xdsserver.cli.dump import dump
 from xdsserver.cli.explain import explain
-from xdsserver.cli.listings import config, fleet, gateways, history, problems, routes
+from xdsserver.cli.listings import config, fleet, gateways, history, problems, routes, tenants
 from xdsserver.cli.save import save
 from xdsserver.cli.serve import serve
 from xdsserver.cli.standalone import standalone
@@ -28,7 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _RUNNING = (standalone, serve, save, check, translate, bootstrap, certificate, crds)
-_ASKING = (explain, why, diff, routes, gateways, problems, fleet, wait, history, config, dump)
+_ASKING = (explain, why, diff, routes, gateways, tenants, problems, fleet, wait, history, config, dump)
 for command in (*_RUNNING, *_ASKING, version):
     app.command()(command)
 
