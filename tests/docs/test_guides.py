@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from tests.docs.markdown import Section
 
 GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
-SECTIONS = [section for guide in GUIDES for section in sections(guide) if not section.needs_a_cluster]
+SECTIONS = [
+    section
+    for guide in (*GUIDES, ROOT / "README.md")
+    for section in sections(guide)
+    if section.blocks and not section.needs_a_cluster
+]
 
 
 @pytest.mark.live

@@ -47,6 +47,12 @@ def test_what_appears_and_what_vanishes(tmp_path: Path) -> None:
     }
 
 
+def test_an_exact_path_with_a_star_is_another_place_than_the_prefix_before_it(tmp_path: Path) -> None:
+    star = {"path": {"type": "Exact", "value": "/a/*"}}
+    exact = m.http_route("r", m.rule(m.to("shop"), matches=[star, m.path("/a")]), hostnames=["a.test"])
+    assert [one.match for one in between(tmp_path, [], [exact]).places] == ["/a/*", "/a/* exactly"]
+
+
 def test_a_rule_that_stays_and_goes_elsewhere(tmp_path: Path) -> None:
     found = between(tmp_path, [route("r", "/a")], [route("r", "/a", to="cart")])
     (place,) = found.places

@@ -132,7 +132,8 @@ def in_words(match: RequestMatch) -> str:
         path = f"gRPC ~{call.expression}" if call.regex else f"gRPC {call.service or '*'}/{call.method or '*'}"
     else:
         shown = {
-            PathKind.EXACT: match.path.value,
+            # Else it would read like the prefix before its star.
+            PathKind.EXACT: match.path.value + (" exactly" if match.path.value.endswith("/*") else ""),
             PathKind.PREFIX: f"{match.path.value}/*",
             PathKind.REGEX: f"~{match.path.value}",
         }
