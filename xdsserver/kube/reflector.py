@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from xdsserver.kube.following import Following
     from xdsserver.kube.store import News
 
-SLICE_S = 0.005
-"""The loop is given back after so long; of all reflectors that share their turns one decodes at a time."""
+SLICE_S = 0.003
+"""A reflector gives the loop back after so long. All that have something to decode, ten or so, do it in one turn."""
 
 
 @dataclass(frozen=True, slots=True)
