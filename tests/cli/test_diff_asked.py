@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from bench import worlds
-from tests.admin.asking import ask
+from tests.admin.asking import TOKEN, ask
 from tests.cli.test_asking import LOST, folder, run, served
 from tests.live import manifests as m
+from xdsserver.admin.dump import served as lines_of
+from xdsserver.admin.lazy import AdminServer
+from xdsserver.settings import AdminSettings, HostPort
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 
@@ -73,3 +79,40 @@ async def test_the_lines_say_of_which_change_they_are(tmp_path: Path) -> None:
         number = asked.running.world.history.last
     assert (lines[0]["line"], lines[0]["change"], lines[-1]) == ("served", number, {"line": "end", "change": number})
     assert {one["line"] for one in lines[1:-1]} == {"place", "wrong", "sent"}
+
+
+async def test_what_changes_while_it_is_told_is_no_picture(tmp_path: Path) -> None:
+    """The last line has another change than the first, and what is told of two moments is not compared."""
+    async with served(tmp_path) as asked:
+        running = asked.running
+        told = lines_of(running.world)
+        head = json.loads(await anext(told))
+        running.take(worlds.changes([worlds.route(0, "another")]))
+        *_, last = [json.loads(line) async for line in told]
+        assert (last["line"], last["change"]) == ("end", head["change"] + 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"line":"served","change":1}\n{"line":"end","change":2}\n', "changed each of the 5 times"),
+        (b'{"line":"served","change":1}\n', "ended before it was whole"),
+        (b'{"line":"served","change":1}\n{"line":"pla', "ended before it was whole"),
+        (b"", "ended before it was whole"),
+    ],
+)
+async def test_a_server_of_which_there_is_no_whole_picture_gives_no_answer(
+    body: bytes, words: str, tmp_path: Path
+) -> None:
+    async def app(_scope: Mapping[str, Any], _receive: object, send: Callable[[dict[str, Any]], Any]) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": body})
+
+    (token := tmp_path / "token").write_text(TOKEN)
+    token.chmod(0o600)
+    server = AdminServer(AdminSettings(HostPort("127.0.0.1", 0), token), lambda: app, print)
+    async with server.listening():
+        options = ("--server", f"http://{server.address}", "--token-file", str(token))
+        answer = await run("diff", *options, str(folder(tmp_path)))
+    assert (answer.code, answer.out) == (3, "")
+    assert words in answer.err
