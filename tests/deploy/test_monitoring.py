@@ -13,6 +13,7 @@ from tests.deploy.charts import CHART, of_kind, presets
 from tests.deploy.envoy_metrics import ENVOY
 from tools.dashboards import BOARDS
 from xdsserver.observe.metrics import FAMILIES, KUBE_FAMILIES
+from xdsserver.observe.tenancy import TENANT_FAMILIES
 
 if TYPE_CHECKING:
     from tools.dashboards import Board
@@ -29,7 +30,7 @@ def asked(expression: str) -> set[str]:
 
 
 def known() -> set[str]:
-    return {one.name for one in (*FAMILIES, *KUBE_FAMILIES)} | ENVOY | _OF_PROCESS
+    return {one.name for one in (*FAMILIES, *KUBE_FAMILIES, *TENANT_FAMILIES)} | ENVOY | _OF_PROCESS
 
 
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.id)
@@ -61,3 +62,16 @@ def test_the_chart_brings_four_boards_and_the_alerts() -> None:
     (pods,), (servers,) = of_kind(values, "PodMonitor"), of_kind(values, "ServiceMonitor")
     assert pods["spec"]["podMetricsEndpoints"][0] == {"port": "probes", "path": "/stats/prometheus", "interval": "30s"}
     assert servers["spec"]["endpoints"][0]["port"] == "health"
+
+
+def test_the_operator_of_tenants_is_scraped_where_there_is_one() -> None:
+    """No alert of the servers counts it: it has a metric of its own for who leads, and no Service of theirs."""
+    values = presets()["monitoring"]
+    assert "xdsserver-tenants" not in {one["metadata"]["name"] for one in of_kind(values, "PodMonitor")}
+    values |= {"tenants": {"enabled": True}}
+    (monitor,) = of_kind(values, "PodMonitor", name="xdsserver-tenants")
+    selected = monitor["spec"]["selector"]["matchLabels"].items()
+    templates = [one["spec"]["template"] for one in of_kind(values, "Deployment")]
+    (operator,) = [one for one in templates if selected <= one["metadata"]["labels"].items()]
+    ports = {port["name"] for one in operator["spec"]["containers"] for port in one["ports"]}
+    assert monitor["spec"]["podMetricsEndpoints"][0]["port"] in ports

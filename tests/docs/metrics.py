@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.docs.reference import DOCS, MADE
 from xdsserver.observe.metrics import FAMILIES, KUBE_FAMILIES
+from xdsserver.observe.tenancy import TENANT_FAMILIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,6 +36,7 @@ def page() -> str:
             INTRODUCTION,
             *_table("Of every run", FAMILIES),
             *_table("Where objects come from an API server", KUBE_FAMILIES),
+            *_table("Of the operator of Tenants", TENANT_FAMILIES),
         )
     )
 

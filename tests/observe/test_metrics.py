@@ -5,10 +5,11 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter
 
 from xdsserver.observe.metrics import FAMILIES, KUBE_FAMILIES, KubeMetrics, KubeState, Metrics, Watched, WriteResult
+from xdsserver.observe.tenancy import TENANT_FAMILIES, Census, TenantMetrics
 
 
 def test_a_name_says_its_unit_and_a_counter_that_it_counts() -> None:
-    for family in (*FAMILIES, *KUBE_FAMILIES):
+    for family in (*FAMILIES, *KUBE_FAMILIES, *TENANT_FAMILIES):
         assert family.name.startswith("xdsserver_")
         assert family.name.endswith("_total") is (family.type is Counter)
 
@@ -17,7 +18,8 @@ def test_what_is_registered_is_what_is_listed() -> None:
     registry = CollectorRegistry()
     Metrics(registry)
     KubeMetrics(registry, KubeState(tuple, lambda: False))
-    listed = {family.name.removesuffix("_total") for family in (*FAMILIES, *KUBE_FAMILIES)}
+    TenantMetrics(registry, lambda: Census({}, 0, 0), lambda: False)
+    listed = {family.name.removesuffix("_total") for family in (*FAMILIES, *KUBE_FAMILIES, *TENANT_FAMILIES)}
     assert {one.name for one in registry.collect()} == listed
 
 

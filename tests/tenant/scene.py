@@ -9,8 +9,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
 from tests.objects.documents import tenant
 from tests.tenant.simulated import Simulated
+from xdsserver.app.census import tenants_measured
 from xdsserver.app.operator import Operator, OperatorSurroundings
 from xdsserver.kube.executor import Clock, ExecutorOptions
 from xdsserver.objects.meta import Name, ObjectKey
@@ -64,6 +68,7 @@ class Scene:
     cluster: Simulated
     operator: Operator
     happened: list[Happening] = field(default_factory=list)
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
 
     async def settle(self, seconds: float = 30.0) -> None:
         """Let so much time go by."""
@@ -99,6 +104,15 @@ class Scene:
         """Change the spec of the Tenant, as its user."""
         self.cluster.edit(TENANT, lambda document: document["spec"].update(spec))
 
+    def scraped(self) -> dict[str, dict[str, float]]:
+        """Give what a scrape says that is not 0: of each metric the values by those of its labels, joined by commas."""
+        text = generate_latest(self.registry).decode()
+        found: dict[str, dict[str, float]] = {}
+        for one in (sample for family in text_string_to_metric_families(text) for sample in family.samples):
+            if one.value and not one.name.endswith(("_bucket", "_created")):
+                found.setdefault(one.name, {})[",".join(one.labels.values())] = one.value
+        return found
+
     def notes(self) -> list[str]:
         return [one.reason for one in self.happened]
 
@@ -114,16 +128,20 @@ def clock() -> Clock:
 async def operating(cluster: Simulated, options: ExecutorOptions | None = None) -> AsyncIterator[Scene]:
     """Run an operator beside a cluster."""
     happened: list[Happening] = []
+    registry = CollectorRegistry()
+    metrics = tenants_measured(registry, lambda: scene.operator.story, lambda: True)
     faults: list[str] = []
     around = OperatorSurroundings(
         cluster,
         lambda: True,
         happened.append,
         failed=lambda row, fault: faults.append(f"{row}: {''.join(traceback.format_exception(fault))}"),
+        reconciled=metrics.reconciled,
+        requeued=metrics.requeued,
         clock=clock(),
         options=options or ExecutorOptions(),
     )
-    scene = Scene(cluster, Operator(around), happened)
+    scene = Scene(cluster, Operator(around), happened, registry)
     cluster.tell = None
     cluster.flush()
     scene.operator.take(*cluster.listed())

@@ -279,10 +279,35 @@ def test_two_tenants_that_want_one_object_do_not_stop_each_other() -> None:
         async with operating(cluster) as scene:
             await scene.settle()
             states = {one["metadata"]["name"]: one["status"]["currentState"] for one in cluster.named("Tenant")}
-            assert sorted(states.values()) == ["Ready", "Updating"]
+            assert states == {"a": "Ready", "a-b": "Blocked"}
+            younger = cluster.objects[key("Tenant", "a-b")]["status"]
+            (told,) = [one for one in younger["conditions"] if one["type"] == "WorkloadsReady"]
+            assert (told["status"], told["reason"]) == ("False", "NameTaken")
+            assert "StatefulSet a-b-c is that of Tenant a," in told["message"]
+            assert "renamePool" in younger["nextActions"]
             assert len(cluster.named("StatefulSet")) == 1
             # All else is done for both.
             assert len(cluster.named("Service")) == 6
             assert scene.writes()
+            # With the older one gone its name is free.
+            cluster.remove(key("Tenant", "a"))
+            await scene.settle()
+            assert cluster.objects[key("Tenant", "a-b")]["status"]["currentState"] == "Ready"
+
+    in_virtual_time(story())
+
+
+def test_how_tenants_are_can_be_scraped() -> None:
+    """Was: no metrics at all, so that nobody was woken by a Tenant that was broken."""
+
+    async def story() -> None:
+        cluster = world(a_secret(), a_tenant())
+        cluster.put(defaulted(tenant("broken", credsSecret={"name": "nowhere"})))
+        async with operating(cluster) as scene:
+            await scene.settle()
+            found = scene.scraped()
+            assert found["xdsserver_tenants"] == {"Ready": 1, "Blocked": 1}
+            assert found["xdsserver_tenant_leader"] == {"": 1}
+            assert found["xdsserver_tenant_reconciles_total"].keys() == {"Updating", "Ready", "Blocked"}
 
     in_virtual_time(story())

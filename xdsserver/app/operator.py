@@ -49,7 +49,8 @@ class OperatorSurroundings:
 
     `may_write` is asked before every write. `happened` is told what is worth an Event, `refused` the object, the words
     of the server and the seconds until the next try, `failed` each bug of ours, by table and row; `wrote_status` each
-    answer to the write of a status, None where it had come about otherwise.
+    answer to the write of a status, None where it had come about otherwise; `reconciled` the states of Tenants that
+    were decided on together and the seconds that took, `requeued` after how many seconds one was looked at again.
     """
 
     api: ObjectApi
@@ -58,6 +59,8 @@ class OperatorSurroundings:
     refused: Callable[[ObjectKey, str, float], None] = lambda _key, _words, _wait_s: None
     failed: Callable[[tuple[str, object], Exception], None] = lambda _row, _fault: None
     wrote_status: Callable[[ObjectKey, Answer | None], None] = lambda _key, _answer: None
+    reconciled: Callable[[Iterable[str], float], None] = lambda _states, _took_s: None
+    requeued: Callable[[int], None] = lambda _delay_s: None
     clock: Clock = field(default_factory=Clock)
     making: Making = field(default_factory=Making)
     options: ExecutorOptions = field(default_factory=ExecutorOptions)
@@ -109,13 +112,25 @@ class Operator:
             tasks.create_task(self._wake())
 
     def _apply(self, rows: Iterable[Change]) -> None:
+        begun_s = self._clock.monotonic()
         delta = self.story.apply(rows)
+        took_s = self._clock.monotonic() - begun_s
         for row, fault in delta.failures.items():
             self._around.failed(row, fault)
+        if outcomes := self._outcomes(delta):
+            self._around.reconciled(outcomes, took_s)
         self._set_alarms(delta)
         self.executor.touch((*delta[self.story.decisions], *delta[self.story.statuses]))
         for name, plan in delta[self.story.plans].items():
             self._tell(name, plan)
+
+    def _outcomes(self, delta: Delta) -> list[str]:
+        """Say what became of each Tenant for which something else was decided than before."""
+        # A Tenant with a fault of ours has no plan: the fault is its outcome, and nothing went.
+        faults = {key for table, key in delta.failures if table in {self.story.observed.name, self.story.plans.name}}
+        plans = [plan for name, plan in delta[self.story.plans].items() if name not in faults]
+        states = ["Deleted" if one is None or one.status is None else str(one.status["currentState"]) for one in plans]
+        return states + ["Failed"] * len(faults)
 
     # What is decided, and what became of it.
 
@@ -185,6 +200,7 @@ class Operator:
             plan = self.story.plans.rows.get(Name(key.namespace, key.name))
             self.executor.touch((key, *(plan.objects if plan is not None else ())))
             if plan is not None and plan.requeue_s is not None:
+                self._around.requeued(plan.requeue_s)
                 self._alarm(key, plan.requeue_s)
         else:
             self.executor.touch([key])

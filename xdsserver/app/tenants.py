@@ -19,6 +19,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xdsserver.app import watching
+from xdsserver.app.census import tenants_measured
 from xdsserver.app.measures import observation
 from xdsserver.app.operator import Operator, OperatorSurroundings
 from xdsserver.effects.events import Recorder
@@ -70,8 +71,10 @@ class ServeTenants:
             making=Making(settings.image),
         )
         if self._observation is not None:
-            wrote = watching.measured(self._observation.registry, self._source.states, may_write)
-            around = replace(around, wrote_status=wrote)
+            registry = self._observation.registry
+            wrote = watching.measured(registry, self._source.states, None)
+            metrics = tenants_measured(registry, lambda: self._operator.story, may_write)
+            around = replace(around, wrote_status=wrote, reconciled=metrics.reconciled, requeued=metrics.requeued)
         self._operator = Operator(around)
         self._problems: Mapping[ObjectKey, str] = {}
         self._listed = False

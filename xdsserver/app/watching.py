@@ -87,9 +87,12 @@ def _detail(states: Iterable[KindState]) -> Mapping[str, object]:
 
 
 def measured(
-    registry: CollectorRegistry, states: Callable[[], Iterable[KindState]], may_write: Callable[[], bool]
+    registry: CollectorRegistry, states: Callable[[], Iterable[KindState]], may_write: Callable[[], bool] | None
 ) -> Callable[[ObjectKey, Answer | None], None]:
-    """Register what is measured of an API server; gives what is to be told of each write of a status."""
+    """Register what is measured of an API server; gives what is to be told of each write of a status.
+
+    Without `may_write` nothing is said of who leads.
+    """
     # Takes a fifteenth of a second: only for those who measure.
     from xdsserver.observe.metrics import KubeMetrics, KubeState, Watched, WriteResult  # noqa: PLC0415
 

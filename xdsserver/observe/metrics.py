@@ -125,7 +125,8 @@ KUBE_FAMILIES: Final[tuple[Family, ...]] = (WATCH_AGE, RELISTS, STATUS_WRITES, L
 """What a run has besides whose objects come from an API server."""
 
 
-def _made(family: Family, kind: type[_Collector], registry: CollectorRegistry) -> _Collector:
+def made(family: Family, kind: type[_Collector], registry: CollectorRegistry) -> _Collector:
+    """Make a metric from its row of the table, in a registry."""
     buckets = {"buckets": family.buckets} if family.buckets else {}
     return kind(family.name, family.means, family.labels, registry=registry, **buckets)  # type: ignore[arg-type]
 
@@ -134,12 +135,12 @@ class Metrics:
     """The metrics of one run, in the registry that is handed in. Methods are quick, and called from the event loop."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._to_ack = _made(OBJECT_TO_ACK, Histogram, registry)
-        self._rejections = _made(REJECTIONS, Counter, registry)
-        self._streams = _made(STREAMS, Gauge, registry)
-        self._rounds = _made(ROUNDS, Counter, registry)
-        self._lag = _made(LOOP_LAG, Histogram, registry)
-        self._expiry = _made(CERTIFICATE_EXPIRY, Gauge, registry)
+        self._to_ack = made(OBJECT_TO_ACK, Histogram, registry)
+        self._rejections = made(REJECTIONS, Counter, registry)
+        self._streams = made(STREAMS, Gauge, registry)
+        self._rounds = made(ROUNDS, Counter, registry)
+        self._lag = made(LOOP_LAG, Histogram, registry)
+        self._expiry = made(CERTIFICATE_EXPIRY, Gauge, registry)
         self.expires(math.inf)
 
     def acknowledged(self, type_: str, age_s: float) -> None:
@@ -185,7 +186,8 @@ class KubeState:
     """What is asked when somebody scrapes: an age that somebody has to set stands still when he does."""
 
     watched: Callable[[], Iterable[Watched]]
-    may_write: Callable[[], bool]
+    may_write: Callable[[], bool] | None = None
+    """None in a run of Tenants, which says by a metric of its own whether it leads."""
 
 
 class _Watches(Collector):
@@ -221,8 +223,9 @@ class KubeMetrics:
 
     def __init__(self, registry: CollectorRegistry, state: KubeState) -> None:
         registry.register(_Watches(state.watched))
-        self._status_writes = _made(STATUS_WRITES, Counter, registry)
-        _made(LEADER, Gauge, registry).set_function(state.may_write)
+        self._status_writes = made(STATUS_WRITES, Counter, registry)
+        if state.may_write is not None:
+            made(LEADER, Gauge, registry).set_function(state.may_write)
 
     def wrote_status(self, kind: str, result: WriteResult) -> None:
         """Note what became of the write of a status."""

@@ -27,10 +27,11 @@ from xdsserver.objects.workloads import (
 )
 from xdsserver.tables import Change, Graph
 from xdsserver.tenant.credentials import mark, secret_of
-from xdsserver.tenant.names import TENANT_LABEL, owned
+from xdsserver.tenant.names import TENANT_LABEL, owned, stateful_set
 from xdsserver.tenant.observed import Claim, Observed, Refusal, Running, SeenNode, SeenPod
 from xdsserver.tenant.plan import plan
 from xdsserver.tenant.references import secret_names
+from xdsserver.tenant.validity import is_name
 from xdsserver.tenant.workload import Making
 
 if TYPE_CHECKING:
@@ -87,12 +88,16 @@ class TenantStory:
         self.claims_of = graph.index("claims_of", self.claims, tenant_of)
         self.pods_of = graph.index("pods_of", self.pods, tenant_of)
 
+        # Which StatefulSets each Tenant asks for. Two may ask for one (a-b with pool c, and a with pool b-c).
+        self.asked = graph.derive("asked", self.tenants, self._on(to_asked))
+        self.holders = graph.group("holders", self.asked, lambda key, _asked: key[0], fold=oldest)
+
         # What is there of each Tenant, and what that means for it.
         self.marks = graph.derive("marks", self.tenants, self._on(to_marks))
         self.observed = graph.derive("observed", self.tenants, self._on(to_observed))
         self.plans = graph.derive("plans", self.tenants, self._on(to_plans))
 
-        # What is owed. Two Tenants may want one object (a-b with pool c, and a with pool b-c): the older one gets it.
+        # What is owed. Of two Tenants that want one object the older one gets it.
         self.owed = graph.derive("owed", self.plans, self._on(to_owed))
         self.decisions: Table[ObjectKey, Owed] = graph.group(
             "decisions", self.owed, lambda key, _owed: key[0], fold=oldest
@@ -164,6 +169,14 @@ def to_marks(tables: TenantStory, read: Read, key: Name, tenant: Tenant) -> Mapp
     return {} if secret is None else {key: mark(secret, tenant.metadata.uid)}
 
 
+def to_asked(_tables: TenantStory, _read: Read, key: Name, tenant: Tenant) -> Mapping[OwedKey, str]:
+    """Name the Tenant for each StatefulSet that it asks for; one that goes, or cannot have any, asks for none."""
+    if tenant.metadata.deletion_timestamp is not None or not is_name(key.name):
+        return {}
+    sets = (ObjectKey("StatefulSet", key.namespace, stateful_set(tenant, pool)) for pool in tenant.spec.pools)
+    return {(one, tenant.metadata.creation_timestamp, key): key.name for one in sets}
+
+
 def to_observed(tables: TenantStory, read: Read, key: Name, tenant: Tenant) -> Mapping[Name, Observed]:
     names = secret_names(tenant.spec)
     secrets = {name: read(tables.secrets, Name(key.namespace, name)) for name in names}
@@ -183,9 +196,16 @@ def to_observed(tables: TenantStory, read: Read, key: Name, tenant: Tenant) -> M
             made={one: intent for one in ours if (intent := read(tables.intents, one)) is not None},
             refusals={one: refusal for one in ours if (refusal := read(tables.refusals, one)) is not None},
             contested=frozenset(one for one in ours if read(tables.contested, one)),
+            taken=_taken(tables, read, key, tenant),
             credentials=read(tables.marks, key) or "",
         )
     }
+
+
+def _taken(tables: TenantStory, read: Read, key: Name, tenant: Tenant) -> Mapping[str, str]:
+    names = (stateful_set(tenant, pool) for pool in tenant.spec.pools)
+    holders = {name: read(tables.holders, ObjectKey("StatefulSet", key.namespace, name)) for name in names}
+    return {name: holder for name, holder in holders.items() if holder is not None and holder != key.name}
 
 
 def _set(tables: TenantStory, read: Read, name: Name) -> Iterable[Running]:
@@ -246,7 +266,7 @@ def to_owed(tables: TenantStory, read: Read, key: Name, decided: Plan) -> Mappin
     return {(one, since, key): owed for one, owed in decided.objects.items()}
 
 
-def oldest(_key: ObjectKey, members: Sequence[tuple[OwedKey, Owed]]) -> Owed:
+def oldest(_key: ObjectKey, members: Sequence[tuple[OwedKey, V2]]) -> V2:
     return members[0][1]
 
 

@@ -89,4 +89,6 @@ class Observed:
     made: Mapping[ObjectKey, str] = field(default_factory=dict)
     refusals: Mapping[ObjectKey, Refusal] = field(default_factory=dict)
     contested: frozenset[ObjectKey] = frozenset()
+    taken: Mapping[str, str] = field(default_factory=dict)
+    """StatefulSets that an older Tenant gets, by name, and its name."""
     credentials: str = ""

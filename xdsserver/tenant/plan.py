@@ -177,6 +177,11 @@ class _Pools:
     def _wanted(self, pool: Pool) -> Wanted | None:
         """Decide on a StatefulSet, or say why it stays as it is."""
         name = stateful_set(self._tenant, pool)
+        if name in self._observed.taken:
+            words = f"StatefulSet {name} is that of Tenant {self._observed.taken[name]}, which is older"
+            remedy = f"give pool {pool.name} another name"
+            self.findings.append(Finding(WORKLOADS, Reason.NAME_TAKEN, f"{words}; {remedy}"))
+            return None
         running = self._observed.running.get(name)
         if running is not None and (broken := [*immutable_changes(self._tenant, pool, running.set.spec)]):
             self.findings += [Finding("PoolsReady", Reason.IMMUTABLE_FIELD_MODIFIED, words) for words in broken]

@@ -61,6 +61,7 @@ class Reason(Enum):
     STATEFUL_SET_APPLY_FAILED = "StatefulSetApplyFailed"
     OBJECT_APPLY_FAILED = "ObjectApplyFailed"
     CONFLICTED = "Conflicted"
+    NAME_TAKEN = "NameTaken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
     Reason.STATEFUL_SET_APPLY_FAILED: Meaning(_B, ("retry",)),
     Reason.OBJECT_APPLY_FAILED: Meaning(_B, ("retry",)),
     Reason.CONFLICTED: Meaning(_B, ("findOtherWriter",)),
+    Reason.NAME_TAKEN: Meaning(_B, ("renamePool",)),
 }
 
 

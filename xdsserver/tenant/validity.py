@@ -22,10 +22,15 @@ _FEWEST: Final = {2: 4, 3: 6}
 """Volumes that a pool of so many servers should have; four for others."""
 
 
+def is_name(name: str) -> bool:
+    """Whether a Tenant may have this name: Services are named after it."""
+    return _DNS_1035.fullmatch(name) is not None and len(name) <= _MAX_TENANT
+
+
 def check(tenant: Tenant) -> Iterator[Finding]:
     """Give what is wrong with a spec, the worst first; nothing where it is sound."""
     name = tenant.metadata.name
-    if _DNS_1035.fullmatch(name) is None or len(name) > _MAX_TENANT:
+    if not is_name(name):
         words = f"metadata.name: {name} must be a name of Services: letters, digits and -, at most {_MAX_TENANT}"
         yield Finding(CONDITION, Reason.INVALID_TENANT_NAME, words)
     for pool in tenant.spec.pools:
