@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.inspection.worlds import settled
+from tests.inspection.worlds import reconciled, settled
 from tests.live import manifests as m
+from xdsserver.gatewayapi.conditions import REJECTED
+from xdsserver.gatewayapi.statuses import all_conditions
 from xdsserver.inspection.diff import difference
 from xdsserver.inspection.served import served
+from xdsserver.xds.case import Blame, Rejection
+from xdsserver.xds.fragments import NOBODY
+from xdsserver.xds.resource import ROUTE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,3 +97,14 @@ def test_a_condition_that_goes_wrong_and_one_that_is_mended(tmp_path: Path) -> N
     (mended,) = between(tmp_path / "back", [bad], [good]).conditions
     assert (wrong.wrong, wrong.type, wrong.reason) == (True, "ResolvedRefs", "BackendNotFound")
     assert (mended.wrong, mended.reason) == (False, "BackendNotFound")
+
+
+def test_what_envoys_reject_is_no_difference_to_a_folder_that_has_none(tmp_path: Path) -> None:
+    """Else a folder would seem to mend whatever is rejected of it."""
+    world = reconciled(tmp_path, *COMMON, route("r", "/a"))
+    before, said = served(world.pipeline), Rejection("no such thing", ("envoy-1",))
+    place = next(key for key in world.pipeline.resources.rows if key[1] == ROUTE)
+    world.answers({}, {Blame(*place, ("HTTPRoute", "default", "r")): said, Blame(*place, NOBODY): said})
+    statuses = world.pipeline.statuses.rows.values()
+    assert any(one.type == REJECTED for status in statuses for _, one in all_conditions(status))
+    assert difference(served(world.pipeline), before).nothing
