@@ -161,3 +161,14 @@ def test_a_walk_may_begin_behind_a_name_that_is_gone() -> None:
     assert [name for name, _ in in_order(keys, "c", joined)] == ["d"]
     assert [name for name, _ in in_order(keys, "b", joined)] == ["d"]
     assert [name for name, _ in in_order(keys, "b", joined, inclusive=True)] == ["b", "d"]
+
+
+def test_both_sides_of_a_tenant_are_told_by_its_one_status() -> None:
+    sides = set()
+    for case in all_cases():
+        pipeline = settled(case).reconciler.pipeline
+        states = {key: routes.state(pipeline, key) for key in pipeline.route_heads.rows if "Tenant" in key.kind}
+        for key, state in states.items():
+            assert state == states.get(ObjectKey("Tenant", key.namespace, key.name), state), case.name
+            sides.add((key.kind, state.state))
+    assert {("Tenant", "good"), ("TenantConsole", "good")} <= sides

@@ -30,6 +30,7 @@ from xdsserver.inspection.matching import drawn_ppm, unmet
 from xdsserver.inspection.naming import named
 from xdsserver.inspection.reach import reach
 from xdsserver.inspection.requests import is_call
+from xdsserver.inspection.routes import status_of
 from xdsserver.inspection.world import look
 from xdsserver.model.routing import MILLION
 from xdsserver.objects.meta import ObjectKey
@@ -187,7 +188,7 @@ def _elsewhere(pipeline: Pipeline, chain: ChainKey, host: str, tried: frozenset[
 
 
 def _unserved(pipeline: Pipeline, chain: ChainKey, route: ObjectKey) -> str:
-    status = pipeline.statuses.rows.get(route)
+    status = status_of(pipeline, route)
     if status is None:
         return "none of its parentRefs names a Gateway that is served here"
     for _, one in faults(status):

@@ -12,7 +12,7 @@ from xdsserver.gatewayapi.attachment import Parent
 from xdsserver.inspection.backends import BackendAnswer, backend
 from xdsserver.inspection.carriers import listeners_of
 from xdsserver.inspection.conditions import ConditionAnswer, answers
-from xdsserver.inspection.routes import RouteAnswer, in_words, route
+from xdsserver.inspection.routes import RouteAnswer, in_words, route, status_of
 from xdsserver.inspection.world import look
 from xdsserver.model.places import ListenerKey
 from xdsserver.model.routing import Action, Forward, Respond, Rule, Share
@@ -138,7 +138,7 @@ def detail(pipeline: Pipeline, key: ObjectKey) -> RouteDetail | None:
     return RouteDetail(
         short,
         tuple(map(_parent, pipeline.parents.rows.get(key, ()))),
-        answers(pipeline.statuses.rows.get(key)),
+        answers(status_of(pipeline, key)),
         tuple(_rules(pipeline, key, {one[0].rule: one[1] for one in made})),
         tuple(_envoy_route(pipeline, *one) for one in islice(made, _ENVOY_ROUTES)),
         len(made),

@@ -8,6 +8,7 @@ import re2
 
 from xdsserver.gatewayapi.attachment import Parent
 from xdsserver.gatewayapi.hostnames import covers, normal
+from xdsserver.gatewayapi.statuses import ObjectStatus
 from xdsserver.inspection.conditions import State, Verdict, verdict
 from xdsserver.inspection.paging import Scan, in_order, joined
 from xdsserver.inspection.world import look
@@ -15,6 +16,7 @@ from xdsserver.model.routing import PathKind, RequestMatch
 from xdsserver.objects.meta import ObjectKey
 from xdsserver.pipeline import Pipeline
 from xdsserver.pipeline.rules import rules_of
+from xdsserver.pipeline.tenantroutes import API, CONSOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,12 @@ def route(pipeline: Pipeline, key: ObjectKey, wanted: RouteFilter | None = None)
 
 def state(pipeline: Pipeline, key: ObjectKey) -> Verdict:
     """Say what became of a route."""
-    return verdict(pipeline.statuses.rows.get(key))
+    return verdict(status_of(pipeline, key))
+
+
+def status_of(pipeline: Pipeline, key: ObjectKey) -> ObjectStatus | None:
+    """Give the status that tells of a route; a Tenant has one, which tells of its console too."""
+    return pipeline.statuses.rows.get(ObjectKey(API, key.namespace, key.name) if key.kind == CONSOLE else key)
 
 
 def takes(match: RequestMatch, path: str) -> bool:
