@@ -58,7 +58,7 @@ def test_columns_and_the_short_name_are_there(with_definition: Cluster) -> None:
     assert with_definition.run("apply", "--filename=-", stdin=json.dumps(document({}))).returncode == 0
     try:
         header, row = with_definition.run("get", "fleet", "--namespace=default").stdout.splitlines()
-        assert header.split() == ["NAME", "MODE", "EXPOSURE", "WORKLOAD", "AGE"]
+        assert header.split() == ["NAME", "MODE", "EXPOSURE", "WORKLOAD", "ACCEPTED", "AGE"]
         assert row.split()[:4] == ["edge", "Shared", "Service", "Deployment"]
     finally:
         with_definition.run("delete", "fleet", "edge", "--namespace=default")
