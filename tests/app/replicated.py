@@ -144,10 +144,14 @@ class Server:
         return None if self.row is None else self.row.generation
 
     def answer_of(self, replica: str) -> list[str] | None:
-        """Give whom another server says to wait for, as it was told to this one that leads."""
+        """Give whom another server says to wait for, of this generation, as it was told to this one that leads."""
         found = self.plane.answers._tally._replicas.get(replica)
         answer = None if found is None else found.answers.get(KEY)
-        return None if answer is None else sorted(answer.waiting or ())
+        awaited = self.plane.answers.awaited.get(KEY)
+        # What was said of the generation before may come late, and counts for nothing.
+        if answer is None or awaited is None or answer.subject.generation < awaited.generation:
+            return None
+        return sorted(answer.waiting or ())
 
     def speaker_of(self, node: str) -> str | None:
         """Give the server that speaks for an Envoy, as this one sees it that leads."""

@@ -12,8 +12,8 @@ from tests.cli.run import xdsserver
 
 COMMANDS = (
     *("standalone", "serve", "save", "check", "translate", "bootstrap", "certificate", "crds"),
-    *("explain", "why", "diff", "routes", "gateways", "problems", "fleet", "wait", "history", "config", "dump"),
-    "version",
+    *("explain", "why", "diff", "routes", "gateways", "tenants", "problems", "fleet", "wait", "history", "config"),
+    *("dump", "version"),
 )
 
 
