@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -38,6 +39,7 @@ from tests.live.s3client import (
     use_presigned,
 )
 from tests.live.tls_clients import Tls
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -63,6 +65,7 @@ class Store:
     endpoint: Endpoint
     address: str
     folder: Path
+    health: str
 
     async def kubectl(self, *arguments: str) -> str:
         done = await asyncio.to_thread(self.cluster.run, "--namespace", NAMESPACE, *arguments)
@@ -176,18 +179,19 @@ async def _store(cluster: Cluster, home: Path) -> AsyncIterator[Store]:
     objects = home / "objects"
     await asyncio.to_thread(_folder_for_all, objects, home)
     await asyncio.to_thread((home / "authority.crt").write_bytes, trusted.pem)
-    found = Store(cluster, Endpoint(HOST, PORT, home / "authority.crt"), "", objects)
+    health = f"127.0.0.1:{free_port()}"
+    found = Store(cluster, Endpoint(HOST, PORT, home / "authority.crt"), "", objects, health)
     await _apply(cluster, xdsserver("crds").out, "--server-side")
     await found.wait("condition=Established", "crd/tenants.rustfs.com", "crd/envoyfleets.gateway.xdsserver.io")
     await _apply(cluster, json.dumps({"apiVersion": "v1", "kind": "List", "items": world(image, objects, shown)}))
     async with AsyncExitStack() as stack:
-        options = ("--addresses", ADDRESSES, "--envoy", "auto", "--runtime-dir", str(home / "run"))
+        options = ("--addresses", ADDRESSES, "--envoy", "auto", "--runtime-dir", str(home / "run"), "--health", health)
         doors = ("--controllers", "gateway,tenant", "--xds", f"unix:{home}/xds.sock")
         await stack.enter_async_context(serving(cluster, *options, *doors))
         await found.wait("condition=Ready", "tenant/store")
         await found.wait("condition=Programmed", "gateway/edge")
         edge = await found.get("gateway/edge")
-        yield Store(cluster, found.endpoint, edge["status"]["addresses"][0]["value"], objects)
+        yield Store(cluster, found.endpoint, edge["status"]["addresses"][0]["value"], objects, health)
         # In order: a Tenant that goes takes its pods along, while its volumes stay for whoever they belong to.
         await found.kubectl("delete", "tenant/store", "gateway/edge", "gatewayclass/store", "--wait")
     for gone in (("namespace", NAMESPACE), ("pv", *(f"store-{number}" for number in range(8)))):
@@ -227,6 +231,18 @@ async def test_two_pools_become_ready_and_the_status_has_the_way_in(store: Store
         PORT, Ask("/", CONSOLE), lambda answer: answer.status == 200, ip=store.address, tls=Tls(CONSOLE)
     )
     assert console.text == "console"
+
+
+async def test_one_process_for_gateways_and_tenants_tells_of_both(store: Store) -> None:
+    async with aiohttp.ClientSession(f"http://{store.health}", raise_for_status=True) as session:
+        async with session.get("/readyz") as answer:
+            said = await answer.json()
+        async with session.get("/metrics") as answer:
+            metrics = await answer.text()
+    assert (said["leader"], said["tenants"]["leader"], said["tenants"]["ready"]) == (True, True, True)
+    assert said["tenants"]["kinds"]["Tenant"]["objects"] == 1
+    assert 'xdsserver_tenants{state="Ready"} 1.0' in metrics
+    assert "xdsserver_xds_streams{" in metrics
 
 
 async def test_an_ordinary_client_works_through_envoy(store: Store, tmp_path: Path) -> None:

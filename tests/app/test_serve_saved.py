@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
 
+from tests.app.told import Told
 from tests.cli.folders import GATEWAY, ROUTE, SHOP, folder
 from tests.cli.run import xdsserver
 from tests.properties.secrets_of_worlds import PAIRS
@@ -24,8 +25,6 @@ from xdsserver.settings import HostPort, ServeSettings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
-
-    from xdsserver.observe.notices import Notice
 
 CERT = ObjectKey("Secret", "default", "cert")
 SECURE = """\
@@ -57,31 +56,6 @@ apiVersion: v1
 kind: Secret
 metadata: {name: unused}
 """
-
-
-@dataclass
-class Told:
-    """What was told, and who waits for it."""
-
-    notices: list[Notice] = field(default_factory=list)
-    _heard: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def __call__(self, notice: Notice) -> None:
-        self.notices.append(notice)
-        self._heard.set()
-
-    async def of(self, words: str, *, since: int = 0) -> Notice:
-        """Wait for a notice with these words; `since` counts what was told before."""
-        async with asyncio.timeout(30):
-            while True:
-                self._heard.clear()
-                for one in self.notices[since:]:
-                    if words in f"{one.subject}: {one.text}":
-                        return one
-                await self._heard.wait()
-
-    def warnings(self) -> list[str]:
-        return [f"{one.subject}: {one.text}" for one in self.notices if one.level is Level.WARNING]
 
 
 @dataclass(frozen=True)

@@ -99,8 +99,9 @@ class ServeCluster:
         self._settings = settings
         self._report = report
         self._narrator = Narrator(report, Path())
-        self._observation = observation(settings.health, report)
-        measures = None if self._observation is None else self._observation.measures
+        self.observation = observation(settings.health, report)
+        """What is measured of this run, and of those that join it."""
+        measures = None if self.observation is None else self.observation.measures
         controllers = (CONTROLLER, *settings.controllers)
         run = settings.fleets
         decisive = Options(
@@ -140,8 +141,8 @@ class ServeCluster:
             self._tell_refused,
             controllers=frozenset(controllers),
         )
-        if self._observation is not None:
-            wrote = watching.measured(self._observation.registry, self._source.states, self._elector.may_write)
+        if self.observation is not None:
+            wrote = watching.measured(self.observation, self._source.states, self._elector.may_write)
             cluster = replace(cluster, wrote_status=wrote)
         self._executor = Executor(cluster)
         self._events = EventWriter(self._client, Recorder(socket.gethostname()), self._elector.may_write)
@@ -169,8 +170,8 @@ class ServeCluster:
                 # First, since it owns the folder of the sockets; Envoy tries again until our server is there.
                 node_id = socket.gethostname()
                 await stack.enter_async_context(supervisor(settings.envoy, node_id, self._narrator))
-            if self._observation is not None:
-                await stack.enter_async_context(self._observation.serving(self._condition))
+            if self.observation is not None:
+                await stack.enter_async_context(self.observation.serving(self._condition))
             await stack.enter_async_context(self._plane.serving())
             await stack.enter_async_context(self._administration.serving())
             if self._saver is not None:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import time
+from itertools import chain
 from typing import TYPE_CHECKING
 
+from xdsserver.observe.condition import Condition
 from xdsserver.observe.notices import Level, Notice
 from xdsserver.xds.latency import Latency
 from xdsserver.xds.ledger import Acked, Joined, Left, Rejected
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
     from prometheus_client import CollectorRegistry
 
-    from xdsserver.observe.condition import Condition
+    from xdsserver.observe.metrics import KubeMetrics, Watched
     from xdsserver.observe.notices import Report
     from xdsserver.settings import HostPort
     from xdsserver.xds.cache import ResourceKey
@@ -61,7 +63,7 @@ def _short(type_url: str) -> str:
 
 
 class Observation:
-    """The port for probes and scrapes, and what is measured for it."""
+    """The port for probes and scrapes, and what is measured for it; also of runs beside the first one in a process."""
 
     def __init__(self, address: HostPort, report: Report) -> None:
         from prometheus_client import CollectorRegistry, ProcessCollector  # noqa: PLC0415
@@ -71,6 +73,26 @@ class Observation:
         self.measures = Measures(self.registry)
         self._address = address
         self._report = report
+        self._watched: list[Callable[[], Iterable[Watched]]] = []
+        self._kube: KubeMetrics | None = None
+        self._beside: dict[str, Callable[[], Condition]] = {}
+
+    def kube(self, watched: Callable[[], Iterable[Watched]], may_write: Callable[[], bool] | None) -> KubeMetrics:
+        """Measure what a run follows and writes; whether it leads is said of the first one only, if that tells."""
+        from xdsserver.observe.metrics import KubeMetrics, KubeState  # noqa: PLC0415
+
+        self._watched.append(watched)
+        if self._kube is None:
+            everything = KubeState(lambda: chain.from_iterable(one() for one in self._watched), may_write)
+            self._kube = KubeMetrics(self.registry, everything)
+        return self._kube
+
+    def beside(self, name: str, condition: Callable[[], Condition]) -> None:
+        """Tell probes how another run of this process is, under its name.
+
+        It is for people. Whether the process is ready is for whoever sends it Envoys, which a run beside must not stop.
+        """
+        self._beside[name] = condition
 
     @contextlib.asynccontextmanager
     async def serving(self, condition: Callable[[], Condition]) -> AsyncIterator[None]:
@@ -82,12 +104,17 @@ class Observation:
         from xdsserver.observe.endpoints import Endpoints  # noqa: PLC0415
         from xdsserver.observe.lag import lag_measured  # noqa: PLC0415
 
-        endpoints = Endpoints(*self._address, condition, self.registry)
+        endpoints = Endpoints(*self._address, lambda: self._whole(condition()), self.registry)
         async with endpoints.serving():
             words = f"/healthz, /readyz and /metrics are at http://{endpoints.address}"
             self._report(Notice(Level.INFO, "health", words))
             with lag_measured(self.measures.metrics.lagged):
                 yield
+
+    def _whole(self, served: Condition) -> Condition:
+        others = {name: condition() for name, condition in self._beside.items()}
+        detail = {name: {"ready": one.ready, **one.detail} for name, one in others.items()}
+        return Condition(served.ready, {**served.detail, **detail})
 
 
 def observation(address: HostPort | None, report: Report) -> Observation | None:

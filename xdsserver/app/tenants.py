@@ -38,6 +38,7 @@ from xdsserver.tenant.workload import Making
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from xdsserver.app.measures import Observation
     from xdsserver.kube.source import Batch
     from xdsserver.objects.meta import ObjectKey
     from xdsserver.observe.notices import Report
@@ -47,10 +48,13 @@ if TYPE_CHECKING:
 class ServeTenants:
     """One run in a cluster."""
 
-    def __init__(self, settings: TenantSettings, report: Report) -> None:
-        """Put the parts together; nothing is asked of anybody yet."""
+    def __init__(self, settings: TenantSettings, report: Report, beside: Observation | None = None) -> None:
+        """Put the parts together; nothing is asked of anybody yet.
+
+        Where another run of this process is observed, this one is too, `beside` it: at its port.
+        """
         self._report = report
-        self._observation = observation(settings.health, report)
+        self._observation = None if beside is not None else observation(settings.health, report)
         files = settings.kubeconfig
         self._client = KubeClient(InCluster() if files is None else Kubeconfig(files, settings.context))
         self._source = ClusterSource(
@@ -70,11 +74,12 @@ class ServeTenants:
             self._tell_failed,
             making=Making(settings.image),
         )
-        if self._observation is not None:
-            registry = self._observation.registry
-            wrote = watching.measured(registry, self._source.states, None)
-            metrics = tenants_measured(registry, lambda: self._operator.story, may_write)
+        if (observed := beside or self._observation) is not None:
+            wrote = watching.measured(observed, self._source.states, None)
+            metrics = tenants_measured(observed.registry, lambda: self._operator.story, may_write)
             around = replace(around, wrote_status=wrote, reconciled=metrics.reconciled, requeued=metrics.requeued)
+        if beside is not None:
+            beside.beside("tenants", self._condition)
         self._operator = Operator(around)
         self._problems: Mapping[ObjectKey, str] = {}
         self._listed = False

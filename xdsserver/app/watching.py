@@ -14,8 +14,7 @@ from xdsserver.observe.notices import Level, Notice
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from prometheus_client import CollectorRegistry
-
+    from xdsserver.app.measures import Observation
     from xdsserver.kube.answers import Answer
     from xdsserver.kube.following import Followed
     from xdsserver.kube.source import KindState
@@ -87,19 +86,19 @@ def _detail(states: Iterable[KindState]) -> Mapping[str, object]:
 
 
 def measured(
-    registry: CollectorRegistry, states: Callable[[], Iterable[KindState]], may_write: Callable[[], bool] | None
+    observation: Observation, states: Callable[[], Iterable[KindState]], may_write: Callable[[], bool] | None
 ) -> Callable[[ObjectKey, Answer | None], None]:
-    """Register what is measured of an API server; gives what is to be told of each write of a status.
+    """Measure what a run has to do with an API server; gives what is to be told of each write of a status.
 
     Without `may_write` nothing is said of who leads.
     """
     # Takes a fifteenth of a second: only for those who measure.
-    from xdsserver.observe.metrics import KubeMetrics, KubeState, Watched, WriteResult  # noqa: PLC0415
+    from xdsserver.observe.metrics import Watched, WriteResult  # noqa: PLC0415
 
     def watched() -> Iterable[Watched]:
         return (Watched(one.kind, one.age_s, one.lists) for one in states())
 
-    metrics = KubeMetrics(registry, KubeState(watched, may_write))
+    metrics = observation.kube(watched, may_write)
 
     def result(answer: Answer | None) -> WriteResult:
         match answer:

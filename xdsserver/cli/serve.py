@@ -330,12 +330,15 @@ async def _serve_in_cluster(
 ) -> None:
     # What talks to an API server takes half a second to import: only for those who need it.
     runs: list[Callable[[asyncio.Event], Coroutine[None, None, None]]] = []
+    observed = None
     if cluster is not None:
         from xdsserver.app.cluster import ServeCluster  # noqa: PLC0415
 
-        runs.append(ServeCluster(cluster, report).run)
+        gateways = ServeCluster(cluster, report)
+        observed = gateways.observation
+        runs.append(gateways.run)
     if tenants is not None:
         from xdsserver.app.tenants import ServeTenants  # noqa: PLC0415
 
-        runs.append(ServeTenants(tenants, report).run)
+        runs.append(ServeTenants(tenants, report, observed).run)
     await until_signal(lambda stop: together(runs, stop))

@@ -73,7 +73,7 @@ TENANT_LEADER = Family(
     Gauge,
     (),
     "1 while this replica may write what Tenants need, else 0; its Lease is another one than that of Gateways. "
-    "A run of Tenants has this in place of `xdsserver_leader`.",
+    "A run of Tenants alone has this in place of `xdsserver_leader`.",
     "A sum over replicas other than 1 for a minute: nobody runs Tenants. What runs stays.",
 )
 TENANT_FAMILIES: Final[tuple[Family, ...]] = (TENANTS, SERVERS, RECONCILES, RECONCILE, REQUEUES, TENANT_LEADER)
