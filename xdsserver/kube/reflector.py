@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from xdsserver.kube.errors import KubeError, NotFound
 from xdsserver.kube.following import Discover, ListPage, OpenWatch, Rest
+from xdsserver.kube.turns import Turns
 from xdsserver.kube.wire import plural_of
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from xdsserver.kube.client import KubeClient
     from xdsserver.kube.following import Following
     from xdsserver.kube.store import News
-
-SLICE_S = 0.003
-"""A reflector gives the loop back after so long. All that have something to decode, ten or so, do it in one turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +38,8 @@ class Shared:
     def __init__(self, client: KubeClient, timing: Timing | None = None) -> None:
         self.client = client
         self.timing = timing or Timing()
-        self._turn = asyncio.Lock()
+        self.turns = Turns()
         self._building = 0
-
-    async def in_slices(self, work: Iterator[None]) -> None:
-        """Do work bit by bit, in turns with whoever has some too."""
-        going = True
-        while going:
-            async with self._turn:
-                going = _for_a_while(work)
-            if going:
-                await asyncio.sleep(0)
 
     @contextmanager
     def uncollected(self) -> Iterator[None]:
@@ -70,12 +59,6 @@ class Shared:
                 gc.enable()
 
 
-def _for_a_while(work: Iterator[None]) -> bool:
-    """Do some of the work; False when it is done."""
-    until_s = time.perf_counter() + SLICE_S
-    return any(time.perf_counter() > until_s for _ in work)
-
-
 class Reflector:
     """Follows one kind until it is cancelled; `heard` is handed what changed, in order, and whenever a step is done."""
 
@@ -83,7 +66,7 @@ class Reflector:
         self.following = following
         self._client = shared.client
         self._timing = shared.timing
-        self._in_slices = shared.in_slices
+        self._turns = shared.turns
         self._uncollected = shared.uncollected
         self._heard = heard
         self._woken = asyncio.Event()
@@ -107,7 +90,7 @@ class Reflector:
                     accept = following.followed.accept("PartialObjectMetadataList")
                     page = await self._client.get(path, query, accept=accept)
                     with self._uncollected():
-                        await self._in_slices(following.page(clock(), page))
+                        await self._turns.do(following.page(clock(), page))
                 case OpenWatch():
                     await self._watch(step)
         except KubeError as error:
@@ -136,7 +119,7 @@ class Reflector:
             following.opened(clock())
             self._heard(following.take())
             async for lines in received:
-                await self._in_slices(following.lines(clock(), lines))
+                await self._turns.do(following.lines(clock(), lines))
                 self._heard(following.take())
                 if not following.watching:
                     return
