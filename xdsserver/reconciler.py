@@ -277,7 +277,7 @@ class Reconciler:
         uids = {name: gateway.metadata.uid for name, gateway in self.pipeline.gateways.rows.items()}
         wanted = Wanted(self.pipeline.claims.rows, uids)
         known = self._known() if surroundings.promising else self.written
-        self.written, bindings = allocate(wanted, known, surroundings.pool, surroundings.probe)
+        self.written, bindings = allocate(wanted, known, surroundings.pool, surroundings.probe, self.written)
         if surroundings.promising:
             bindings = {key: self._unless_written(known, key, binding) for key, binding in bindings.items()}
         bindings |= host_binds(wanted.claims)

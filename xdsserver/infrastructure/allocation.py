@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from xdsserver.model.fleets import AddressPool
@@ -53,13 +54,22 @@ class Wanted:
     uids: Mapping[Name, str]
 
 
+_NOTHING: Mapping[Name, Written] = MappingProxyType({})
+
+
 def allocate(
-    wanted: Wanted, written: Mapping[Name, Written], pool: Pool, probe: Probe
+    wanted: Wanted,
+    written: Mapping[Name, Written],
+    pool: Pool,
+    probe: Probe,
+    promised: Mapping[Name, Written] = _NOTHING,
 ) -> tuple[dict[Name, Written], dict[PortKey, Binding]]:
     """Answer every claim of an address, and say what is to be written down now.
 
     `pool` is what those get whose fleet has none of its own. No address is given out twice, also not in two fleets.
-    Older Gateways come first (creation time, then uid). A Gateway that is gone loses its address. What was written down
+    Older Gateways come first (creation time, then uid). A Gateway that is gone loses its address. `promised` is what
+    was decided before and may be on its way to where it is written down: it stands where that leaves room, since who is
+    told another address each time that somebody comes or goes has none. What was written down
     for any Gateway is open already, by an Envoy of ours, so the machine is not asked about it: whoever gets the address
     next gets the sockets too.
     """
@@ -75,13 +85,14 @@ def allocate(
     claims = {gateway: wanted.claims[next(iter(own))] for gateway, own in by_gateway.items()}
     kept: dict[Name, Written] = {}
     held: set[str] = set()
-    # Of two that have the same address written down the older keeps it.
-    for gateway in sorted(written, key=lambda one: (claims[one].age if one in claims else ("", ""), one)):
-        one = written[gateway]
-        good = one.uid == wanted.uids.get(gateway) and _still_good(one, claims.get(gateway), pool)
-        if good and one.address not in held:
-            kept[gateway] = one
-            held.add(one.address)
+    for source in (written, promised):
+        # Of two that have the same address the older keeps it.
+        for gateway in sorted(source, key=lambda one: (claims[one].age if one in claims else ("", ""), one)):
+            one = source[gateway]
+            good = one.uid == wanted.uids.get(gateway) and _still_good(one, claims.get(gateway), pool)
+            if good and gateway not in kept and one.address not in held:
+                kept[gateway] = one
+                held.add(one.address)
     bindings: dict[PortKey, Binding] = {}
     for gateway, claim in sorted(claims.items(), key=lambda one: (one[1].age, one[0])):
         if not isinstance(claim.placement.exposure, AddressPool):
