@@ -193,23 +193,36 @@ def test_a_route_that_comes_and_goes_costs_the_same(hosts: bool) -> None:  # noq
     same(removed)
 
 
-def test_a_route_among_thousands_of_one_hostname_is_joined_with_its_neighbours_only() -> None:
-    world = World(2_000, hosts=False)
+class Joined:
+    """The pieces that the routes of one hostname are joined from; those that are made anew are seen."""
 
-    def pieces() -> list[RoutePiece]:
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.pieces = self._now()
+
+    def _now(self) -> list[RoutePiece]:
         listener = ListenerKey("Gateway", "shop", "front", "http")
-        return list(world.pipeline.route_lists.rows[listener, "h0.example.com"].pieces)
+        return list(self.world.pipeline.route_lists.rows[listener, "h0.example.com"].pieces)
 
-    before = pieces()
-    assert len(before) >= 2_000 // FEW
-    for one in (route(2_000, hosts=False), route(1_000, hosts=False, path="new")):
-        world.put(one)
-        now = pieces()
+    def put(self, one: HTTPRoute) -> list[int]:
+        """Give how many routes each piece has that was made for a change."""
+        before, self.pieces = self.pieces, (self.world.put(one), self._now())[1]
+        return [len(piece.members) for piece in self.pieces if not any(piece is other for other in before)]
 
-        made = [piece for piece in now if not any(piece is other for other in before)]
-        assert len(made) <= 3, "the one that it left, and the one that it is in, or its halves"
-        assert sum(len(piece.members) for piece in made) <= 2 * FEW + 1
-        before = now
+
+def test_a_route_among_thousands_of_one_hostname_is_joined_with_its_neighbours_only() -> None:
+    joined = Joined(World(2_000, hosts=False))
+    half = FEW // 2
+    assert {len(piece.members) for piece in joined.pieces[:-1]} == {half}, "wherever the order of a set begins"
+
+    assert joined.put(route(2_000, hosts=False)) == [half + 1], "the one that it is in"
+    assert joined.put(route(1_500, hosts=False, path="new")) == [half + 1, half - 1], "that, and the one that it left"
+    # Those that come next stand side by side, and no piece is cut before it is full.
+    for number in range(half - 1):
+        assert joined.put(route(2_001 + number, hosts=False)) == [half + 2 + number]
+    count = len(joined.pieces)
+    assert joined.put(route(3_000, hosts=False)) == [half, half + 1], "two halves of what grew too large"
+    assert len(joined.pieces) == count + 1
 
 
 @one_host_or_many

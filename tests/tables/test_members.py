@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -52,6 +55,41 @@ def test_a_large_group_of_which_little_is_left_is_a_short_row_of_blocks() -> Non
             members.drop((0, key))
 
     assert len(members.pieces(keys)) <= 4, "25 members are left"
+
+
+def test_what_grows_too_large_is_cut_into_two_halves() -> None:
+    members: Members = Few()
+    for key in range(FEW):
+        members = members.add((0, key, None))
+    assert [len(piece) for piece in members.pieces(keys)] == [FEW]
+
+    members = members.add((0, FEW, None))
+
+    assert [len(piece) for piece in members.pieces(keys)] == [FEW // 2, FEW // 2 + 1]
+
+
+def test_members_that_come_at_once_are_cut_alike_in_every_process() -> None:
+    """A round is a set, which each process of Python walks in another order where its keys are text."""
+    code = """
+from xdsserver.tables import Change, Graph, InPieces
+graph = Graph()
+rows = graph.source("rows", int)
+cuts = graph.group("cuts", rows, lambda _key, _row: 0, fold=InPieces(len, lambda _group, pieces: tuple(pieces)))
+graph.apply([Change(rows, f"key {number}", number) for number in range(1_000)])
+graph.apply([Change(rows, f"key {number}", None if number % 3 else number + 1) for number in range(900)])
+print(cuts.rows)
+"""
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3", "4")
+    }
+    assert len(found) == 1, found
 
 
 class Sums:

@@ -11,7 +11,7 @@ from xdsserver.tables.members import Few
 from xdsserver.tables.table import Place, Table, TableError
 
 if TYPE_CHECKING:
-    from xdsserver.tables.members import Members
+    from xdsserver.tables.members import Entry, Members
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -138,20 +138,37 @@ class _Sorted(_Parted[K, V, G, W]):
         """Whether nothing is kept."""
         return super().empty and not self._members
 
-    def _move(self, key: K, before: _Spot[G] | None, after: _Spot[G] | None, *kept: object) -> None:
-        """Take a member from where it was to where it is, and keep there with it what is to be at hand."""
-        if before is not None:
-            members = self._members[before.group]
-            members.drop((before.order, key))
+    def _regroup(self, moves: Iterable[tuple[K, _Spot[G] | None, _Spot[G] | None]]) -> Iterable[G]:
+        """Take members from where they were to where they are, and give the groups of both.
+
+        Those of a group leave, and then enter, in their order: a round comes as a set, which each process walks in
+        another order, and where a large group is cut is to follow from what came and not from that.
+        """
+        leaving: dict[G, list[Entry]] = {}
+        entering: dict[G, list[Entry]] = {}
+        for key, before, after in moves:
+            if before is not None:
+                leaving.setdefault(before.group, []).append((before.order, key))
+            if after is not None:
+                entering.setdefault(after.group, []).append((after.order, key, *self._kept(key)))
+        for group, spots in leaving.items():
+            members = self._members[group]
+            for spot in sorted(spots):
+                members.drop(spot)
             if not members:
-                del self._members[before.group]
-        if after is not None:
-            group = after.group
+                del self._members[group]
+        for group, entries in entering.items():
             try:
-                self._members[group] = (self._members.get(group) or Few()).add((after.order, key, *kept))
+                for entry in sorted(entries):
+                    self._members[group] = (self._members.get(group) or Few()).add(entry)
             except TypeError as error:
-                message = f"{self.name}: {key!r} cannot be sorted among the members of {group!r}: {error}"
+                message = f"{self.name}: the members of {group!r} cannot be sorted: {error}"
                 raise TableError(message) from error
+        return leaving | entering
+
+    def _kept(self, _key: K) -> tuple[object, ...]:
+        """Give what is to be at hand with a member."""
+        return ()
 
 
 class Indexed(_Sorted[K, V, G, tuple[K, ...]]):
@@ -160,12 +177,7 @@ class Indexed(_Sorted[K, V, G, tuple[K, ...]]):
     @override
     def update(self) -> None:
         """Move the members that changed, then write down each group that one of them left or entered."""
-        touched: set[G] = set()
-        for key, before, after in self._moves():
-            if before != after:
-                self._move(key, before, after)
-                touched.update(spot.group for spot in (before, after) if spot is not None)
-        for group in touched:
+        for group in self._regroup(move for move in self._moves() if move[1] != move[2]):
             members = self._members.get(group)
             if members is None:
                 self.put(group, None)
@@ -190,14 +202,13 @@ class Grouped(_Sorted[K, V, G, W]):
     @override
     def update(self) -> None:
         """Move the members that changed, then fold each group that one of them is or was in."""
-        rows = self._source.rows
-        touched: set[G] = set()
-        for key, before, after in self._moves():
-            # The row is kept with its place in the order: looking ten thousand rows up by key costs more than the fold.
-            self._move(key, before, after, rows.get(key))
-            touched.update(spot.group for spot in (before, after) if spot is not None)
-        for group in touched:
+        for group in self._regroup(self._moves()):
             self.put(group, self._folded(group))
+
+    @override
+    def _kept(self, key: K) -> tuple[object, ...]:
+        # The row is kept with its place in the order: looking ten thousand rows up by key costs more than the fold.
+        return (self._source.rows.get(key),)
 
     def _folded(self, group: G) -> W | None:
         members = self._members.get(group)

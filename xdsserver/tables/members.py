@@ -7,6 +7,7 @@ blocks, so that a change among ten thousand members costs the block in which it 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
@@ -107,9 +108,10 @@ class _Block(list[Entry]):
 
 
 def _cut(entries: list[Entry]) -> list[_Block]:
-    """Divide entries into blocks that are half full, so that the next ones find room."""
-    half = FEW // 2
-    return [_Block(entries[at : at + half]) for at in range(0, len(entries), half)]
+    """Divide entries into blocks of one size, about half full, so that the next ones find room."""
+    count = max(1, len(entries) // (FEW // 2))
+    cuts = [len(entries) * at // count for at in range(count + 1)]
+    return [_Block(entries[start:stop]) for start, stop in pairwise(cuts)]
 
 
 def _last(block: _Block) -> Entry:
