@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from tests.live.relay import Relay
     from xdsserver.model.places import Delivery
     from xdsserver.objects.meta import KubeObject, Name
+    from xdsserver.replicas import Answer
     from xdsserver.server.reporter import Situation
     from xdsserver.xds.case import Blame, Rejection
 
@@ -152,6 +153,31 @@ class Server:
         if answer is None or awaited is None or answer.subject.generation < awaited.generation:
             return None
         return sorted(answer.waiting or ())
+
+    def waits_for(self) -> list[str]:
+        """Give which of its own Envoys have not acknowledged what is awaited of the listener."""
+        lags = dict(self.plane.answers._receipts.lags())
+        return sorted(lags[KEY].waiting) if KEY in lags else []
+
+    def told(self) -> int | None:
+        """Give the generation of which the leader spoke last, whether it asked or had decided."""
+        found = {**self.plane.answers._decided, **self.plane.answers._asked}.get(KEY)
+        return None if found is None else found.generation
+
+    def said_of(self, replica: str) -> Answer | None:
+        """Give what another server said last of the listener, of whichever generation, to this one that leads."""
+        found = self.plane.answers._tally._replicas.get(replica)
+        return None if found is None else found.answers.get(KEY)
+
+    async def hear_out(self, other: Server) -> None:
+        """Wait until this one that leads has taken in all that another server has to say by now.
+
+        An Envoy that comes is told after what all Envoys have, and settled together with it.
+        """
+        async with other.envoy("last word"):
+            await self.until(lambda: self.speaker_of("last word") == other.name)
+            await self.until(lambda: self.plane.answers._soon is None)
+        await self.until(lambda: self.speaker_of("last word") is None and self.plane.answers._soon is None)
 
     def speaker_of(self, node: str) -> str | None:
         """Give the server that speaks for an Envoy, as this one sees it that leads."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
-from tests.app.replicated import KEY, servers
+from tests.app.replicated import servers
 from tests.cli.folders import GATEWAY, ROUTE, SHOP
 from xdsserver.model.places import Delivery
 from xdsserver.replicas.membership import Membership
@@ -92,17 +92,21 @@ async def test_two_releases_side_by_side_agree_though_their_versions_differ(
 
 
 async def test_a_follower_that_has_not_read_a_change_vouches_for_nothing(tmp_path: Path) -> None:
+    """What its Envoys have is what they had before: it says nothing, and what it said before counts for nothing."""
     async with servers(tmp_path, "one", "two") as cluster:
         one, two = cluster["one"], cluster["two"]
-        async with one.envoy("a") as a, two.envoy("b"):
+        async with one.envoy("a"), two.envoy("b"):
             cluster.lead("one")
             cluster.write(a=GATEWAY, b=ROUTE, c=SHOP)
             await one.until(lambda: one.row == Delivery(1) == two.row)
-            before = dict(a.versions)
+            # What it said before it was told of the decision may still be on the way.
+            await one.hear_out(two)
+            before = one.said_of("two")
             late = cluster.write(but="two", a=CHANGED)
-            await one.until(lambda: a.versions != before)
-            await two.until(lambda: KEY in two.plane.answers._asked)
-            assert one.answer_of("two") is None
+            await two.until(lambda: two.told() == 2)
+            await one.hear_out(two)
+            await one.until(lambda: one.waits_for() == [])
+            assert one.said_of("two") is before
             assert one.decided() == 1
             two.take(late)
             await one.until(lambda: one.row == Delivery(2) == two.row)
