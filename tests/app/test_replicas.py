@@ -77,7 +77,7 @@ async def test_two_releases_side_by_side_agree_though_their_versions_differ(
     @contextmanager
     def next_release() -> Iterator[None]:
         with monkeypatch.context() as patch:
-            patch.setattr(sources, "_FETCH_TIMEOUT_S", 3)
+            patch.setattr(sources, "_WITHOUT_END_S", 3600)
             yield
 
     async with servers(tmp_path, "one", "two") as cluster:

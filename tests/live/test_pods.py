@@ -29,13 +29,15 @@ pytestmark = pytest.mark.live
 
 
 @asynccontextmanager
-async def pod(tmp_path: Path, probes: int) -> AsyncIterator[Envoy]:
+async def pod(
+    tmp_path: Path, probes: int, *, xds: TcpAddress | None = None, fleet: str = config.FLEET
+) -> AsyncIterator[Envoy]:
     """Run an Envoy with the bootstrap of a pod; its name comes from outside of that."""
     socket = tmp_path / "admin.sock"
     options = BootstrapOptions(
         node_id="",
-        fleet=config.FLEET,
-        xds=UnixSocket(f"{tmp_path}/xds.sock"),
+        fleet=fleet,
+        xds=xds or UnixSocket(f"{tmp_path}/xds.sock"),
         admin=UnixSocket(str(socket)),
         probes=TcpAddress("127.0.0.1", probes),
         initial_fetch_timeout_s=3600,

@@ -41,6 +41,8 @@ class Plane:
     server: XdsServer = field(init=False)
     ledger: Ledger = field(default_factory=Ledger)
     events: list[Event] = field(default_factory=list)
+    overhear: Callable[[Event], None] = lambda _event: None
+    """Told of each event before anything follows from it: what was sent is not written yet."""
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -49,6 +51,7 @@ class Plane:
     def hear(self, event: Event) -> None:
         self.events.append(event)
         self.ledger.fold(event)
+        self.overhear(event)
         self._woken.set()
 
     async def wait_for(self, condition: Callable[[Event], bool], within_s: float = 30.0) -> Event:

@@ -120,12 +120,15 @@ def route_tables(listener: Listener) -> set[str]:
 
 
 def certificates(listener: Listener) -> set[str]:
-    """Give the certificates that its filter chains ask for."""
+    """Give the certificates that its filter chains ask for, and the authorities of those of clients."""
     found: set[str] = set()
     for chain in listener.filter_chains:
         context = DownstreamTlsContext()
         if chain.transport_socket.typed_config.Unpack(context):
-            found.update(one.name for one in context.common_tls_context.tls_certificate_sds_secret_configs)
+            common = context.common_tls_context
+            combined = common.combined_validation_context.validation_context_sds_secret_config
+            found.update(one.name for one in common.tls_certificate_sds_secret_configs)
+            found.update({common.validation_context_sds_secret_config.name, combined.name} - {""})
     return found
 
 

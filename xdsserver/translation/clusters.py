@@ -12,7 +12,7 @@ from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpPro
 
 from xdsserver.model.backends import FromDns, FromSlices, Nowhere
 from xdsserver.translation.edge import BUFFER, CONNECT_TIMEOUT, CONNECTIONS_AT_ONCE, SESSIONS_AT_ONCE, with_defaults
-from xdsserver.translation.sources import ads
+from xdsserver.translation.sources import ads_of_endpoints
 from xdsserver.translation.upstream_tls import transport_socket
 from xdsserver.xds.resource import Resource
 
@@ -68,7 +68,7 @@ def cluster(cluster_: Cluster) -> Resource:
             endpoints = str(key)
             out.type = EnvoyCluster.EDS
             out.eds_cluster_config.service_name = endpoints
-            out.eds_cluster_config.eds_config.CopyFrom(ads())
+            out.eds_cluster_config.eds_config.CopyFrom(ads_of_endpoints())
             # EndpointSlices say who is ready; an endpoint that left must not serve on because a health check says so.
             out.ignore_health_on_host_removal = True
         case FromDns(hostname, port):
