@@ -251,6 +251,26 @@ async def test_x15_across_a_restart_what_was_rejected_stays_as_it_was_and_is_not
             assert await tables_rejected(envoy) == rejected
 
 
+async def test_x15_what_was_never_good_keeps_no_new_envoy_from_being_ready() -> None:
+    """X15: 99 live. A listener waits for its table without end, and one of which all is rejected is there: empty."""
+    xds, bad, good = f"127.0.0.1:{free_port()}", free_port(), free_port()
+    listeners = [k8s.listener(bad, name="bad"), k8s.listener(good, name="good")]
+    async with home() as found, backend_of("web") as backend:
+        routes = [on("bad", route(1, "1", regex=LARGE)), on("good", route(2, "1"))]
+        save(found, [k8s.gateway_class(), k8s.gateway(*listeners), *k8s.service("web", backend.port), *routes])
+        async with standalone(found, "--no-envoy", "--xds", xds) as product:
+            async with running(ads_bootstrap(xds, node_id="first", fleet=FLEET)):
+                await product.notice("rejected by Envoy first")
+            async with running(ads_bootstrap(xds, node_id="second", fleet=FLEET)):
+                assert await edit_of(good, 2) == "1"
+                assert (await ask(bad, Ask("/r1"))).status == 404
+
+
+def on(listener: str, one: k8s.Document) -> k8s.Document:
+    one["spec"]["parentRefs"][0]["sectionName"] = listener
+    return one
+
+
 async def test_x16_an_envoy_of_another_kind_is_named_and_holds_one_route_back() -> None:
     """X16: poison that only some Envoys reject: the condition names the nodes; both serve the same."""
     xds, port = f"127.0.0.1:{free_port()}", free_port()
