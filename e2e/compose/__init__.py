@@ -1,4 +1,4 @@
-"""A server, two Envoys, two backends and a load in containers, and tests that break each of them while it is asked.
+"""A server, two Envoys, backends, a load and Prometheus in containers, and tests that break them while they are asked.
 
     make compose
 

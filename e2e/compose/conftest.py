@@ -14,7 +14,8 @@ import pytest
 from e2e.compose.program import NoComposeError, compose
 from e2e.compose.stack import PROJECT, Stack
 from tests.ports import free_port
-from tools.images.recipe import envoy_image, server_image
+from tools.images.machine import NotHereError
+from tools.images.recipe import PROMETHEUS, envoy_image, prometheus_image, server_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,13 +43,22 @@ def stack(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sta
         words = compose()
     except NoComposeError as error:
         pytest.skip(str(error))
-    for image in (server_image(), envoy_image()):
+    images = [server_image(), envoy_image()]
+    named, missing = {}, ""
+    if "PROMETHEUS_IMAGE" not in os.environ:
+        try:
+            images.append(prometheus_image())
+            named = {"PROMETHEUS_IMAGE": PROMETHEUS.name}
+        except NotHereError as error:
+            missing = str(error)
+    for image in images:
         with image.open("rb") as archive:
             engine.images.load(archive)
     gateway = tmp_path_factory.mktemp("compose") / "gateway"
     shutil.copytree(HERE / "gateway", gateway)
-    ports = {name: free_port() for name in ("PORT_1", "PORT_2", "COUNTS_PORT")}
-    environment = os.environ | {name: str(port) for name, port in ports.items()} | {"GATEWAY_FOLDER": str(gateway)}
+    ports = {name: free_port() for name in ("PORT_1", "PORT_2", "COUNTS_PORT", "PROMETHEUS_PORT")}
+    environment = os.environ | named | {name: str(port) for name, port in ports.items()}
+    environment["GATEWAY_FOLDER"] = str(gateway)
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [*words, "--project-name", PROJECT, "--file", str(HERE / "compose.yaml"), *arguments]
@@ -56,10 +66,14 @@ def stack(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sta
 
     # What a run before left behind, if it was ended in the middle.
     run("down", "--volumes")
+    if missing and run("pull", "prometheus").returncode == 0:
+        missing = ""
+    without = ("--scale", "prometheus=0") if missing else ()
     try:
-        up = run("up", "--wait", "--wait-timeout", str(UP_S))
+        up = run("up", "--wait", "--wait-timeout", str(UP_S), *without)
         assert up.returncode == 0, f"{up.stderr}\n{run('logs', '--tail=40').stdout}"
         envoys = {f"envoy-{n}": f"http://127.0.0.1:{ports[f'PORT_{n}']}" for n in (1, 2)}
-        yield Stack(engine, gateway, f"http://127.0.0.1:{ports['COUNTS_PORT']}/", envoys)
+        counts, metrics = (f"http://127.0.0.1:{ports[name]}/" for name in ("COUNTS_PORT", "PROMETHEUS_PORT"))
+        yield Stack(engine, gateway, counts, metrics, missing, envoys)
     finally:
         run("down", "--volumes")

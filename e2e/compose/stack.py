@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,6 +53,9 @@ class Stack:
     gateway: Path
     """The folder that the server reads."""
     counts_url: str
+    prometheus_url: str
+    without_prometheus: str
+    """Why Prometheus could not be had; empty where it runs."""
     envoys: Mapping[str, str]
     """The address of each Envoy, as this machine sees it."""
 
@@ -77,6 +81,12 @@ class Stack:
             url: Counts(one["sent"], one["answered"], sum(one["failed"].values()), one["failed"])
             for url, one in told.items()
         }
+
+    def metrics(self, path: str, **parameters: str) -> Any:  # noqa: ANN401  (a document of Prometheus)
+        """Ask the API of Prometheus."""
+        url = f"{self.prometheus_url}api/v1/{path}?{urllib.parse.urlencode(parameters)}"
+        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310  (our own address)
+            return json.load(answer)["data"]
 
     def settled(self) -> dict[str, Counts]:
         """Wait until all that was sent by now was answered or has failed; give the counts."""

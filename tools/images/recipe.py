@@ -1,5 +1,7 @@
 """What goes into the images: a base of this machine's interpreter, the locked requirements, this checkout; and Envoy.
 
+One that only tests use holds the Prometheus of Debian, for where the usual image cannot be had.
+
 The two lower layers of the server cost some twenty seconds and are kept from one time to the next, in
 `~/.cache/xdsserver/images`; who changes requirements, the interpreter or this package gets new ones.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 import compileall
 import hashlib
 import os
+import platform
 import py_compile
 import subprocess
 import sys
@@ -20,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tools.images.archives import Image, Layer, write
-from tools.images.machine import existing, libraries
+from tools.images.machine import NotHereError, existing, libraries
 from xdsserver.proxy.envoy import find_envoy
 
 if TYPE_CHECKING:
@@ -46,6 +49,8 @@ SERVER: Final = Image(
 ENVOY: Final = Image("localhost/xdsserver-envoy:dev", ("envoy",), labels=LABELS)
 BASE: Final = Image("localhost/xdsserver-base:dev", (), user="", command=("python3",))
 """Something to build the `Dockerfile` on where no registry is in reach: Python with `venv`, and a shell."""
+
+PROMETHEUS: Final = Image("localhost/prometheus-of-debian:dev", ("prometheus",), labels=LABELS)
 
 # Libraries that any Debian has and wheels for Linux may count on, besides those that the interpreter itself needs.
 _COMMON: Final = ("libdl.so.2", "libgcc_s.so.1", "libpthread.so.0", "librt.so.1", "libstdc++.so.6")
@@ -82,6 +87,17 @@ def envoy_image() -> Path:
 def base_image() -> Path:
     """Return the archive of a base to build the `Dockerfile` on."""
     return _written(BASE, "xdsserver-base.tar", (_base_layer(),))
+
+
+@cache
+def prometheus_image() -> Path:
+    """Return the archive of an image of Prometheus, with the paths of the usual one.
+
+    Raises:
+        NotHereError: this machine gets no packages of Debian; the message says what was tried.
+    """
+    layer = _kept("prometheus", platform.machine(), write_=_write_prometheus)
+    return _written(PROMETHEUS, "prometheus.tar", (layer,))
 
 
 def script_image(image: Image, script: Path) -> Path:
@@ -184,6 +200,28 @@ def _write_envoy(out: Path) -> None:
         layer.tree(str(modules), modules, lambda _path: False)
         for path in libraries([*programs.values(), *modules.rglob("*.so")]):
             layer.file(str(path), path)
+
+
+def _write_prometheus(out: Path) -> None:
+    """Take the programs out of the package, which need not be installed here."""
+    with tempfile.TemporaryDirectory(dir=out.parent) as place:
+        folder = Path(place)
+        for command in (("apt-get", "download", "prometheus"), ("sh", "-c", "dpkg-deb -x prometheus_*.deb .")):
+            try:
+                done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+            except OSError as error:
+                message = f"packages of Debian cannot be had: {error}"
+                raise NotHereError(message) from error
+            if done.returncode:
+                message = f"{' '.join(command)}: {done.stderr.strip() or done.stdout.strip()}"
+                raise NotHereError(message)
+        programs = [folder / "usr" / "bin" / name for name in ("prometheus", "promtool")]
+        with Layer(out) as layer:
+            _write_root(layer)
+            for program in programs:
+                layer.file(f"/bin/{program.name}", program)
+            for path in libraries(programs):
+                layer.file(str(path), path)
 
 
 def _write_root(layer: Layer) -> None:
