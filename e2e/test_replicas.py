@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from e2e.redirecting import redirecting, redirects
 from e2e.roles import as_our_account
 from e2e.serving import NAMESPACE as OURS
 from e2e.serving import serving
@@ -30,31 +31,6 @@ REPORTS_PORT = 18661
 XDS = {"one": 18662, "two": 18663}
 IPS = {"one": "127.0.0.71", "two": "127.0.0.72"}
 NAMESPACE = "replicas"
-
-GATEWAY = f"""
-apiVersion: v1
-kind: Namespace
-metadata: {{name: {NAMESPACE}}}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: GatewayClass
-metadata: {{name: xdsserver}}
-spec: {{controllerName: gateway.xdsserver.io/controller}}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {{name: edge, namespace: {NAMESPACE}}}
-spec:
-  gatewayClassName: xdsserver
-  listeners: [{{name: http, port: {PORT}, protocol: HTTP}}]
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: away, namespace: {NAMESPACE}}}
-spec:
-  parentRefs: [{{name: edge}}]
-  rules: [{{filters: [{{type: RequestRedirect, requestRedirect: {{hostname: elsewhere.example, port: 80}}}}]}}]
-"""
 
 
 def make_pods(cluster: Cluster) -> None:
@@ -134,14 +110,6 @@ async def programmed(cluster: Cluster, generation: int) -> None:
             await asyncio.sleep(0.2)
 
 
-async def redirects() -> bool:
-    reader, writer = await asyncio.open_connection(ADDRESS, PORT)
-    writer.write(b"GET / HTTP/1.1\r\nhost: a.example\r\nconnection: close\r\n\r\n")
-    head = await reader.readuntil(b"\r\n\r\n")
-    writer.close()
-    return head.startswith(b"HTTP/1.1 302")
-
-
 async def test_k18_k19_s3_one_server_decides_for_the_envoys_of_both_and_is_followed(
     cluster: Cluster, tmp_path: Path
 ) -> None:
@@ -156,7 +124,7 @@ async def test_k18_k19_s3_one_server_decides_for_the_envoys_of_both_and_is_follo
     # Of an authority that another run had; it would be renewed within a minute, and Envoys told by its files.
     cluster.run("-n", OURS, "delete", "secret", DEFAULT_CERTIFICATE, "--ignore-not-found")
     cluster.run("-n", NAMESPACE, "delete", "gateway", "edge", "--ignore-not-found")
-    applied = cluster.run("apply", "-f", "-", stdin=GATEWAY)
+    applied = cluster.run("apply", "-f", "-", stdin=redirecting(NAMESPACE, PORT))
     assert applied.returncode == 0, applied.stderr
     async with server(ours, "two", tmp_path) as two, server(ours, "one", tmp_path) as one:
         leader, follower = ("one", "two") if await leads_first(one, two) else ("two", "one")
@@ -164,7 +132,7 @@ async def test_k18_k19_s3_one_server_decides_for_the_envoys_of_both_and_is_follo
         await by_name[follower].notice("replicas", f"{leader} leads and hears of our Envoys")
         async with envoy(cluster, follower, tmp_path):
             await programmed(cluster, 1)
-            assert await redirects()
+            assert await redirects(ADDRESS, PORT)
             before = [secret(cluster, name)["metadata"]["resourceVersion"] for name in (AUTHORITY, DEFAULT_CERTIFICATE)]
             version = gateway(cluster)["metadata"]["resourceVersion"]
 
@@ -189,7 +157,7 @@ async def test_k18_k19_s3_one_server_decides_for_the_envoys_of_both_and_is_follo
                 stopped_s = time.monotonic()
                 await again.notice("Lease", "this server leads")
                 then_s = time.monotonic() - stopped_s
-                assert await redirects(), "Envoy serves on while nobody is there for it"
+                assert await redirects(ADDRESS, PORT), "Envoy serves on while nobody is there for it"
             after = [secret(cluster, name)["metadata"]["resourceVersion"] for name in (AUTHORITY, DEFAULT_CERTIFICATE)]
             assert after == before
     sys.stdout.write(f"\ntakeover after a kill: {took_s:.1f} s, after a stop: {then_s:.1f} s\n")

@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
+from e2e.redirecting import redirecting, redirects
 from e2e.serving import serving
 
 if TYPE_CHECKING:
@@ -17,30 +18,7 @@ POOL = "127.0.0.61-127.0.0.70"
 PORT = 18640
 NAMESPACE = "serve"
 
-WORLD = f"""
-apiVersion: v1
-kind: Namespace
-metadata: {{name: {NAMESPACE}}}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: GatewayClass
-metadata: {{name: xdsserver}}
-spec: {{controllerName: gateway.xdsserver.io/controller}}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {{name: edge, namespace: {NAMESPACE}}}
-spec:
-  gatewayClassName: xdsserver
-  listeners: [{{name: http, port: {PORT}, protocol: HTTP}}]
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: away, namespace: {NAMESPACE}}}
-spec:
-  parentRefs: [{{name: edge}}]
-  rules: [{{filters: [{{type: RequestRedirect, requestRedirect: {{hostname: elsewhere.example, port: 80}}}}]}}]
----
+LOST = f"""
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {{name: lost, namespace: {NAMESPACE}}}
@@ -52,15 +30,6 @@ spec:
 
 def condition(of: dict[str, Any], type_: str) -> tuple[str, str]:
     return next((one["status"], one["reason"]) for one in of["conditions"] if one["type"] == type_)
-
-
-async def answer(ip: str) -> bytes:
-    """Give the head of the answer of a listener."""
-    reader, writer = await asyncio.open_connection(ip, PORT)
-    writer.write(b"GET / HTTP/1.1\r\nhost: a.example\r\nconnection: close\r\n\r\n")
-    head = await reader.readuntil(b"\r\n\r\n")
-    writer.close()
-    return head
 
 
 async def event_of(name: str, reason: str, cluster: Cluster) -> None:
@@ -78,7 +47,7 @@ async def event_of(name: str, reason: str, cluster: Cluster) -> None:
 
 async def test_what_is_applied_is_served_and_its_status_says_so(cluster: Cluster, tmp_path: Path) -> None:
     """The second server takes over the address that the first one wrote down, and writes nothing that stands there."""
-    applied = cluster.run("apply", "-f", "-", stdin=WORLD)
+    applied = cluster.run("apply", "-f", "-", stdin=f"{redirecting(NAMESPACE, PORT)}---{LOST}")
     assert applied.returncode == 0, applied.stderr
     addresses, versions = set(), set()
     for turn in range(2):
@@ -91,7 +60,7 @@ async def test_what_is_applied_is_served_and_its_status_says_so(cluster: Cluster
             found = cluster.run("-n", NAMESPACE, "get", "gateway/edge", "httproute/lost", "-o", "json")
             gateway, lost = json.loads(found.stdout)["items"]
             address = gateway["status"]["addresses"][0]["value"]
-            assert (await answer(address)).startswith(b"HTTP/1.1 302")
+            assert await redirects(address, PORT)
             assert gateway["status"]["listeners"][0]["attachedRoutes"] == 2
             assert condition(lost["status"]["parents"][0], "ResolvedRefs") == ("False", "BackendNotFound")
             await event_of("edge", "Programmed", cluster)

@@ -242,7 +242,6 @@ def tries_since(begun: float) -> float:
     return 14 + max(0.0, asyncio.get_running_loop().time() - begun - 0.5) / 0.08
 
 
-@pytest.mark.alone
 async def test_k23_what_is_refused_is_tried_ever_less_often_and_others_go_on() -> None:
     """K23: no hot loop where a namespace is being deleted: half a second of 10 ms doubling to 160 ms is a few tries."""
     async with scene() as one:
