@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -33,8 +32,6 @@ class Request:
     query: dict[str, str]
     headers: dict[str, str]
     body: bytes
-    at_s: float
-    """By the clock that the server was given."""
 
     @property
     def watches(self) -> bool:
@@ -108,7 +105,6 @@ class Scripted:
 
     address: str
     script: Script
-    clock: Callable[[], float]
     asked: list[Request] = field(default_factory=list)
     connections: int = 0
 
@@ -133,7 +129,7 @@ class Fixed:
 
 
 @asynccontextmanager
-async def scripted(script: Script, clock: Callable[[], float] = time.monotonic) -> AsyncIterator[Scripted]:
+async def scripted(script: Script) -> AsyncIterator[Scripted]:
     """Run a server on loopback until the end of the block."""
     ending = asyncio.Event()
     tasks: set[asyncio.Task[None]] = set()
@@ -142,7 +138,7 @@ async def scripted(script: Script, clock: Callable[[], float] = time.monotonic) 
         server.connections += 1
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while True:
-                request = await _read(reader, server.clock())
+                request = await _read(reader)
                 server.asked.append(request)
                 reply = Reply(writer, ending)
                 await server.script(request, reply)
@@ -160,7 +156,7 @@ async def scripted(script: Script, clock: Callable[[], float] = time.monotonic) 
 
     listening = await asyncio.start_server(accept, "127.0.0.1", 0, limit=2**24)
     host, port = listening.sockets[0].getsockname()
-    server = Scripted(f"{host}:{port}", script, clock)
+    server = Scripted(f"{host}:{port}", script)
     try:
         yield server
     finally:
@@ -172,13 +168,13 @@ async def scripted(script: Script, clock: Callable[[], float] = time.monotonic) 
         await asyncio.gather(*left, return_exceptions=True)
 
 
-async def _read(reader: asyncio.StreamReader, at_s: float) -> Request:
+async def _read(reader: asyncio.StreamReader) -> Request:
     first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").strip().split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     method, target, _ = first.split()
     url = urlsplit(target)
     body = await reader.readexactly(int(headers.get("content-length", 0)))
-    return Request(method, url.path, dict(parse_qsl(url.query, keep_blank_values=True)), headers, body, at_s)
+    return Request(method, url.path, dict(parse_qsl(url.query, keep_blank_values=True)), headers, body)
 
 
 # Scripts.
