@@ -145,7 +145,7 @@ def test_an_edited_route_costs_the_same_among_ten_and_among_a_thousand(hosts: bo
 
         assert world.types(delta) == [ROUTE]
         costs[size] = delta.stats
-    assert same(costs).derivations <= 12, "more than about one for each table on the way"
+    assert same(costs).derivations <= 10, "more than one for each table on the way"
 
 
 @one_host_or_many
@@ -162,7 +162,7 @@ def test_a_route_on_default_gateways_costs_the_same(hosts: bool) -> None:  # noq
 
         assert world.types(delta) == [ROUTE]
         costs[size] = delta.stats
-    assert same(costs).derivations <= 12, "more than about one for each table on the way"
+    assert same(costs).derivations <= 10, "more than one for each table on the way"
 
 
 def by_default(number: int, *, hosts: bool, path: str = "/") -> HTTPRoute:
@@ -270,7 +270,7 @@ def test_what_nothing_depends_on_costs_nothing_downstream(size: int) -> None:
 
     delta = world.put(service(7, note={"note": "x"}))
     assert world.changed(delta) == {"services"}
-    assert delta.stats.derivations == 3
+    assert delta.stats.derivations == 3, "what it is as a backend, its ports, and what of it is written down for us"
 
     delta = world.put(core.Namespace(metadata=meta(Name("", "shop"), annotations={"note": "x"})))
     assert world.changed(delta) == {"namespaces"}

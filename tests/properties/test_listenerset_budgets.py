@@ -93,7 +93,10 @@ class World:
 
 
 def costs(change: KubeObject, most: int) -> Mapping[int, Delta]:
-    """Make one change among few and among many sets: the listeners of other sets are not looked at."""
+    """Make one change among few and among many sets: the listeners of other sets are not looked at.
+
+    What it may cost is what it costs: one for each table on the way from a set to listeners, routes and statuses.
+    """
     deltas = {}
     found: dict[int, Stats] = {}
     for size in SIZES:
@@ -108,12 +111,12 @@ def costs(change: KubeObject, most: int) -> Mapping[int, Delta]:
 
 
 def test_a_hostname_of_one_set_costs_the_same_among_ten_and_among_a_hundred() -> None:
-    for delta in costs(listener_set(7, http("a", "new.example.com")), 37).values():
+    for delta in costs(listener_set(7, http("a", "new.example.com")), 35).values():
         assert not delta.failures
 
 
 def test_a_listener_more_costs_the_same() -> None:
-    costs(listener_set(7, http("a", "h7.example.com"), http("b", "b.example.com")), 44)
+    costs(listener_set(7, http("a", "h7.example.com"), http("b", "b.example.com")), 42)
 
 
 def test_a_relabelled_namespace_wakes_its_own_sets_only() -> None:
@@ -123,7 +126,7 @@ def test_a_relabelled_namespace_wakes_its_own_sets_only() -> None:
         delta = world.put(namespace(7, welcome=False))
         assert {key.namespace for key in delta[world.pipeline.listeners]} == {"team-7"}
         assert [type_url for _, type_url, _ in delta[world.pipeline.resources]] == [ROUTE]
-        assert delta.stats.derivations <= 20, delta.stats
+        assert delta.stats.derivations <= 17, delta.stats
         assert world.conditions(7) == {}
         world.put(namespace(7))
         assert world.conditions(7)["a Accepted"] == "Accepted"
@@ -135,7 +138,11 @@ def test_a_label_of_the_gateway_wakes_no_set() -> None:
         delta = world.put(gateway(labels={"a": "b"}))
         assert not delta[world.pipeline.our_sets]
         assert not delta[world.pipeline.listeners]
-        assert delta.stats.derivations <= 17, delta.stats
+        # Each table that follows Gateways runs once: fleet and ways in (our_gateways, placements, inside, claimants),
+        # defaults, listeners and sets (allowances, gateway_candidates), what is TLS of it (frontends,
+        # client_certificate_refs), filters, the objects that it is owed (marked, gateway_services, mirrored_slices,
+        # kept_workloads), and what is said of it (awaited_listeners, gateway_statuses).
+        assert delta.stats.derivations <= 16, delta.stats
 
 
 def test_who_waits_for_a_place_is_woken_and_nobody_else() -> None:
@@ -148,7 +155,8 @@ def test_who_waits_for_a_place_is_woken_and_nobody_else() -> None:
         delta = world.put(listener_set(7, http("a", "new.example.com")))
         assert {key.namespace for key in delta[world.pipeline.listeners]} == {"team-3", "team-7"}
         assert world.conditions(3)["a Conflicted"] == "NoConflicts"
-        assert delta.stats.derivations <= 60, delta.stats
+        # Each table twice at most, for the one that leaves the place and for the one that takes it.
+        assert delta.stats.derivations <= 56, delta.stats
 
 
 @pytest.mark.parametrize("most", [64, 70])
