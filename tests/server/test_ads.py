@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 
 import grpc
 import pytest
@@ -123,11 +122,10 @@ async def test_x24_a_stop_ends_open_streams_at_once_and_quietly(caplog: pytest.L
         for call in calls:
             await call.write(delta(CLUSTER, node="n"))
             await read_delta(call)
-        start = time.monotonic()
-        await plane.server.stop(grace_s=5)
-        took_s = time.monotonic() - start
+        # Open streams do not use up the grace.
+        async with asyncio.timeout(30):
+            await plane.server.stop(grace_s=300)
         assert [await ends_with(call) for call in calls] == [grpc.StatusCode.UNAVAILABLE] * 10
-        assert took_s < 2.5, "open streams do not use up the grace"
         assert len([event for event in plane.events if isinstance(event, Left)]) == 10
     assert [record for record in caplog.records if record.exc_info or record.levelno >= logging.WARNING] == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -65,10 +66,9 @@ async def test_health_is_serving_when_every_source_has_listed_and_until_the_stop
         for service in ("", ADS):
             asked = health_pb2.HealthCheckRequest(service=service)
             assert (await ask(channel, "/grpc.health.v1.Health/Check", asked, _Health)).status == _Health.SERVING
-        start = time.monotonic()
-        await plane.server.stop(5)
         # A watch that stayed open would use up the grace.
-        assert time.monotonic() - start < 2.5
+        async with asyncio.timeout(30):
+            await plane.server.stop(300)
         assert _Health.FromString(await watch.read()).status == _Health.NOT_SERVING
 
 
@@ -112,6 +112,7 @@ def _files(answer: reflection_pb2.ServerReflectionResponse) -> Sequence[str]:
 # ----------------------------------------------------------------------------------------------- status of clients
 async def test_the_status_of_clients_says_what_each_made_of_each_resource() -> None:
     """Accepted, sent and open, rejected with words, and not yet sent: of two Envoys, each its own."""
+    begun_s = time.time() - 1
     async with running() as plane, plane.channel() as channel:
         blue = Resource.of_bytes(CLUSTER, "blue", b"\x0a\x04blue")
         plane.server.publish(put(blue))
@@ -129,7 +130,7 @@ async def test_the_status_of_clients_says_what_each_made_of_each_resource() -> N
         assert (accepted.name, accepted.type_url, accepted.version_info) == ("blue", CLUSTER, blue.version)
         assert accepted.xds_config.value == blue.body
         assert (open_.config_status, open_.client_status, open_.version_info) == (STALE, REQUESTED, "")
-        assert abs(open_.last_updated.ToSeconds() - time.time()) < 10
+        assert begun_s <= open_.last_updated.ToSeconds() <= time.time() + 1
         bad = Resource.of_bytes(CLUSTER, "blue", b"\x0a\x03bad")
         plane.server.publish(put(bad))
         await one.write(rejection((await read_delta(one)).nonce, "a name too short"))
@@ -138,7 +139,7 @@ async def test_the_status_of_clients_says_what_each_made_of_each_resource() -> N
         assert (found.config_status, found.client_status) == (ERROR, NACKED)
         assert (found.version_info, found.error_state.version_info) == (blue.version, bad.version)
         assert found.error_state.details == "a name too short"
-        assert abs(found.error_state.last_update_attempt.ToSeconds() - time.time()) < 10
+        assert begun_s <= found.error_state.last_update_attempt.ToSeconds() <= time.time() + 1
         # What is rejected is out of the cache again: what the client uses is what it shall have.
         assert found.xds_config.value == blue.body
 
