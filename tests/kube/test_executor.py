@@ -207,6 +207,7 @@ async def test_k16_our_own_writes_coming_back_write_nothing() -> None:
         await one.settle()
         one.executor.read(route("r"), before)
         one.watch(route("r"))
+        assert one.executor.idle, "it is known for what it is, and not even looked at"
         await one.settle()
 
         assert one.held.asked == {"PATCH 200": 1}

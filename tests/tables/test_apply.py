@@ -37,7 +37,7 @@ def test_an_empty_delta_is_false() -> None:
     delta = graph.apply([])
     assert not delta
     assert delta[doubles] == {}
-    assert delta.stats == Stats(derivations=0, rows=0, folds=0)
+    assert delta.stats == Stats(derivations=0, rows=0, folds=0, tables=0)
 
     assert not graph.apply([Change(numbers, "never there", None)])
 
@@ -49,7 +49,7 @@ def test_a_delta_stays_as_it_was_when_the_graph_goes_on() -> None:
     graph.apply([Change(numbers, "a", 2)])
 
     assert first[doubles] == {"a": 2}
-    assert first.stats == Stats(derivations=1, rows=1, folds=0)
+    assert first.stats == Stats(derivations=1, rows=1, folds=0, tables=2)
 
 
 def test_of_several_changes_of_one_row_the_last_wins() -> None:
@@ -94,13 +94,28 @@ def test_stats_count_derivations_the_rows_they_got_and_folds() -> None:
     delta = graph.apply(
         [Change(routes, "r", ("a", "b", "missing")), Change(services, "a", 1), Change(services, "b", 2)]
     )
-    assert delta.stats == Stats(derivations=1, rows=3, folds=2), "its own row and two that it read; a group, an index"
+    stats = Stats(derivations=1, rows=3, folds=2, tables=5)
+    assert delta.stats == stats, "its own row and two that it read; a group, an index"
 
     delta = graph.apply([Change(services, "missing", 3)])
-    assert delta.stats == Stats(derivations=1, rows=4, folds=1), "the index does not care"
+    assert delta.stats == Stats(derivations=1, rows=4, folds=1, tables=4), "the index does not care"
 
     delta = graph.apply([Change(routes, "r", None)])
-    assert delta.stats == Stats(derivations=0, rows=0, folds=0), "what is gone is taken back without a run"
+    stats = Stats(derivations=0, rows=0, folds=0, tables=4)
+    assert delta.stats == stats, "what is gone is taken back without a run"
+
+
+def test_tables_that_a_change_does_not_reach_are_not_visited() -> None:
+    graph, numbers, doubles = Doubled.declare()
+    for number in range(300):
+        source = graph.source(f"source {number}", int)
+        graph.derive(f"derived {number}", source, lambda _read, key, row: {key: row})
+
+    delta = graph.apply([Change(numbers, "a", 1)])
+
+    assert delta[doubles] == {"a": 2}
+    assert delta.stats.tables == 2
+    assert graph.apply([Change(numbers, "a", 1)]).stats.tables == 1, "an equal row reaches nobody"
 
 
 def test_a_name_is_given_once() -> None:

@@ -51,12 +51,12 @@ class Book:
     _answers: dict[ObjectKey, tuple[Decision | None, bytes]] = field(default_factory=dict)
 
     def read(self, key: ObjectKey, observed: Observed) -> bool:
-        """Take a reading; False where it is older than what is known, and dropped."""
+        """Take a reading; False where it tells nothing that is new: an echo of our own write, or what was before it."""
         known = self._readings.get(key)
         if known is not None:
             if known.uid != observed.uid:
                 self._answers.pop(key, None)
-            elif _is_before(observed.resource_version, known.resource_version):
+            elif not _is_news(observed.resource_version, known.resource_version):
                 return False
         self._readings[key] = observed
         return True
@@ -103,10 +103,12 @@ class Book:
         return answered is not None and answered[0] == intended
 
 
-def _is_before(version: str, other: str) -> bool:
-    """Whether a version is older than another of the same object.
+def _is_news(version: str, known: str) -> bool:
+    """Whether a version may be newer than the one that is known of the same object.
 
     Versions are integers that grow, for every resource of an API server since Kubernetes 1.35 by promise and before by
     practice. Of others nothing can be told, and then what comes later counts.
     """
-    return version.isdecimal() and other.isdecimal() and int(version) < int(other)
+    if version == known:
+        return version == ""
+    return not (version.isdecimal() and known.isdecimal() and int(version) < int(known))

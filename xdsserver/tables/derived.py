@@ -49,12 +49,11 @@ class Derived(Table[K2, V2], Generic[K, V, K2, V2]):
     def wake(self, keys: Iterable[K]) -> None:
         """Run the derivation again for these keys of the source."""
         self._dirty.update(keys)
+        self.expect_visit()
 
     @override
     def update(self) -> None:
         """Run what is to be run. All old rows leave before new ones enter: a row may move between two source keys."""
-        if not self._dirty:
-            return
         results = {key: self._run(key) for key in self._dirty}
         self._dirty.clear()
         for key, result in results.items():

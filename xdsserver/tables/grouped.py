@@ -85,6 +85,7 @@ class _Parted(Table[G, W], Generic[K, V, G, W]):
     def wake(self, keys: Iterable[K]) -> None:
         """Look at these members again."""
         self._dirty.update(keys)
+        self.expect_visit()
 
     def _moves(self) -> Iterator[tuple[K, _Spot[G] | None, _Spot[G] | None]]:
         """Give each member whose row changed, where it was and where it is; None where it is in no group."""

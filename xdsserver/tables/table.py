@@ -73,6 +73,7 @@ class Table(Generic[K, V]):
         # Most rows that are read have one reader, and a set of one is four times as large as what is in it.
         self._readers: dict[K, Reader | set[Reader]] = {}
         self._before: dict[K, V | None] = {}
+        self._expected = False
 
     @override
     def __repr__(self) -> str:
@@ -82,6 +83,18 @@ class Table(Generic[K, V]):
     def empty(self) -> bool:
         """Whether nothing at all is kept: no row, no member, and no record of a reader."""
         return not self._rows and not self._readers
+
+    def expect_visit(self) -> None:
+        """Note that there is something to do in this round; the graph comes by when the tables before are done."""
+        if not self._expected:
+            self._expected = True
+            self._work.expect(self.place)
+
+    def visit(self) -> dict[K, V | None]:
+        """Do what there is to do in this round, and return the rows that are not equal to what they were."""
+        self._expected = False
+        self.update()
+        return self.publish()
 
     def update(self) -> None:
         """Bring the rows up to date with the tables before this one; a source has nothing to do."""
@@ -119,8 +132,6 @@ class Table(Generic[K, V]):
 
     def publish(self) -> dict[K, V | None]:
         """End the round: tell followers and readers which rows are not equal to what they were, and return those."""
-        if not self._before:
-            return {}
         rows = self._rows
         changed: dict[K, V | None] = {}
         for key, before in self._before.items():
@@ -145,3 +156,9 @@ class Table(Generic[K, V]):
 
 class Source(Table[K, V]):
     """A table that is written from outside."""
+
+    @override
+    def put(self, key: K, row: V | None) -> None:
+        """Set or, with None, remove a row."""
+        super().put(key, row)
+        self.expect_visit()

@@ -14,13 +14,15 @@ V = TypeVar("V")
 class _Branch(Generic[K, V]):
     """One table of a union, and which of its rows changed."""
 
-    def __init__(self, source: Table[K, V]) -> None:
+    def __init__(self, source: Table[K, V], union: Table[K, V]) -> None:
         self.source = source
         self.dirty: set[K] = set()
+        self._union = union
         source.follow(self)
 
     def wake(self, keys: Iterable[K]) -> None:
         self.dirty.update(keys)
+        self._union.expect_visit()
 
 
 class United(Table[K, V]):
@@ -28,7 +30,7 @@ class United(Table[K, V]):
 
     def __init__(self, sources: Sequence[Table[K, V]], place: Place) -> None:
         super().__init__(place)
-        self._branches = tuple(_Branch(source) for source in sources)
+        self._branches = tuple(_Branch(source, self) for source in sources)
         self._owner: dict[K, _Branch[K, V]] = {}
 
     @property
