@@ -13,14 +13,17 @@ from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from tests.files.texts import BROKEN, route, routes, said
 from xdsserver.files import Folder, Pace, Scan, scans
 from xdsserver.files.mounts import remote_type
+from xdsserver.files.values import Limits
 from xdsserver.files.watch import CannotWatch, Notifier, inotify
 
 PACE = Pace(quiet_s=0.05, longest_s=0.25, poll_s=0.1)
 PATIENCE_S = 60
+HOUR_S = 3600
 
 
 class Watched:
@@ -49,11 +52,48 @@ class Watched:
             await self.next()
 
 
+class Read(Folder):
+    """A folder that tells of each reading, also of one that found nothing new.
+
+    What is gone from it is removed when the test says that it has been gone for long.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, Limits(settle_s=HOUR_S), lambda: time.time_ns() + self._later_s * 10**9)
+        self._later_s = 0
+        self._readings = 0
+
+    @override
+    def scan(self) -> Scan:
+        found = super().scan()
+        self._readings += 1
+        return found
+
+    async def read(self) -> None:
+        """Wait for a reading that began after this call; somebody must be waiting for what comes of it."""
+        wanted = self._readings + 2
+        while self._readings < wanted:
+            self.wake()
+            await asyncio.sleep(0.02)
+
+    def wake(self) -> None:
+        """Let something happen that says nothing."""
+        (self.path / "README").write_text(str(self._readings))
+
+    def has_settled(self) -> None:
+        """Let what is gone be gone for long."""
+        self._later_s += 2 * HOUR_S
+        self.wake()
+
+
 @asynccontextmanager
-async def watched(path: Path, notifier: Notifier = inotify, reasons: list[str] | None = None) -> AsyncIterator[Watched]:
-    stream = scans(Folder(path), PACE, (reasons if reasons is not None else []).append, notifier)
+async def watched(
+    path: Path | Folder, notifier: Notifier = inotify, reasons: list[str] | None = None
+) -> AsyncIterator[Watched]:
+    folder = path if isinstance(path, Folder) else Folder(path)
+    stream = scans(folder, PACE, (reasons if reasons is not None else []).append, notifier)
     async with aclosing(stream):
-        found = Watched(path, stream)
+        found = Watched(folder.path, stream)
         await found.next()
         yield found
 
@@ -79,28 +119,34 @@ async def test_f2_a_file_written_in_pieces_loses_nothing(conf: Path) -> None:
     """F2: half-written file: rescan the whole folder on any event; no document that is to come again is removed."""
     names = [f"r{number}" for number in range(40)]
     (conf / "a.yaml").write_text(routes(*names))
-    async with watched(conf) as folder:
+    read = Read(conf)
+    async with watched(read) as folder:
         text = routes(*names, path="/new") + "---\n" + route("last")
+        coming = asyncio.create_task(folder.until(lambda: "last" in folder.there))
         with (conf / "a.yaml").open("w") as file:
-            for start in range(0, len(text), 400):
-                file.write(text[start : start + 400])
+            for start in range(0, len(text), 1000):
+                if start:
+                    await read.read()
+                file.write(text[start : start + 1000])
                 file.flush()
-                await asyncio.sleep(0.01)
-        await folder.until(lambda: "last" in folder.there)
+        await coming
+        assert len(folder.there) == 41
     assert folder.removed == []
-    assert len(folder.there) == 41
 
 
 async def test_f2_editors_that_rename_lose_nothing(conf: Path) -> None:
     """F2: editor rename: the file is away for a moment, or another one takes its name."""
     (conf / "a.yaml").write_text(route("a"))
-    async with watched(conf) as folder:
+    read = Read(conf)
+    async with watched(read) as folder:
         for number in range(5):
+            coming = asyncio.create_task(folder.until(lambda number=number: f"b{number}" in folder.there))  # type: ignore[misc]
             (conf / "a.yaml").rename(conf / "a.yaml~")
-            await asyncio.sleep(0.12)
+            await read.read()
             (conf / ".a.yaml.swp").write_text(route("a", f"/{number}") + "---\n" + route(f"b{number}"))
             (conf / ".a.yaml.swp").rename(conf / "a.yaml")
-            await folder.until(lambda number=number: f"b{number}" in folder.there)  # type: ignore[misc]
+            await coming
+        read.has_settled()
         await folder.until(lambda: folder.there == {"a", "b4"})
     assert "a" not in folder.removed
 
@@ -140,9 +186,11 @@ async def test_f2_a_checkout_of_500_files_is_few_scans_and_no_removal(conf: Path
             path.write_text(route(f"r{number}", "/new"))
         (conf / "last.yaml").write_text(route("last"))
 
-    async with watched(conf) as folder:
+    read = Read(conf)
+    async with watched(read) as folder:
+        coming = asyncio.create_task(folder.until(lambda: "last" in folder.there))
         await asyncio.to_thread(checkout)
-        await folder.until(lambda: "last" in folder.there)
+        await coming
         changed = {change.name.name for scan in folder.scans[1:] for change in scan.changes}
         assert len(changed) == 501
         assert folder.removed == []
