@@ -29,6 +29,7 @@ class Disk:
         self.slow = threading.Event()
         self.slow.set()
         self.threads: set[int] = set()
+        self.begun = asyncio.Event()
         self.tries = asyncio.Event()
 
     def prepare(self) -> Callable[[], None]:
@@ -36,7 +37,8 @@ class Disk:
         loop = asyncio.get_running_loop()
 
         def write() -> None:
-            self.slow.wait(10)
+            loop.call_soon_threadsafe(self.begun.set)
+            self.slow.wait(30)
             self.threads.add(threading.get_ident())
             failure = self.fails(self.full) if self.full else None
             loop.call_soon_threadsafe(self.tries.set)
@@ -88,7 +90,7 @@ async def test_changes_during_a_save_are_saved_together_after_it_and_the_loop_go
     async with saver.running():
         disk.value = 1
         saver.changed()
-        await asyncio.sleep(0.05)
+        await disk.begun.wait()
         for value in range(2, 101):
             disk.value = value
             saver.changed()

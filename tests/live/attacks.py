@@ -170,10 +170,12 @@ ATTACKS: Mapping[str, Callable[[int, float], Mapping[str, float]]] = {
 
 def main(name: str, port: str, core: str = "") -> None:
     """Run one attack for as long as each line says."""
-    # What is measured is how the gateway shares itself out, and not how the kernel shares out its processors.
-    os.nice(19)
+    # What is measured is how the gateway shares itself out, and not how the kernel shares out its processors: on a core
+    # of its own it takes nobody's, and other work on the machine does not keep it from attacking.
     if core:
         os.sched_setaffinity(0, {int(core)})
+    else:
+        os.nice(19)
     _say({})
     for line in sys.stdin:
         _say(ATTACKS[name](int(port), time.monotonic() + float(line)))
