@@ -66,10 +66,7 @@ def static(name: str, *, fault: str = "") -> Resource:
 @both_dialects
 @pytest.mark.parametrize("fault", ["validation", "loading"])
 async def test_x15_of_a_hundred_the_99_good_ones_are_live(tmp_path: Path, fault: str, *, delta: bool) -> None:
-    """X15: 99 live in <2 s; status shows node, type, message; <=3 sends of the same bytes; mending it clears it.
-
-    The bound here is 5 s, on a machine shared with others.
-    """
+    """X15: 99 live in <2 s; status shows node, type, message; <=3 sends of the same bytes; mending it clears it."""
     address = f"unix:{tmp_path}/xds.sock"
     async with plane(address) as server, running(ads_bootstrap(address, delta=delta)) as envoy:
         bad = static("c42", fault=fault)
@@ -77,7 +74,7 @@ async def test_x15_of_a_hundred_the_99_good_ones_are_live(tmp_path: Path, fault:
         server.server.publish(config.changes(*(static(f"c{number}") for number in range(100) if number != 42), bad))
         await envoy.wait_for_stat("cluster_manager.active_clusters", 1 + 99)
         await server.wait_for(lambda event: isinstance(event, Rejected) and len(event.versions) == 1)
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 2
         ((blame, said),) = server.server.quarantine.rejections().items()
         assert blame == (config.FLEET, CLUSTER, "c42", ())
         assert said.nodes == ("envoy-1",)
@@ -140,9 +137,9 @@ async def test_x15_of_a_hundred_listeners_on_a_port_the_99_good_ones_are_live(tm
         server.server.publish(config.changes(port(42)))
         await envoy.wait_for_stat("listener_manager.total_listeners_active", 1)
         await server.wait_for(lambda event: isinstance(event, Acked) and event.type_url == LISTENER)
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 2
         while not server.server.quarantine.stands_for_wanted((config.FLEET, LISTENER, str(bind))):
-            assert time.monotonic() - start < 5
+            assert time.monotonic() - start < 2
             await asyncio.sleep(0.01)
         dump = await envoy.get("/config_dump?resource=dynamic_listeners")
         assert all(f"h{number}.test" in dump for number in range(100))

@@ -223,7 +223,7 @@ async def test_x10_an_envoy_keeps_all_it_has_while_a_restarted_server_is_not_rea
 async def test_x12_changed_clusters_do_not_stay_warming(tmp_path: Path, *, delta: bool) -> None:
     """X12: change `connect_timeout` of 500 clusters: `cluster_manager.warming_clusters` back to 0 in <1 s.
 
-    The bound here is 5 s, on a machine shared with others; without the endpoints it would take Envoy 15 s to give up.
+    Without the endpoints it would take Envoy 15 s to give up.
     """
     address = f"unix:{tmp_path}/xds.sock"
     names = [f"c{number}" for number in range(500)]
@@ -236,7 +236,7 @@ async def test_x12_changed_clusters_do_not_stay_warming(tmp_path: Path, *, delta
         await envoy.wait_for_stat("cluster_manager.cluster_modified", 500)
         await envoy.wait_for_stat("cluster_manager.warming_clusters", 0)
         await server.acked(changed[-1])
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 1
         sent = [event for event in server.events if isinstance(event, Sent)]
         assert [event.type_url for event in sent[-2:]] == [CLUSTER, ENDPOINTS]
 
