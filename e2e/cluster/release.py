@@ -8,13 +8,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.live.http1 import Ask
+from tests.live.http1 import Ask, ask
 from tests.live.load import Traffic, load
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from e2e.cluster.shell import Shell
+    from tests.live.http1 import Answer
     from tests.live.load import Tally
 
 NAMESPACE = "xdsserver-system"
@@ -94,6 +95,15 @@ class Release:
         )
         found = await self.get("gateway", gateway, namespace=namespace)
         return str(found["status"]["addresses"][0]["value"])
+
+    async def first_answer(self, address: str) -> Answer:
+        """Ask an address once, as soon as connections to it are not refused: nodes learn of a Service by themselves."""
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    return await ask(80, Ask("/"), address)
+                except ConnectionRefusedError:
+                    await asyncio.sleep(0.05)
 
     @asynccontextmanager
     async def under_load(self, what: str) -> AsyncIterator[Tally]:

@@ -141,6 +141,54 @@ async def test_a_listener_is_not_programmed_before_its_certificate_is_acknowledg
         assert plane.programmed("https") is Status.TRUE
 
 
+def behind_a_service(*, ready: bool) -> list[m.Document]:
+    """Give a Gateway with a Service whose port is written down, and an Envoy behind it."""
+    class_ = m.gateway_class()
+    fleet = {"group": "gateway.xdsserver.io", "kind": "EnvoyFleet", "namespace": "xdsserver-system", "name": "default"}
+    class_["spec"]["parametersRef"] = fleet
+    exposure = {"type": "Service", "service": {"type": "ClusterIP"}}
+    gateway = m.gateway(m.listener(80))
+    gateway["metadata"]["uid"] = "1"
+    service, slice_ = m.service("gateway-edge", 20_001)
+    marks = {"intent": "1", "gateway": "edge", "gateway-uid": "1"}
+    service["metadata"]["annotations"] = {f"gateway.xdsserver.io/{name}": value for name, value in marks.items()}
+    service["spec"] = {"clusterIP": "10.96.0.7", "ports": [{"name": "tcp-80", "port": 80, "targetPort": 20_001}]}
+    slice_["endpoints"][0]["conditions"] = {"ready": ready}
+    return [
+        *(class_, gateway, service, slice_),
+        {
+            "apiVersion": "gateway.xdsserver.io/v1alpha1",
+            "kind": "EnvoyFleet",
+            "metadata": {"name": "default", "namespace": "xdsserver-system"},
+            "spec": {"mode": "Shared", "exposure": exposure},
+        },
+    ]
+
+
+async def test_a_listener_is_not_programmed_before_its_service_leads_to_an_envoy_that_is_ready() -> None:
+    async with serving() as plane, grpc.aio.insecure_channel(plane.server.addresses[0]) as channel:
+        plane.put(*behind_a_service(ready=False))
+        call = call_delta(channel)
+        await take(call, LISTENER, node="envoy-1")
+        (table,) = (name for _, type_url, name in plane.reconciler.pipeline.resources.rows if type_url == ROUTE)
+        await take(call, ROUTE, table)
+        await plane.until(lambda: bool(plane.acked(LISTENER) and plane.acked(ROUTE)))
+        assert plane.programmed("http") is Status.UNKNOWN
+        plane.put(*behind_a_service(ready=True))
+        await plane.until(lambda: plane.programmed("http") is Status.TRUE)
+
+        # It is decided once: nothing falls because Envoys come and go.
+        plane.put(*behind_a_service(ready=False))
+        await take_turns()
+        assert plane.programmed("http") is Status.TRUE
+
+
+async def take_turns() -> None:
+    """Let follow what follows at once."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
 @pytest.mark.live
 async def test_a_listener_on_a_port_that_is_open_is_not_programmed_before_it_is_acknowledged(tmp_path: Path) -> None:
     """The port answers already, for others: only the Envoy can say that it serves this listener, too."""

@@ -7,7 +7,7 @@ tells what it has decided; the others answer, and believe it. So each of them ca
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, assert_never
 
 from xdsserver.model.places import Delivery, ListenerKey
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from xdsserver.xds.case import Blame, Rejection
     from xdsserver.xds.ledger import Event, Ledger
     from xdsserver.xds.quarantine import Quarantine
+    from xdsserver.xds.receipts import Lag
 
     Deliveries = Mapping[ListenerKey, Delivery | None]
     News = Mapping[Blame, Rejection | None]
@@ -73,7 +74,7 @@ class Answers:
         self._told = told
         self._attendance = Attendance()
         self._tally = Tally(self._attendance, self)
-        self._receipts: Receipts[ListenerKey] = Receipts(heard.cache, heard.ledger, heard.quarantine, self._tally.whole)
+        self._receipts: Receipts[ListenerKey] = Receipts(heard.cache, heard.ledger, heard.quarantine, self._whole)
         self.agenda = Agenda()
         """What a leader tells the others."""
         self.witness = Witness(name, self._attendance)
@@ -109,7 +110,9 @@ class Answers:
                 self.agenda.withdraw(key)
             else:
                 self._awaited[key] = awaited
-                self._ask(key)
+                # Whether clients get to an Envoy is no question to Envoys, and takes nothing back that was decided.
+                if before is None or before._replace(reached=awaited.reached) != awaited:
+                    self._ask(key)
             if not _stands(before, awaited) and key in self._told.rows:
                 # Whatever was acknowledged stood elsewhere, or was of another object.
                 forgotten[key] = None
@@ -224,6 +227,10 @@ class Answers:
         ticks = (self._receipts.next_tick(now_s), self._tally.next_tick(now_s)) if self.leads else ()
         tick = min((tick for tick in ticks if tick is not None), default=None)
         self._late = None if tick is None else asyncio.get_running_loop().call_at(tick, self._settle_soon)
+
+    def _whole(self, key: ListenerKey, own: Lag, now_s: float) -> Lag:
+        lag = self._tally.whole(key, own, now_s)
+        return lag if self._awaited[key].reached else replace(lag, withheld=True)
 
     def _decide(self, now_s: float) -> Iterator[tuple[ListenerKey, Delivery]]:
         """Give what all Envoys have, and who keeps us waiting."""

@@ -62,7 +62,8 @@ class ListenerState:
     `delivery` is what the Envoys acknowledged of its socket and of the routes behind it; None while that is nothing.
     `rejected` is what they say against these, or empty.
     `filter_problems` are those of its filters: it is served without them, and requests get an error. `tls` is what it
-    shows to clients, None where it speaks no TLS; `overlap` what it has in common with another of its port.
+    shows to clients, None where it speaks no TLS; `overlap` what it has in common with another of its port; `reached`
+    whether clients get to any Envoy, which matters until it is served.
     """
 
     listener: Listener
@@ -73,6 +74,7 @@ class ListenerState:
     filter_problems: tuple[Problem, ...] = ()
     tls: ResolvedTermination | None = None
     overlap: Overlap | None = None
+    reached: bool = True
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -121,7 +123,7 @@ class ListenerState:
         waiting = self.delivery.waiting if self.delivery is not None else ()
         late = f"waiting for {f'Envoy {names(waiting)}' if waiting else 'an Envoy'} to acknowledge it"
         if self.delivery is None or self.delivery.generation is None:
-            return Status.UNKNOWN, "Pending", late
+            return Status.UNKNOWN, "Pending", late if self.reached else "its Service leads to no Envoy that is ready"
         return Status.TRUE, "Programmed", f"Envoy serves it; {late} as it is now" if waiting else "Envoy serves it"
 
     def judged(self, generation: int) -> int:

@@ -118,9 +118,11 @@ class Delivery:
 class Awaited(NamedTuple):
     """What must be acknowledged before a listener is served: resources, by fleet, type URL and name.
 
-    It is asked for once for each `generation` of the object with the listener; `uid` is that of the object.
+    It is asked for once for each `generation` of the object with the listener; `uid` is that of the object. Where
+    clients get to no Envoy (not `reached`), whatever is acknowledged is not enough.
     """
 
     generation: int
     resources: tuple[tuple[str, str, str], ...]
     uid: str = ""
+    reached: bool = True

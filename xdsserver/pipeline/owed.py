@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Literal, assert_never
 
 from xdsserver.effects import Kept
 from xdsserver.gatewayapi.addresses import Inside, only_inside, wanted_inside
@@ -215,6 +215,18 @@ def to_ways_blocked(tables: Pipeline, read: Read, key: Name, placed: Placement |
         return {}
     words = in_the_way(key, read(tables.services, Name(key.namespace, service_name(key))))
     return {key: words} if words else {}
+
+
+def to_unreached(tables: Pipeline, read: Read, key: Name, placed: Placement | Problem) -> Mapping[Name, Literal[True]]:
+    """Tell of Gateways whose Service leads to no Envoy that is ready: an Envoy has its configuration before it is."""
+    if isinstance(placed, Problem) or not isinstance(placed.exposure, PerService) or _selected(placed, key) is None:
+        return {}
+    slices = read(tables.slices_of, ObjectKey("Service", key.namespace, service_name(key))) or ()
+    found = (row for name in slices if (row := read(tables.endpoint_slices, name)) is not None)
+    # Unset is ready (EndpointConditions).
+    if any(endpoint.conditions.ready is not False for row in found for endpoint in row.endpoints):
+        return {}
+    return {key: True}
 
 
 # The addresses that clients dial.

@@ -43,7 +43,9 @@ def to_awaited(tables: Pipeline, read: Read, key: ListenerKey, serving: Serving)
         found.append((fleet, ROUTE, route_configuration_name(serving.chain)))
     if tls is not None and tls.termination is not None and _asks_for_secrets(tables, read, key, serving):
         found.extend((fleet, SECRET, name) for name in secrets_of(tls.termination))
-    return {key: Awaited(parent.metadata.generation, tuple(found), parent.metadata.uid)}
+    listener = read(tables.listeners, key)
+    reached = listener is None or read(tables.unreached, listener.gateway) is None
+    return {key: Awaited(parent.metadata.generation, tuple(found), parent.metadata.uid, reached)}
 
 
 def _asks_for_secrets(tables: Pipeline, read: Read, key: ListenerKey, serving: Serving) -> bool:

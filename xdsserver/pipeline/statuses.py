@@ -61,6 +61,7 @@ def to_listener_states(
             filter_problems=filters.problems if filters else (),
             tls=tls,
             overlap=read(tables.overlaps, key),
+            reached=awaited is None or awaited.reached,
         )
     }
 

@@ -601,7 +601,9 @@ class Pipeline:
             graph.derive("kept_workloads", self.gateways, on(owed.to_kept_workloads)),
         )
 
-        # What Envoys must acknowledge before a listener is served, or a Tenant at a listener.
+        # What Envoys must acknowledge before a listener is served, or a Tenant at a listener; and whose clients get to
+        # none of them.
+        self.unreached = graph.derive("unreached", self.placements, on(owed.to_unreached))
         self.awaited: Table[ListenerKey, Awaited] = graph.union(
             "awaited",
             graph.derive("awaited_listeners", self.binds, on(resources.to_awaited)),
