@@ -106,8 +106,8 @@ GATEWAY = Chapter(
             "Programmed",
             "Unknown",
             "Pending",
-            "not all Envoys have acknowledged it yet; after 10 s the message names those that have not",
-            "wait; if it stays so, see whether an Envoy is connected",
+            "Envoys (named after 10 s) have not acknowledged it yet, or its Service leads to none that is ready",
+            "wait; if it stays so, see whether an Envoy is connected and its pod is ready",
         ),
         Reason(
             "Programmed",
@@ -271,8 +271,8 @@ LISTENER_SET = Chapter(
             "Programmed",
             "Unknown",
             "Pending",
-            "not all Envoys have acknowledged it yet; after 10 s the message names those that have not",
-            "wait; if it stays so, see whether an Envoy is connected",
+            "Envoys (named after 10 s) have not acknowledged it yet, or its Service leads to none that is ready",
+            "wait; if it stays so, see whether an Envoy is connected and its pod is ready",
         ),
         Reason(
             "Programmed",

@@ -146,7 +146,7 @@ LISTENER = Chapter(
             "Programmed",
             "Unknown",
             "Pending",
-            "not all Envoys have acknowledged it yet; after 10 s the message names those that have not",
+            "Envoys (named after 10 s) have not acknowledged it yet, or its Service leads to none that is ready",
             "wait",
         ),
         Reason("Programmed", "False", "Pending", "its Gateway has no address", "see the condition of the Gateway"),
