@@ -76,7 +76,7 @@ _MEASUREMENTS: tuple[tuple[tuple[str, ...], Callable[[], Iterator[Figure]]], ...
     (
         (
             "watch_to_answer_ms",
-            "own_share_ms",
+            "watch_to_written_ms",
             "watch_to_answer_ratio",
             "watch_to_answer_growth",
             "watch_to_answer_wrong",

@@ -1,4 +1,4 @@
-"""How long the event loop is kept from others: by a start, by a thousand routes at once, and by one change.
+"""How long the event loop is kept from others: by a start, by a thousand routes at once, by one, and by a listener.
 
 What each turn of the loop takes of the processor is counted, and not of the clock, so that what else runs on the
 machine is not in it.
@@ -59,7 +59,9 @@ def _measured(loop: _Longest, plane: Plane) -> Iterator[Figure]:
     for of, work in (
         ("start", start()),
         (f"{AT_ONCE} routes at once", plane.many_objects(edited)),
-        ("one route", plane.many_objects(edited[:1])),
+        ("one route", plane.many_objects(worlds.changes([_route(0, "/newest")]))),
+        # One change that concerns all routes, and comes about at once: it cannot be divided as many changes are.
+        ("one listener", plane.many_objects(worlds.changes([m.gateway({**m.listener(80), "hostname": "*.test"})]))),
     ):
         loop.longest_ms = 0.0
         begun = time.thread_time()
