@@ -196,7 +196,9 @@ async def world(cluster: Cluster, namespace: str) -> AsyncIterator[World]:
         }
         place = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
         first = (place, class_, one.gateway(), one.service("web"), one.endpoint_slice("web"), one.route("first", "/"))
-        applied = cluster.run("apply", "-f", "-", stdin="---\n".join(f"{json.dumps(part)}\n" for part in first))
+        # A list, since not every kubectl reads JSON documents that follow one another.
+        whole = {"apiVersion": "v1", "kind": "List", "items": first}
+        applied = cluster.run("apply", "-f", "-", stdin=json.dumps(whole))
         assert applied.returncode == 0, applied.stderr
         try:
             yield one
@@ -210,6 +212,24 @@ async def until(true: Callable[[], Awaitable[bool]], within_s: float = 60.0) -> 
     async with asyncio.timeout(within_s):
         while not await true():  # noqa: ASYNC110
             await asyncio.sleep(0.1)
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What a process said of itself, in Prometheus's format."""
+
+    text: str
+
+    def value(self, name: str, **labels: str) -> float:
+        """Give a value; 0 where there is none."""
+        for line in self.text.splitlines():
+            series, _, value = line.rpartition(" ")
+            if (
+                series.partition("{")[0] == name
+                and labels.items() <= dict(re.findall(r'(\w+)="([^"]*)"', series)).items()
+            ):
+                return float(value)
+        return 0.0
 
 
 @dataclass(frozen=True)
@@ -243,15 +263,11 @@ class Process:
         except OSError:
             return False
 
+    def metrics(self) -> Metrics:
+        """Ask for all its metrics, as they are at one moment."""
+        with urlopen(f"http://{self.health}/metrics", timeout=5) as answer:
+            return Metrics(answer.read().decode())
+
     def metric(self, name: str, **labels: str) -> float:
         """Give a value of its metrics; 0 where there is none."""
-        with urlopen(f"http://{self.health}/metrics", timeout=5) as answer:
-            lines = answer.read().decode().splitlines()
-        for line in lines:
-            series, _, value = line.rpartition(" ")
-            if (
-                series.partition("{")[0] == name
-                and labels.items() <= dict(re.findall(r'(\w+)="([^"]*)"', series)).items()
-            ):
-                return float(value)
-        return 0.0
+        return self.metrics().value(name, **labels)

@@ -202,9 +202,11 @@ async def test_k10_many_objects_are_cheap(cluster: Cluster, tmp_path: Path) -> N
         for name, value in figures.items():
             sys.stdout.write(f"\n{name}: {value:.3f}")
         sys.stdout.write("\n")
-        assert figures["anonymous_mib again"] < (300 if os.geteuid() == 0 else 400)
-        assert figures["idle cpu"] < 0.05
-        assert figures["cpu at a change per second"] < 0.25
+        # A kubeconfig takes a library of 66 MiB.
+        assert figures["anonymous_mib again"] < (200 if os.geteuid() == 0 else 300)
+        # Half a percent and one were counted; what else runs makes caches cold, and so both dearer.
+        assert figures["idle cpu"] < 0.02
+        assert figures["cpu at a change per second"] < 0.10
         assert figures["of these over 50 ms again"] <= figures["turns after ready again"] / 10
 
 
@@ -221,8 +223,9 @@ def written(process: Process, kind: str, result: str) -> float:
 def lateness(process: Process) -> tuple[float, float]:
     """Give how often it was looked whether the event loop is late, and how often it was so by over 50 ms."""
     name = "xdsserver_event_loop_lag_seconds"
-    turns = process.metric(f"{name}_count")
-    return turns, turns - process.metric(f"{name}_bucket", le="0.05")
+    metrics = process.metrics()
+    turns = metrics.value(f"{name}_count")
+    return turns, turns - metrics.value(f"{name}_bucket", le="0.05")
 
 
 async def share(process: Process, meanwhile: object = None) -> float:
