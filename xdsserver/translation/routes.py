@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from envoy.config.route.v3.route_components_pb2 import Route, RouteAction, WeightedCluster
@@ -96,13 +97,12 @@ def envoy_routes(
     rule = resolved.rule
     if rule is None:
         return
-    clusters = frozenset(str(cluster) for cluster in used_clusters(rule))
     name = _name(rule)
-    variants = [(variant, _action(rule, variant, facts)) for variant in split(rule)]
+    variants = [(variant, _action(rule, variant, facts), _named(variant)) for variant in split(rule)]
     for number, match in enumerate(rule.matches):
         order = precedence(hosts.original, match, rule, resolved.created)
         asked = match.in_order() if number < len(rule.matches) - rule.added else None
-        for turn, (variant, action) in enumerate(variants):
+        for turn, (variant, action, (answered, forwarded)) in enumerate(variants):
             route = Route(name=f"{name}/{number}")
             route.match.CopyFrom(route_match(match))
             if variant.drawn.stop < MILLION:
@@ -115,7 +115,20 @@ def envoy_routes(
             _ask_by_name(route, variant.action)
             key = RouteKey(listener, hosts.effective, rule.owner, rule.position, number, turn)
             body = route.SerializeToString(deterministic=True)
+            clusters = forwarded if route.HasField("route") else answered
             yield key, EnvoyRoute((*order, turn), asked, length_prefix(_ROUTES, len(body)) + body, clusters)
+
+
+def _named(variant: Variant) -> tuple[frozenset[str], frozenset[str]]:
+    """Give the clusters that are named where the filters answer, and those where a backend does.
+
+    Only these: what is not in the bytes of a route could change without them, and nobody would be told.
+    """
+    answered = frozenset(map(str, _filter_clusters(variant.filters, forwards=False)))
+    if not isinstance(variant.action, Forward):
+        return answered, answered
+    forwarded = chain(_filter_clusters(variant.filters, forwards=True), _share_clusters(variant.action))
+    return answered, frozenset(map(str, forwarded))
 
 
 def envoy_route_count(rule: Rule) -> int:
@@ -148,7 +161,12 @@ def used_clusters(rule: Rule) -> Iterator[ClusterKey]:
     """Give the clusters that a rule sends requests to, those of its filters included."""
     forwards = isinstance(rule.action, Forward)
     yield from _filter_clusters(rule.filters, forwards=forwards)
-    for share in rule.action.shares if isinstance(rule.action, Forward) else ():
+    if isinstance(rule.action, Forward):
+        yield from _share_clusters(rule.action)
+
+
+def _share_clusters(action: Forward) -> Iterator[ClusterKey]:
+    for share in action.shares:
         if share.cluster is not None:
             yield share.cluster
         yield from _filter_clusters(share.filters, forwards=share.cluster is not None)
