@@ -110,13 +110,14 @@ class World:
 def same(costs: Mapping[int, Stats], *, rows: int, joined: bool = False) -> Stats:
     """Require equal costs at all sizes, and give them; `rows` are handed to derivations at most.
 
-    Where what is shared is joined again, that is a row more for each listener, and two for each set, which is a parent
-    of the route that is on all of them.
+    One of them is the listener, whose Gateway says whether anybody is reached there, each time that it is awaited.
+    Where what is shared is joined again, that is a row more for each listener, and two for each set, which is a
+    parent of the route that is on all of them.
     """
     assert len({(one.derivations, one.folds) for one in costs.values()}) == 1, costs
     found = {one.rows - (size + 2 * len(sets_of(size)) if joined else 0) for size, one in costs.items()}
     assert len(found) == 1, costs
-    assert found.pop() <= rows, costs
+    assert max(found) <= rows, costs
     return next(iter(costs.values()))
 
 
@@ -139,7 +140,7 @@ def test_a_listener_that_shows_another_certificate_costs_its_filter_chain() -> N
         assert world.types(delta) == sorted([LISTENER, SECRET, SECRET])
         assert len(delta[world.pipeline.chains]) == 1
         costs[size] = delta.stats
-    assert same(costs, rows=55, joined=True).derivations <= 25
+    assert same(costs, rows=56, joined=True).derivations <= 25
 
 
 def test_one_more_listener_among_many_costs_its_own_chain_and_table() -> None:
@@ -151,7 +152,7 @@ def test_one_more_listener_among_many_costs_its_own_chain_and_table() -> None:
         assert world.types(delta) == sorted([LISTENER, ROUTE, SECRET])
         assert len(delta[world.pipeline.chains]) == 1
         costs[size] = delta.stats
-    assert same(costs, rows=99, joined=True).derivations <= 48
+    assert same(costs, rows=101, joined=True).derivations <= 48
 
 
 def test_one_more_listener_with_the_certificate_of_many_wakes_none_of_them() -> None:
@@ -166,7 +167,7 @@ def test_one_more_listener_with_the_certificate_of_many_wakes_none_of_them() -> 
         delta = world.change(listener_set("z", listener(999)))
         assert len(delta[world.pipeline.overlaps]) == 1
         costs[size] = delta.stats
-    assert same(costs, rows=77).derivations <= 37
+    assert same(costs, rows=78).derivations <= 37
 
 
 def test_other_authorities_of_clients_cost_one_resource() -> None:
