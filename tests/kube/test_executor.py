@@ -344,8 +344,9 @@ async def test_k5_a_write_that_hangs_has_an_end() -> None:
         one.appear([route("r")])
         await one.settle()
 
-        # On a machine that is busy more of them may take too long than those that hang.
-        assert one.executor.counts["away"] >= 3
+        # Three, and on a machine that is busy those of others that took too long: each request but the last.
+        assert hung >= 4
+        assert one.executor.counts == {"away": hung - 1, "done": 1}
         assert one.held.writes == [route("r")]
         hang.set()
 
