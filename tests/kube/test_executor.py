@@ -330,7 +330,8 @@ async def test_k4_what_is_owed_outlives_an_outage() -> None:
 
 async def test_k5_a_write_that_hangs_has_an_end() -> None:
     """K5: every request has a timeout, and what was owed is still owed."""
-    async with scene(write_s=0.5) as one:
+    # Long enough that on a busy machine none takes it but those that hang.
+    async with scene(write_s=1.0) as one:
         hang = asyncio.Event()
         hung = 0
 
@@ -344,9 +345,7 @@ async def test_k5_a_write_that_hangs_has_an_end() -> None:
         one.appear([route("r")])
         await one.settle()
 
-        # Three, and on a machine that is busy those of others that took too long: each request but the last.
-        assert hung >= 4
-        assert one.executor.counts == {"away": hung - 1, "done": 1}
+        assert one.executor.counts == {"away": 3, "done": 1}
         assert one.held.writes == [route("r")]
         hang.set()
 

@@ -49,7 +49,7 @@ ATTACK_S = 1.4
 """A little shorter, for the attacker begins a little later."""
 OPENED = 3
 """Connections of rapid resets in that time, two a second."""
-ANSWERS = 50
+ANSWERS = 51
 """Of requests that are refused, in that time; there is room for some three hundred."""
 TOTAL_STREAMS = "overload.premature_reset_total_stream_count"
 
