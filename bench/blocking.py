@@ -1,4 +1,4 @@
-"""How long the event loop is kept from others: by a start, by a thousand routes at once, by one, and by a listener.
+"""How long the event loop is kept from others: by a start, by many routes at once, by one, and by what concerns all.
 
 What each turn of the loop takes of the processor is counted, and not of the clock, so that what else runs on the
 machine is not in it.
@@ -16,6 +16,7 @@ from bench import worlds
 from bench.figure import Figure
 from tests.live import manifests as m
 from tests.live.many_listeners import Plane
+from xdsserver.objects.meta import Name
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator
@@ -49,7 +50,8 @@ def figures() -> Iterator[Figure]:
 
 def _measured(loop: _Longest, plane: Plane) -> Iterator[Figure]:
     services = [one for number in range(SERVICES) for one in m.service(f"s{number}", 8000)]
-    world = worlds.changes([m.gateway_class(), m.gateway(m.listener(80)), *services, *map(_route, range(ROUTES))])
+    class_ = m.gateway_class()
+    world = worlds.changes([class_, m.gateway(m.listener(80)), *services, *map(_route, range(ROUTES))])
     edited = worlds.changes(_route(number, "/new") for number in range(AT_ONCE))
 
     async def start() -> None:
@@ -62,6 +64,8 @@ def _measured(loop: _Longest, plane: Plane) -> Iterator[Figure]:
         ("one route", plane.many_objects(worlds.changes([_route(0, "/newest")]))),
         # One change that concerns all routes, and comes about at once: it cannot be divided as many changes are.
         ("one listener", plane.many_objects(worlds.changes([m.gateway({**m.listener(80), "hostname": "*.test"})]))),
+        ("the class that goes", plane.many_objects([("GatewayClass", Name("", class_["metadata"]["name"]), None)])),
+        ("the class that comes", plane.many_objects(worlds.changes([class_]))),
     ):
         loop.longest_ms = 0.0
         begun = time.thread_time()

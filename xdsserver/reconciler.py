@@ -20,7 +20,7 @@ from xdsserver.model.fleets import DEFAULT_FLEET
 from xdsserver.model.places import Bind, Promised
 from xdsserver.objects.meta import GATEWAY_GROUP, Name, ObjectKey
 from xdsserver.pipeline import Options, Pipeline
-from xdsserver.tables import Change
+from xdsserver.tables import Change, finished
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from xdsserver.model.routing import ClusterKey, EndpointsKey
     from xdsserver.objects.meta import KubeObject
     from xdsserver.pipeline import ResourceKey
-    from xdsserver.tables import Delta
+    from xdsserver.tables import Delta, Steps
     from xdsserver.xds.case import Blame, Rejection
     from xdsserver.xds.resource import Resource
 
@@ -154,12 +154,16 @@ class Reconciler:
         ]
 
     def objects(self, changes: Iterable[ObjectChange]) -> Outcome:
-        """Take changes of objects."""
+        """Take changes of objects, at once."""
+        return finished(self.objects_in_steps(changes))
+
+    def objects_in_steps(self, changes: Iterable[ObjectChange]) -> Steps[Outcome]:
+        """Take changes of objects in steps, one round before the next; until its end all rows are as they were."""
         rows = [row for change in changes for row in self.pipeline.change(*change)]
         if self._schemas is not None:
             rows.append(Change(self.pipeline.checked_by, GATEWAY_GROUP, self._schemas))
             self._schemas = None
-        return self._round(rows)
+        return (yield from self._round(rows))
 
     def last_good(self) -> dict[ObjectKey, KubeObject]:
         """Give the Secrets whose certificates serve on though they are bad now, as they were when they were good."""
@@ -186,7 +190,13 @@ class Reconciler:
     def answers(
         self, deliveries: Mapping[ListenerKey, Delivery | None], rejections: Mapping[Blame, Rejection | None]
     ) -> Outcome:
-        """Take what the Envoys acknowledged and what they reject; it changes statuses and nothing else."""
+        """Take what the Envoys acknowledged and what they reject, at once; it changes statuses and nothing else."""
+        return finished(self.answers_in_steps(deliveries, rejections))
+
+    def answers_in_steps(
+        self, deliveries: Mapping[ListenerKey, Delivery | None], rejections: Mapping[Blame, Rejection | None]
+    ) -> Steps[Outcome]:
+        """Take the same in steps, one round before the next; until its end all rows are as they were."""
         pipeline = self.pipeline
         return self._round(
             [
@@ -247,23 +257,25 @@ class Reconciler:
         rows = self.pipeline.gateways.rows if parent.kind == "Gateway" else self.pipeline.listener_sets.rows
         return Name(parent.namespace, parent.name) in rows
 
-    def _round(self, rows: Iterable[Change]) -> Outcome:
+    def _round(self, rows: Iterable[Change]) -> Steps[Outcome]:
+        graph = self.pipeline.graph
         noted, self._noted = self._noted, []
-        deltas = [self.pipeline.apply([*noted, *rows])]
-        answers = self._remember(deltas[0])
-        written = deltas[0][self.pipeline.written_services]
-        if deltas[0][self.pipeline.claims] or written or self._gave_back(deltas[0]) or self._adopted:
-            self._adopted = False
-            answers += self._allocate()
-        if answers:
-            deltas.append(self.pipeline.apply(answers))
+        with graph.round():
+            deltas = [(yield from graph.steps([*noted, *rows]))]
+            answers = self._remember(deltas[0])
+            written = deltas[0][self.pipeline.written_services]
+            if deltas[0][self.pipeline.claims] or written or self._gave_back(deltas[0]) or self._adopted:
+                self._adopted = False
+                answers += self._allocate()
+            if answers:
+                deltas.append((yield from graph.steps(answers)))
         return joined(_outcome(self.pipeline, delta) for delta in deltas)
 
     def _remember(self, delta: Delta) -> list[Change]:
         """Keep the certificates of Secrets that changed, for when the next ones are bad."""
         kept, found = self.pipeline.remembered_certificates, self.pipeline.read_certificates
         return [
-            Change(kept, name, remember(secret, found.rows.get(name), kept.rows.get(name)))
+            Change(kept, name, remember(secret, found.newest.get(name), kept.newest.get(name)))
             for name, secret in delta[self.pipeline.secrets].items()
         ]
 
@@ -274,21 +286,21 @@ class Reconciler:
     def _allocate(self) -> list[Change]:
         """Answer the claims, all of them, since an address that one Gateway gives back is free for another."""
         surroundings = self._surroundings
-        uids = {name: gateway.metadata.uid for name, gateway in self.pipeline.gateways.rows.items()}
-        wanted = Wanted(self.pipeline.claims.rows, uids)
+        uids = {name: gateway.metadata.uid for name, gateway in self.pipeline.gateways.newest.items()}
+        wanted = Wanted(self.pipeline.claims.newest, uids)
         known = self._known() if surroundings.promising else self.written
         self.written, bindings = allocate(wanted, known, surroundings.pool, surroundings.probe, self.written)
         if surroundings.promising:
             bindings = {key: self._unless_written(known, key, binding) for key, binding in bindings.items()}
         bindings |= host_binds(wanted.claims)
-        bindings |= service_binds(wanted, self.pipeline.written_services.rows)
+        bindings |= service_binds(wanted, self.pipeline.written_services.newest)
         source = self.pipeline.bindings
-        gone = [key for key in source.rows if key not in bindings]
+        gone = [key for key in source.newest if key not in bindings]
         return [*(Change(source, key, None) for key in gone), *(Change(source, *one) for one in bindings.items())]
 
     def _known(self) -> dict[Name, Written]:
         """Give the addresses that are written down: in statuses, else in the Services of those who do not tell them."""
-        services = self.pipeline.written_services.rows
+        services = self.pipeline.written_services.newest
         in_services = {name: Written(one.uid, one.address) for name, one in services.items() if one.address}
         return in_services | dict(self._observed)
 

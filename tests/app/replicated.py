@@ -264,13 +264,13 @@ async def _server(path: Path, name: str) -> AsyncIterator[Server]:
     answerer = Answerer(plane.world, plane.waits, InspectionPeers(name, leadership, connect_locally))
     reports = ReportsServer(local_reports_door("127.0.0.1:0"), plane.answers, PACE, answerer.answer)
     found = Server(name, plane, reports, leadership, answerer)
-    take = plane.reconciler.answers
+    take = plane.reconciler.answers_in_steps
 
     def answers(deliveries: Mapping[ListenerKey, Delivery | None], rejections: Mapping[Blame, Rejection | None]) -> Any:  # noqa: ANN401
         found.rows += [row for key, row in deliveries.items() if key == KEY]
         return take(deliveries, rejections)
 
-    plane.reconciler.answers = answers  # type: ignore[method-assign] # to listen to what passes here
+    plane.reconciler.answers_in_steps = answers  # type: ignore[method-assign] # to listen to what passes here
     links = Links(connect_locally, reports.resigned, found.situations.append)
     async with plane.serving():
         await reports.start()

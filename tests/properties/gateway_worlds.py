@@ -44,6 +44,7 @@ from xdsserver.objects.meta import (
     ObjectReference,
 )
 from xdsserver.reconciler import FLEET, Reconciler, Surroundings
+from xdsserver.tables import finished
 from xdsserver.xds.case import Blame, Rejection
 from xdsserver.xds.fragments import NOBODY
 from xdsserver.xds.resource import LISTENER, ROUTE
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xdsserver.reconciler import Outcome
+    from xdsserver.tables import Steps
 
 T = TypeVar("T")
 
@@ -631,9 +633,14 @@ def load(into: Reconciler, objects: Objects) -> Outcome:
 
 def take(into: Reconciler, step: Step) -> Outcome:
     """Do one step of a history."""
+    return finished(taking(into, step))
+
+
+def taking(into: Reconciler, step: Step) -> Steps[Outcome]:
+    """Do one step of a history, with room for others in between."""
     if isinstance(step, Answer):
         about = ANSWERED[step.resource]
         if isinstance(about, Blame):
-            return into.answers({}, {about: REJECTED[step.answer]})
-        return into.answers({about: DELIVERED[step.answer]}, {})
-    return into.objects((*SLOTS[edit.slot], POOLS[SLOTS[edit.slot]][edit.state]) for edit in step)
+            return into.answers_in_steps({}, {about: REJECTED[step.answer]})
+        return into.answers_in_steps({about: DELIVERED[step.answer]}, {})
+    return into.objects_in_steps((*SLOTS[edit.slot], POOLS[SLOTS[edit.slot]][edit.state]) for edit in step)

@@ -11,11 +11,12 @@ It knows nothing of what the rows mean, so that it serves toy graphs and the rea
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from xdsserver.tables import Change, Delta, Graph, Source, Table
+from xdsserver.tables import Change, Delta, Graph, Source, Steps, Table
 
 Rows = Mapping[Any, Any]
+T = TypeVar("T")
 
 
 def assert_equal_to_recomputed(graph: Graph, fresh: Graph) -> None:
@@ -65,6 +66,24 @@ def assert_delta_is_difference(world: World, delta: Delta) -> None:
         difference |= {key: None for key in before if key not in table.rows}
         assert_same_rows(f"{table.name}: delta, and difference", delta[table], difference)
         world.before[table.name] = dict(table.rows)
+
+
+def assert_unseen(world: World, steps: Steps[T], every: int = 1) -> T:
+    """Do all steps, and require after every so many that each table still shows what `world` saw; look at it again."""
+    number = 0
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            break
+        number += 1
+        if number % every == 0:
+            for table in world.graph.tables:
+                assert_same_rows(f"{table.name}: before the round, and within it", world.before[table.name], table.rows)
+    for table in world.graph.tables:
+        world.before[table.name] = dict(table.rows)
+    return result
 
 
 def assert_same_rows(what: str, left: Rows, right: Rows) -> None:

@@ -10,10 +10,11 @@ from tests.properties.oracle import (
     assert_empties,
     assert_equal_to_recomputed,
     assert_same_rows,
+    assert_unseen,
     watch,
 )
 from tests.properties.toy_graphs import Step, Write, build, graphs, histories, sources
-from xdsserver.tables import Change, Graph
+from xdsserver.tables import Change, Graph, Steps
 from xdsserver.tables.table import Reader
 
 
@@ -25,7 +26,7 @@ def test_tables_equal_those_of_a_fresh_graph_after_every_step(steps: list[Step],
     world = watch(graph)
     written: list[dict[int, Any]] = [{} for _ in sources(graph)]
     for batch in history:
-        delta = graph.apply(Change(sources(graph)[place], key, row) for place, key, row in batch)
+        delta = graph.apply(_changes(graph, batch))
 
         for place, key, row in batch:
             written[place][key] = row
@@ -35,6 +36,36 @@ def test_tables_equal_those_of_a_fresh_graph_after_every_step(steps: list[Step],
         assert_delta_is_difference(world, delta)
         assert_equal_to_recomputed(graph, build(steps))
     assert_empties(graph)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(graphs, histories)
+def test_between_the_steps_of_a_round_tables_show_what_was_before_it(
+    steps: list[Step], history: list[list[Write]]
+) -> None:
+    """A round of two applies, as one has whose first half asks for a decision; afterwards all is as without steps."""
+    graph, twin = build(steps), build(steps)
+    world = watch(graph)
+    for first, second in zip(history[::2], history[1::2], strict=False):
+        for batch in (first, second):
+            twin.apply(_changes(twin, batch))
+
+        assert_unseen(world, _round(graph, first, second))
+
+        for table, other in zip(graph.tables, twin.tables, strict=True):
+            assert_same_rows(f"{table.name}: in steps, and at once", table.rows, other.rows)
+            assert table.newest == table.rows
+    assert_empties(graph)
+
+
+def _round(graph: Graph, *batches: list[Write]) -> Steps[None]:
+    with graph.round():
+        for batch in batches:
+            yield from graph.steps(_changes(graph, batch))
+
+
+def _changes(graph: Graph, batch: list[Write]) -> list[Change]:
+    return [Change(sources(graph)[place], key, row) for place, key, row in batch]
 
 
 def looking_past_read() -> Graph:

@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.properties.gateway_worlds import histories, reconciler, settled, take, world
-from tests.properties.oracle import assert_empties, assert_equal_to_recomputed, assert_same_rows
+from tests.properties import gateway_worlds
+from tests.properties.gateway_worlds import histories, reconciler, settled, take, taking
+from tests.properties.oracle import (
+    assert_empties,
+    assert_equal_to_recomputed,
+    assert_same_rows,
+    assert_unseen,
+    watch,
+)
 from tests.properties.served import assert_fits_together
 from xdsserver.filters import registry
 from xdsserver.gatewayapi.statuses import all_conditions
@@ -47,6 +54,20 @@ def test_tables_equal_those_of_a_fresh_pipeline_after_every_step(history: tuple[
     assert_empties(running.pipeline.graph)
 
 
+@settings(max_examples=HISTORIES // 20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(histories)
+def test_between_the_steps_of_a_round_all_tables_show_what_was_before_it(history: tuple[Step, list[Step]]) -> None:
+    beginning, steps = history
+    running, at_once = reconciler(), reconciler()
+    world = watch(running.pipeline.graph)
+    for step in (beginning, *steps):
+        outcome = assert_unseen(world, taking(running, step), every=97)
+
+        assert outcome == take(at_once, step)
+        for table, other in zip(running.pipeline.graph.tables, at_once.pipeline.graph.tables, strict=True):
+            assert_same_rows(f"{table.name}: in steps, and at once", table.rows, other.rows)
+
+
 class Told:
     """What somebody knows who only ever hears what changed, as the xDS cache and the writer of statuses do."""
 
@@ -69,7 +90,7 @@ MANY = 600
 
 @pytest.fixture(scope="module")
 def pipelines() -> list[Pipeline]:
-    return [settled(world(number)).pipeline for number in range(MANY)]
+    return [settled(gateway_worlds.world(number)).pipeline for number in range(MANY)]
 
 
 def test_the_worlds_reach_every_verdict(pipelines: list[Pipeline]) -> None:

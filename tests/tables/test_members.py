@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xdsserver.tables import Change, Graph, InPieces
+from xdsserver.tables import Change, Graph, InPieces, finished
 from xdsserver.tables.members import FEW, Few, Many
 
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ def test_whatever_comes_and_goes_members_are_those_of_a_sorted_list(first: int, 
             orders[key] = order
             members = (members or Few()).add((order, key, f"row {key}"))
         if number % 50 == 0:
-            members.pieces(keys)
+            finished(members.pieces(keys))
         if number % 29 == 0:
             expected = [key for _, key in sorted((order, key) for key, order in orders.items())]
-            assert list(chain.from_iterable(members.pieces(keys))) == expected
+            assert list(chain.from_iterable(finished(members.pieces(keys)))) == expected
     assert bool(members) is bool(orders)
-    assert all(len(piece) <= FEW for piece in members.pieces(keys))
+    assert all(len(piece) <= FEW for piece in finished(members.pieces(keys)))
 
 
 def test_a_large_group_of_which_little_is_left_is_a_short_row_of_blocks() -> None:
@@ -54,18 +54,18 @@ def test_a_large_group_of_which_little_is_left_is_a_short_row_of_blocks() -> Non
         if key % (2 * FEW):
             members.drop((0, key))
 
-    assert len(members.pieces(keys)) <= 4, "25 members are left"
+    assert len(finished(members.pieces(keys))) <= 4, "25 members are left"
 
 
 def test_what_grows_too_large_is_cut_into_two_halves() -> None:
     members: Members = Few()
     for key in range(FEW):
         members = members.add((0, key, None))
-    assert [len(piece) for piece in members.pieces(keys)] == [FEW]
+    assert [len(piece) for piece in finished(members.pieces(keys))] == [FEW]
 
     members = members.add((0, FEW, None))
 
-    assert [len(piece) for piece in members.pieces(keys)] == [FEW // 2, FEW // 2 + 1]
+    assert [len(piece) for piece in finished(members.pieces(keys))] == [FEW // 2, FEW // 2 + 1]
 
 
 def test_members_that_come_at_once_are_cut_alike_in_every_process() -> None:

@@ -51,14 +51,12 @@ class Told:
     """Whom it is told to, and what they know.
 
     Attributes:
-        pass_on: called from the event loop; it may lead to more being asked for.
-        rows: what was passed on of deliveries.
+        pass_on: called from the event loop; it may lead to more being asked for, at once or later.
         identity: uid and generation of an object; None where there is none.
         backend_of: which backend a resource is the way to; None where it is none.
     """
 
     pass_on: Callable[[Deliveries, News], None]
-    rows: Mapping[ListenerKey, Delivery]
     identity: Callable[[ObjectKey], tuple[str, int] | None]
     backend_of: Callable[[ResourceKey], ClusterKey | EndpointsKey | None]
 
@@ -81,6 +79,8 @@ class Answers:
         """What a follower tells its leader."""
         self.leads = True
         self._awaited: dict[ListenerKey, Awaited] = {}
+        # What was passed on: the tables have it once they come to it.
+        self._delivered: dict[ListenerKey, Delivery] = {}
         # What the leader asks us, and what it has decided.
         self._asked: dict[ListenerKey, Subject] = {}
         self._decided: dict[ListenerKey, Subject] = {}
@@ -113,11 +113,11 @@ class Answers:
                 # Whether clients get to an Envoy is no question to Envoys, and takes nothing back that was decided.
                 if before is None or before._replace(reached=awaited.reached) != awaited:
                     self._ask(key)
-            if not _stands(before, awaited) and key in self._told.rows:
+            if not _stands(before, awaited) and key in self._delivered:
                 # Whatever was acknowledged stood elsewhere, or was of another object.
                 forgotten[key] = None
         if forgotten:
-            self._told.pass_on(forgotten, {})
+            self._pass_on(forgotten, {})
         if outcome.awaited or self._rejections or self._quarantine.has_news:
             self._settle_soon()
 
@@ -156,7 +156,7 @@ class Answers:
             self._asked.clear()
             self._tally.lead(others, _now_s())
             for key, awaited in self._awaited.items():
-                row = self._told.rows.get(key)
+                row = self._delivered.get(key)
                 if row is not None and row.generation == awaited.generation:
                     self._receipts.forget(key)
                     self.agenda.put(Matter(self._subject(key), State.DECIDED))
@@ -209,6 +209,18 @@ class Answers:
         self._settle_soon()
 
     # ------------------------------------------------------------------------------------------------- what follows
+    def remembered(self, deliveries: Deliveries) -> None:
+        """Pass on what Envoys had before this run, where nothing newer is known."""
+        self._pass_on({key: one for key, one in deliveries.items() if key not in self._delivered}, {})
+
+    def _pass_on(self, deliveries: Deliveries, news: News) -> None:
+        for key, one in deliveries.items():
+            if one is None:
+                self._delivered.pop(key, None)
+            else:
+                self._delivered[key] = one
+        self._told.pass_on(deliveries, news)
+
     def _settle_soon(self) -> None:
         if self._soon is None:
             self._soon = asyncio.get_running_loop().call_soon(self._settle)
@@ -221,7 +233,7 @@ class Answers:
             self._testify(now_s)
         news = self._rejections_news()
         if news or deliveries:
-            self._told.pass_on(deliveries, news)
+            self._pass_on(deliveries, news)
         if self._late is not None:
             self._late.cancel()
         ticks = (self._receipts.next_tick(now_s), self._tally.next_tick(now_s)) if self.leads else ()
@@ -242,7 +254,7 @@ class Answers:
                     self.agenda.put(Matter(self._subject(key), State.DECIDED))
                     yield key, Delivery(self._awaited[key].generation)
                 case Late(nodes):
-                    before = self._told.rows.get(key)
+                    before = self._delivered.get(key)
                     yield key, Delivery(before.generation if before is not None else None, nodes)
                 case _:
                     assert_never(found)
@@ -251,7 +263,7 @@ class Answers:
         """Give what the leader has decided of objects that we know, too."""
         for key, subject in self._decided.items():
             awaited, row = self._awaited.get(key), Delivery(subject.generation)
-            if awaited is not None and awaited.uid == subject.uid and self._told.rows.get(key) != row:
+            if awaited is not None and awaited.uid == subject.uid and self._delivered.get(key) != row:
                 yield key, row
 
     def _testify(self, now_s: float) -> None:

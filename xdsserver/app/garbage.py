@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MANY: Final = 100
 """Changes after which what is new is looked through: what comes of them is looked at in a millisecond or two."""
 
+LARGE: Final = 50_000
+"""Objects of Python that one round may leave before they are looked through: as many take five milliseconds."""
+
 ALMOST_ALL: Final = 10 * MANY
 """Changes at once that are a start, or a folder replaced: nothing of them is garbage yet, and to look takes long."""
 
@@ -51,12 +54,20 @@ class Garbage:
 
     @contextlib.contextmanager
     def changes(self, count: int) -> Iterator[None]:
-        """Take changes in, without being stopped half-way to look through what is being made."""
+        """Take changes in, without being stopped half-way to look through what is being made.
+
+        One change may concern everything. What it leaves are rows in place of others, and Python would look through all
+        of them as soon as it may: they are set aside unseen.
+        """
         gc.disable()
         try:
             yield
         finally:
             self._changes += count
+            made, *_ = gc.get_count()
+            if made > LARGE and self._whole is not None:
+                self._added += made
+                gc.freeze()
             gc.enable()
 
     def tidy(self) -> None:

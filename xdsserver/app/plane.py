@@ -12,6 +12,7 @@ from xdsserver.admin.waits import Waits
 from xdsserver.app.answers import Answers, Heard, Told
 from xdsserver.app.expiry import Expiry
 from xdsserver.app.garbage import Garbage
+from xdsserver.app.rounds import Rounds
 from xdsserver.app.slices import slices
 from xdsserver.inspection.world import Serving, World
 from xdsserver.narrator import Socket, Whereabouts
@@ -33,11 +34,12 @@ if TYPE_CHECKING:
     from xdsserver.objects.meta import Name
     from xdsserver.reconciler import ObjectChange, Outcome, Reconciler
     from xdsserver.server import XdsOptions
+    from xdsserver.tables import Steps
     from xdsserver.xds.case import Blame, Rejection
     from xdsserver.xds.ledger import Event
 
 _TOLD_AT_ONCE = 500
-"""Objects of which people and API servers are told before the event loop has another turn."""
+"""Objects of which people and API servers are told in one step."""
 
 _GRACE_S = 2.0
 """How long the xDS streams may take to end."""
@@ -84,6 +86,7 @@ class ControlPlane:
         self._hooks = hooks
         # What was taken and is not served yet; None while all is served.
         self._held: list[_Round] | None = None
+        self._rounds = Rounds()
         self._garbage = Garbage(lambda: sum(len(table.rows) for table in reconciler.pipeline.graph.tables))
         self._whereabouts = Whereabouts(self._socket_of, hooks.place)
         self._ledger = Ledger()
@@ -94,7 +97,7 @@ class ControlPlane:
             lambda said: narrator.validity(said, hooks.place),
             hooks.measures.metrics.expires if hooks.measures is not None else lambda _at_s: None,
         )
-        told = Told(self._take_answers, reconciler.pipeline.deliveries.rows, reconciler.identity, reconciler.backend_of)
+        told = Told(self._take_answers, reconciler.identity, reconciler.backend_of)
         self.answers = Answers(Heard(cache, self._ledger, self.server.quarantine), told, replica)
         """What the Envoys say, of this server and of others that it leads."""
         serving = Serving(cache, self._ledger, lambda: asyncio.get_running_loop().time())
@@ -118,22 +121,21 @@ class ControlPlane:
             await self.server.stop(_GRACE_S)
 
     def objects(self, changes: Sequence[ObjectChange]) -> None:
-        """Take changes of objects, at once."""
-        self._take(self._decide(changes))
+        """Take changes of objects at once, and keep the event loop meanwhile: for few, where nobody else needs it."""
+        self._rounds.at_once(self._taken(changes))
 
     async def many_objects(self, changes: Sequence[ObjectChange]) -> None:
-        """Take changes of objects, however many: while they are taken in slices the event loop does other things, too.
+        """Take changes of objects, however many and whatever they concern; the event loop does other things, too.
 
-        Each slice is served at once; what came of all of them is then told.
+        What is more than is applied together is divided into slices, each of which is served at its end; what came of
+        all of them is then told.
         """
         outcomes: list[Outcome] = []
         for one in slices(changes):
-            round_ = self._decide(one)
-            outcomes.append(round_.outcome)
-            self._serve(round_)
+            outcomes.append(await self._rounds.do(self._served(one)))
             if len(one) < len(changes):
                 await asyncio.sleep(0)
-        await self._tell_all(joined(outcomes))
+        await self._rounds.do(self._told(joined(outcomes)))
 
     @contextlib.asynccontextmanager
     async def unseen(self) -> AsyncIterator[None]:
@@ -150,32 +152,40 @@ class ControlPlane:
             objects = [key for one in held for key in one.objects]
             self._serve(_Round(outcome, min(one.read_s for one in held), objects))
             await asyncio.sleep(0)
-            await self._tell_all(outcome)
+            await self._rounds.do(self._told(outcome))
 
     def remembered(self, deliveries: Mapping[ListenerKey, Delivery]) -> None:
         """Take what Envoys had acknowledged before this run, so that what was true is not doubted anew."""
-        rows = self.reconciler.pipeline.deliveries.rows
-        self._take_answers({key: one for key, one in deliveries.items() if key not in rows}, {})
+        self.answers.remembered(deliveries)
 
     def condition(self) -> Condition:
         """Say how it is, for probes."""
         return Condition(self.server.serving, {"streams": sum(1 for _ in self._ledger.streams())})
 
-    def _decide(self, changes: Sequence[ObjectChange]) -> _Round:
-        """Say what changes come to."""
+    def _taken(self, changes: Sequence[ObjectChange]) -> Steps[None]:
+        """Serve what changes come to, and tell it."""
+        outcome = yield from self._served(changes)
+        yield from self._told(outcome)
+
+    def _served(self, changes: Sequence[ObjectChange]) -> Steps[Outcome]:
+        """Serve what changes come to."""
         read_s = time.monotonic()
         with self._garbage.changes(len(changes)):
-            outcome = self.reconciler.objects(changes)
+            outcome = yield from self.reconciler.objects_in_steps(changes)
         if self._garbage.due:
             # Behind the streams, which write first what is published now.
             asyncio.get_running_loop().call_soon(self._garbage.tidy)
-        return _Round(outcome, read_s, [(ObjectKey(kind, *name), row is None) for kind, name, row in changes])
+        self._serve(_Round(outcome, read_s, [(ObjectKey(kind, *name), row is None) for kind, name, row in changes]))
+        return outcome
 
-    def _take(self, round_: _Round) -> None:
-        """Serve what changed, and tell people what they should know."""
-        self._serve(round_)
-        if self._held is None:
-            self._tell(round_.outcome)
+    def _answered(
+        self, deliveries: Mapping[ListenerKey, Delivery | None], rejections: Mapping[Blame, Rejection | None]
+    ) -> Steps[None]:
+        """Serve and tell what comes of what Envoys said."""
+        read_s = time.monotonic()
+        outcome = yield from self.reconciler.answers_in_steps(deliveries, rejections)
+        self._serve(_Round(outcome, read_s))
+        yield from self._told(outcome)
 
     def _serve(self, round_: _Round) -> None:
         """Serve what changed, and keep what was allocated for it."""
@@ -193,25 +203,21 @@ class ControlPlane:
         self.waits.published(outcome.resources.keys())
         self._expiry.published(outcome)
 
-    def _tell(self, outcome: Outcome) -> None:
-        self._narrator.outcome(outcome, self._whereabouts)
-        self._hooks.decided(outcome)
-
-    async def _tell_all(self, outcome: Outcome) -> None:
-        """Tell what changed, a part at a time, of each object as it is when its turn comes."""
+    def _told(self, outcome: Outcome) -> Steps[None]:
+        """Tell people and API servers what changed, a part at a time, of each object as it is when its turn comes."""
         if self._held is not None:
             return
         pipeline = self.reconciler.pipeline
         statuses, intended = pipeline.statuses.rows, pipeline.intended.rows
-        for number, part in enumerate(outcome.told_in(_TOLD_AT_ONCE)):
-            if number:
-                await asyncio.sleep(0)
+        for part in outcome.told_in(_TOLD_AT_ONCE):
             now = replace(
                 part,
                 statuses={key: statuses.get(key) for key in part.statuses},
                 intended={key: intended.get(key) for key in part.intended},
             )
-            self._tell(now)
+            self._narrator.outcome(now, self._whereabouts)
+            self._hooks.decided(now)
+            yield
 
     def _take_answers(
         self, deliveries: Mapping[ListenerKey, Delivery | None], rejections: Mapping[Blame, Rejection | None]
@@ -219,7 +225,7 @@ class ControlPlane:
         self._narrator.rejections(rejections)
         if rejections:
             self._hooks.rejected()
-        self._take(_Round(self.reconciler.answers(deliveries, rejections), time.monotonic()))
+        self._rounds.begin(self._answered(deliveries, rejections))
 
     def _socket_of(self, key: ListenerKey) -> Socket | None:
         pipeline = self.reconciler.pipeline

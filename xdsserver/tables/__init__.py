@@ -32,8 +32,9 @@ The laws, each with what goes wrong without it (`tests/tables/test_laws.py` has 
        right   derive(gateways, one narrow row per listener), then routes read listeners
        wrong   routes read the Gateway itself: a new label on it computes every route again
 
-4. *`apply` is synchronous and atomic.* Between two calls every table is what computing from nothing would give. What
-   belongs together goes into one call.
+4. *`apply` is atomic.* Between two calls every table is what computing from nothing would give. What belongs together
+   goes into one call, and what is decided in between (as which address a claim gets) into one `round`. Either may be
+   done in steps, for the sake of others on the same thread: until its end they see `rows` as they were.
 
        right   apply([Change(pods, old, None), Change(pods, new, pod)])
        wrong   apply([Change(pods, old, None)]), then apply([Change(pods, new, pod)])    # serves a world without pods
@@ -55,6 +56,18 @@ fresh graph that got everything at once, and after deleting everything every tab
 from xdsserver.tables.graph import Change, Delta, Graph
 from xdsserver.tables.grouped import InPieces
 from xdsserver.tables.table import Read, Source, Table, TableError
-from xdsserver.tables.work import Stats
+from xdsserver.tables.work import Stats, Steps, finished
 
-__all__ = ["Change", "Delta", "Graph", "InPieces", "Read", "Source", "Stats", "Table", "TableError"]
+__all__ = [
+    "Change",
+    "Delta",
+    "Graph",
+    "InPieces",
+    "Read",
+    "Source",
+    "Stats",
+    "Steps",
+    "Table",
+    "TableError",
+    "finished",
+]

@@ -6,6 +6,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from typing_extensions import override
 
 from xdsserver.tables.table import Place, Read, Reader, Table, TableError
+from xdsserver.tables.work import Steps, parts
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -52,28 +53,42 @@ class Derived(Table[K2, V2], Generic[K, V, K2, V2]):
         self.expect_visit()
 
     @override
-    def update(self) -> None:
+    def update(self) -> Steps[None]:
         """Run what is to be run. All old rows leave before new ones enter: a row may move between two source keys."""
-        results = {key: self._run(key) for key in self._dirty}
+        results: dict[K, Mapping[K2, V2]] = {}
+        for key in self._dirty:
+            results[key] = self._run(key)
+            yield
         self._dirty.clear()
-        for key, result in results.items():
-            for old in self._outputs.pop(key, ()):
-                if old not in result:
-                    del self._owner[old]
-                    self.put(old, None)
-        for key, result in results.items():
-            for output, row in result.items():
-                if self._owner.setdefault(output, key) != key:
-                    message = f"{self.name}: {output!r} comes from both {self._owner[output]!r} and {key!r}"
-                    raise TableError(message)
-                self.put(output, row)
-            if result:
-                self._outputs[key] = tuple(result)
+        for part in parts(results.items()):
+            for key, result in part:
+                self._leave(key, result)
+            yield
+        for part in parts(results.items()):
+            for key, result in part:
+                self._enter(key, result)
+            yield
+
+    def _leave(self, key: K, result: Mapping[K2, V2]) -> None:
+        """Take out the rows of a key that are not in its new ones."""
+        for old in self._outputs.pop(key, ()):
+            if old not in result:
+                del self._owner[old]
+                self.put(old, None)
+
+    def _enter(self, key: K, result: Mapping[K2, V2]) -> None:
+        for output, row in result.items():
+            if self._owner.setdefault(output, key) != key:
+                message = f"{self.name}: {output!r} comes from both {self._owner[output]!r} and {key!r}"
+                raise TableError(message)
+            self.put(output, row)
+        if result:
+            self._outputs[key] = tuple(result)
 
     def _run(self, key: K) -> Mapping[K2, V2]:
         """Run the derivation for one key and record what it read, also where it raised: that may be what mends it."""
         seen: _Seen = set()
-        row = self._source.rows.get(key)
+        row = self._source.newest.get(key)
         result: Mapping[K2, V2] = {}
         if row is not None:
             self._work.derivations += 1
@@ -96,7 +111,7 @@ class Derived(Table[K2, V2], Generic[K, V, K2, V2]):
                 message = f"{self.name} reads {table.name}, which stands behind it"
                 raise TableError(message)
             seen.add((table, key))
-            row = table.rows.get(key)
+            row = table.newest.get(key)
             if row is not None:
                 self._work.rows += 1
             return row

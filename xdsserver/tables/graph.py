@@ -1,6 +1,7 @@
 """A graph of tables, and `apply`, the one way in which it changes."""
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
 from xdsserver.tables.derived import Derivation, Derived
@@ -19,7 +20,7 @@ from xdsserver.tables.grouped import (
 )
 from xdsserver.tables.table import Place, Source, Table, TableError
 from xdsserver.tables.united import United
-from xdsserver.tables.work import Work
+from xdsserver.tables.work import Steps, Work, finished
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -116,11 +117,32 @@ class Graph:
         Raises:
             TableError: The graph itself is wrong. Its tables may be half updated then, so it refuses every later call.
         """
+        return finished(self.steps(changes))
+
+    @contextmanager
+    def round(self) -> Iterator[None]:
+        """Show all `Table.rows` as they are now until the end of the block, whatever is applied in it.
+
+        A block that breaks off, like an apply that does, leaves a graph that shows what was, and refuses to go on.
+        """
+        self._work.hold()
+        yield
+        self._work.settle()
+
+    def steps(self, changes: Iterable[Change]) -> Steps[Delta]:
+        """Do what `apply` does in steps of some microseconds, with room for others in between.
+
+        They are done in a `round`: between them tables do not agree, and nobody else may see that. Nothing else is
+        applied before their end.
+
+        Raises:
+            TableError: As `apply` does.
+        """
         changes = tuple(changes)
         for source, _key, _row in changes:
             self._require_own(source)
         if not self._whole:
-            message = "an earlier apply broke off and left tables that do not agree; build a new graph"
+            message = "an earlier apply broke off, or is not at its end, and its tables do not agree; build a new graph"
             raise TableError(message)
         self._begun = True
         self._whole = False
@@ -131,7 +153,7 @@ class Graph:
         # Of hundreds of tables a change reaches a few dozen: to ask all of them would cost more than to do the work.
         while (position := self._work.next()) is not None:
             table = self.tables[position]
-            if published := table.visit():
+            if published := (yield from table.visit()):
                 changed[table] = published
         self._whole = True
         return Delta(changed, self._work)

@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from xdsserver.tables.members import Few
 from xdsserver.tables.table import Place, Table, TableError
+from xdsserver.tables.work import Steps, parts
 
 if TYPE_CHECKING:
     from xdsserver.tables.members import Entry, Members
@@ -98,7 +99,7 @@ class _Parted(Table[G, W], Generic[K, V, G, W]):
         self._dirty.clear()
 
     def _spot(self, key: K) -> _Spot[G] | None:
-        row = self._source.rows.get(key)
+        row = self._source.newest.get(key)
         if row is None:
             return None
         try:
@@ -116,14 +117,16 @@ class Counted(_Parted[K, V, G, int]):
     """
 
     @override
-    def update(self) -> None:
+    def update(self) -> Steps[None]:
         """Move the members that changed."""
-        for _key, before, after in self._moves():
-            if before == after:
-                continue
-            for spot, sign in ((before, -1), (after, 1)):
-                if spot is not None:
-                    self.put(spot.group, (self.rows.get(spot.group, 0) + sign * spot.order) or None)
+        for part in parts(self._moves()):
+            for _key, before, after in part:
+                if before == after:
+                    continue
+                for spot, sign in ((before, -1), (after, 1)):
+                    if spot is not None:
+                        self.put(spot.group, (self.newest.get(spot.group, 0) + sign * spot.order) or None)
+            yield
 
 
 class _Sorted(_Parted[K, V, G, W]):
@@ -139,7 +142,7 @@ class _Sorted(_Parted[K, V, G, W]):
         """Whether nothing is kept."""
         return super().empty and not self._members
 
-    def _regroup(self, moves: Iterable[tuple[K, _Spot[G] | None, _Spot[G] | None]]) -> Iterable[G]:
+    def _regroup(self, moves: Iterable[tuple[K, _Spot[G] | None, _Spot[G] | None]]) -> Steps[Iterable[G]]:
         """Take members from where they were to where they are, and give the groups of both.
 
         Those of a group leave, and then enter, in their order: a round comes as a set, which each process walks in
@@ -147,25 +150,37 @@ class _Sorted(_Parted[K, V, G, W]):
         """
         leaving: dict[G, list[Entry]] = {}
         entering: dict[G, list[Entry]] = {}
-        for key, before, after in moves:
-            if before is not None:
-                leaving.setdefault(before.group, []).append((before.order, key))
-            if after is not None:
-                entering.setdefault(after.group, []).append((after.order, key, *self._kept(key)))
+        for part in parts(moves):
+            for key, before, after in part:
+                if before is not None:
+                    leaving.setdefault(before.group, []).append((before.order, key))
+                if after is not None:
+                    entering.setdefault(after.group, []).append((after.order, key, *self._kept(key)))
+            yield
         for group, spots in leaving.items():
-            members = self._members[group]
-            for spot in sorted(spots):
-                members.drop(spot)
-            if not members:
-                del self._members[group]
+            yield from self._leave(group, spots)
         for group, entries in entering.items():
             try:
-                for entry in sorted(entries):
-                    self._members[group] = (self._members.get(group) or Few()).add(entry)
+                yield from self._enter(group, entries)
             except TypeError as error:
                 message = f"{self.name}: the members of {group!r} cannot be sorted: {error}"
                 raise TableError(message) from error
         return leaving | entering
+
+    def _leave(self, group: G, spots: "Iterable[Entry]") -> Steps[None]:
+        members = self._members[group]
+        for part in parts(sorted(spots)):
+            for spot in part:
+                members.drop(spot)
+            yield
+        if not members:
+            del self._members[group]
+
+    def _enter(self, group: G, entries: "Iterable[Entry]") -> Steps[None]:
+        for part in parts(sorted(entries)):
+            for entry in part:
+                self._members[group] = (self._members.get(group) or Few()).add(entry)
+            yield
 
     def _kept(self, _key: K) -> tuple[object, ...]:
         """Give what is to be at hand with a member."""
@@ -176,15 +191,17 @@ class Indexed(_Sorted[K, V, G, tuple[K, ...]]):
     """The sorted keys of the members of a group: a change of a member that stays where it is changes nothing."""
 
     @override
-    def update(self) -> None:
+    def update(self) -> Steps[None]:
         """Move the members that changed, then write down each group that one of them left or entered."""
-        for group in self._regroup(move for move in self._moves() if move[1] != move[2]):
+        for group in (yield from self._regroup(move for move in self._moves() if move[1] != move[2])):
             members = self._members.get(group)
             if members is None:
                 self.put(group, None)
             else:
                 self._work.folds += 1
-                self.put(group, tuple(chain.from_iterable(members.pieces(_keys))))
+                keys = yield from members.pieces(_keys)
+                self.put(group, tuple(chain.from_iterable(keys)))
+            yield
 
 
 class Grouped(_Sorted[K, V, G, W]):
@@ -201,23 +218,25 @@ class Grouped(_Sorted[K, V, G, W]):
         self._fold: InPieces[G, K, V, Any, W] = fold if isinstance(fold, InPieces) else _at_once(fold)
 
     @override
-    def update(self) -> None:
+    def update(self) -> Steps[None]:
         """Move the members that changed, then fold each group that one of them is or was in."""
-        for group in self._regroup(self._moves()):
-            self.put(group, self._folded(group))
+        for group in (yield from self._regroup(self._moves())):
+            self.put(group, (yield from self._folded(group)))
+            yield
 
     @override
     def _kept(self, key: K) -> tuple[object, ...]:
         # The row is kept with its place in the order: looking ten thousand rows up by key costs more than the fold.
-        return (self._source.rows.get(key),)
+        return (self._source.newest.get(key),)
 
-    def _folded(self, group: G) -> W | None:
+    def _folded(self, group: G) -> Steps[W | None]:
         members = self._members.get(group)
         if members is None:
             return None
         self._work.folds += 1
         try:
-            return self._fold.whole(group, members.pieces(self._piece))
+            pieces = yield from members.pieces(self._piece)
+            return self._fold.whole(group, pieces)
         except Exception as error:  # noqa: BLE001  # As in a derivation: the bug costs this group only.
             self._work.failures[self.name, group] = error
             return None

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from xdsserver.tables.work import Steps
+
 P = TypeVar("P")
 
 Entry: TypeAlias = tuple[Any, ...]
@@ -38,8 +40,9 @@ class Few(list[Entry]):
         """Take out the member of this order and key."""
         del self[bisect_left(self, spot)]
 
-    def pieces(self, make: Callable[[Sequence[Entry]], P]) -> list[P]:
+    def pieces(self, make: Callable[[Sequence[Entry]], P]) -> Steps[list[P]]:
         """Give what `make` makes of all members."""
+        yield from ()
         return [make(self)]
 
 
@@ -82,11 +85,12 @@ class Many:
                 blocks[left].piece = _STALE
                 return
 
-    def pieces(self, make: Callable[[Sequence[Entry]], P]) -> list[P]:
+    def pieces(self, make: Callable[[Sequence[Entry]], P]) -> Steps[list[P]]:
         """Give what `make` makes of neighbours, in order; of those among whom nothing changed, what it made before."""
         for block in self._blocks:
             if block.piece is _STALE:
                 block.piece = make(block)
+                yield
         return [block.piece for block in self._blocks]
 
     def _place(self, spot: Entry) -> int:

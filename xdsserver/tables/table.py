@@ -1,11 +1,12 @@
 """A table: rows by key, and who read which of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from typing_extensions import override
 
-from xdsserver.tables.work import Work
+from xdsserver.tables.rows import Rows
+from xdsserver.tables.work import Steps, Work, parts
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -59,16 +60,16 @@ class Table(Generic[K, V]):
         name: Unique in its graph.
         place: Position among the tables of its graph, from 0.
         rows: All rows in no particular order, for whoever stands outside the graph; a derivation reads through `read`.
+        newest: The same, but while a round is under way as far as it has come: for the engine, and for whoever closes
+            a decision within a round.
     """
-
-    rows: Mapping[K, V]
 
     def __init__(self, place: Place) -> None:
         self.name = place.name
         self.place = place.position
         self._work = place.work
-        self._rows: dict[K, V] = {}
-        self.rows = self._rows
+        self.newest: dict[K, V] = {}
+        self.rows = Rows(self.newest)
         self._followers: list[Waiting[K]] = []
         # Most rows that are read have one reader, and a set of one is four times as large as what is in it.
         self._readers: dict[K, Reader | set[Reader]] = {}
@@ -77,12 +78,12 @@ class Table(Generic[K, V]):
 
     @override
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.name}: {len(self._rows)} rows>"
+        return f"<{type(self).__name__} {self.name}: {len(self.newest)} rows>"
 
     @property
     def empty(self) -> bool:
         """Whether nothing at all is kept: no row, no member, and no record of a reader."""
-        return not self._rows and not self._readers
+        return not self.newest and not self._readers
 
     def expect_visit(self) -> None:
         """Note that there is something to do in this round; the graph comes by when the tables before are done."""
@@ -90,14 +91,15 @@ class Table(Generic[K, V]):
             self._expected = True
             self._work.expect(self.place)
 
-    def visit(self) -> dict[K, V | None]:
+    def visit(self) -> Steps[dict[K, V | None]]:
         """Do what there is to do in this round, and return the rows that are not equal to what they were."""
         self._expected = False
-        self.update()
-        return self.publish()
+        yield from self.update()
+        return (yield from self.publish())
 
-    def update(self) -> None:
+    def update(self) -> Steps[None]:
         """Bring the rows up to date with the tables before this one; a source has nothing to do."""
+        yield from ()
 
     def follow(self, follower: Waiting[K]) -> None:
         """Wake `follower` with the key of every row that changes."""
@@ -124,26 +126,31 @@ class Table(Generic[K, V]):
 
     def put(self, key: K, row: V | None) -> None:
         """Set or, with None, remove a row; what it was before this round is kept for `publish`."""
-        self._before.setdefault(key, self._rows.get(key))
+        before = self.newest.get(key)
+        self._before.setdefault(key, before)
+        self._work.keep(self.rows, key, before)
         if row is None:
-            self._rows.pop(key, None)
+            self.newest.pop(key, None)
         else:
-            self._rows[key] = row
+            self.newest[key] = row
 
-    def publish(self) -> dict[K, V | None]:
+    def publish(self) -> Steps[dict[K, V | None]]:
         """End the round: tell followers and readers which rows are not equal to what they were, and return those."""
-        rows = self._rows
+        rows = self.newest
         changed: dict[K, V | None] = {}
-        for key, before in self._before.items():
-            now = rows.get(key)
-            if now is not before and now != before:
-                changed[key] = now
+        for part in parts(self._before.items()):
+            for key, before in part:
+                now = rows.get(key)
+                if now is not before and now != before:
+                    changed[key] = now
+            yield
         self._before.clear()
-        if changed:
-            self._wake(changed)
+        for keys in parts(changed):
+            self._wake(keys)
+            yield
         return changed
 
-    def _wake(self, changed: Iterable[K]) -> None:
+    def _wake(self, changed: Collection[K]) -> None:
         for follower in self._followers:
             follower.wake(changed)
         if self._readers:

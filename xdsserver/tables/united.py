@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 from typing_extensions import override
 
 from xdsserver.tables.table import Place, Table, TableError
+from xdsserver.tables.work import Steps, parts
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -40,18 +41,22 @@ class United(Table[K, V]):
         return super().empty and not self._owner
 
     @override
-    def update(self) -> None:
+    def update(self) -> Steps[None]:
         """Copy the rows that changed. All old rows leave before new ones enter: a row may move between two tables."""
         for branch in self._branches:
-            for key in branch.dirty:
-                if key not in branch.source.rows:
-                    del self._owner[key]
-                    self.put(key, None)
+            for part in parts(branch.dirty):
+                for key in part:
+                    if key not in branch.source.newest:
+                        del self._owner[key]
+                        self.put(key, None)
+                yield
         for branch in self._branches:
-            for key in branch.dirty:
-                row = branch.source.rows.get(key)
-                if row is not None:
-                    self._enter(branch, key, row)
+            for part in parts(branch.dirty):
+                for key in part:
+                    row = branch.source.newest.get(key)
+                    if row is not None:
+                        self._enter(branch, key, row)
+                yield
             branch.dirty.clear()
 
     def _enter(self, branch: _Branch[K, V], key: K, row: V) -> None:

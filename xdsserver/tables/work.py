@@ -3,8 +3,20 @@
 Costs are the currency of tests that hold code to a budget.
 """
 
+from collections.abc import Generator, Iterable, Iterator
 from heapq import heappop, heappush
-from typing import Any, NamedTuple
+from itertools import islice
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+from xdsserver.tables.rows import Rows
+
+T = TypeVar("T")
+
+Steps: TypeAlias = Generator[None, None, T]
+"""Work that may be interrupted wherever it yields, and what it comes to in the end."""
+
+_AT_ONCE = 64
+"""Small things that are done in one step: together they take less than a derivation or two."""
 
 
 class Stats(NamedTuple):
@@ -29,7 +41,26 @@ class Work:
 
     def __init__(self) -> None:
         self._due: list[int] = []
+        self._held: list[Rows[Any, Any]] | None = None
         self.reset()
+
+    def hold(self) -> None:
+        """Begin what is to be seen as one: rows are shown as they are now, whatever is done to them, until `settle`."""
+        self._held = []
+
+    def settle(self) -> None:
+        """Show all rows as they are."""
+        for rows in self._held or ():
+            rows.settle()
+        self._held = None
+
+    def keep(self, rows: Rows[Any, Any], key: object, row: object) -> None:
+        """Take what a row was before it is replaced."""
+        if self._held is None:
+            return
+        if not rows.kept:
+            self._held.append(rows)
+        rows.keep(key, row)
 
     def expect(self, position: int) -> None:
         """Have the table at a position visited; in a round it must stand behind the one that is being visited."""
@@ -53,3 +84,20 @@ class Work:
     def stats(self) -> Stats:
         """Return what was counted in this round."""
         return Stats(self.derivations, self.rows, self.folds, self.tables)
+
+
+def finished(steps: Steps[T]) -> T:
+    """Do all steps at once."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+
+def parts(items: Iterable[T]) -> Iterator[list[T]]:
+    """Divide small things to do into what is done in one step."""
+    left = iter(items)
+    while part := list(islice(left, _AT_ONCE)):
+        yield part
