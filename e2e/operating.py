@@ -18,6 +18,7 @@ from e2e.conftest import Cluster
 from e2e.serving import NAMESPACE as OURS
 from e2e.test_statuses import body
 from tests.live.backends import backend
+from tests.ports import free_port
 from xdsserver.infrastructure.permissions import NAME, manifest
 from xdsserver.kube.access import Kubeconfig
 from xdsserver.kube.client import KubeClient
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 
 CLASS = "operated"
 POOL = "127.0.0.81-127.0.0.90"
-PORT = 18641
+PORT = free_port()
+"""Where Gateways listen. Of two runs on one machine each has its own: Envoys that are told of one port share it, and
+each gets a part of the connections."""
 KERNEL_TICKS = 100
 """Of processor time, per second."""
 

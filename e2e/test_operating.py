@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -164,7 +165,8 @@ async def test_k4_an_api_server_that_is_away_fails_no_request(cluster: Cluster, 
 
 async def test_k10_many_objects_are_cheap(cluster: Cluster, tmp_path: Path) -> None:
     """K10 and the size of a server: 5,000 routes with 500 Services and slices: how soon it is ready, what memory and
-    processor it takes, and that the event loop serves others meanwhile."""
+    processor it takes, and that no turn of the event loop takes over 50 ms, be it at a start, with the statuses of all
+    routes to write, or with a listener edited that all of them are on."""
     async with world(cluster, "operated-many") as there:
         base, slices = f"/api/v1/namespaces/{there.namespace}/services", "/apis/discovery.k8s.io/v1/namespaces"
         names = [f"s{number}" for number in range(SERVICES)]
@@ -180,8 +182,10 @@ async def test_k10_many_objects_are_cheap(cluster: Cluster, tmp_path: Path) -> N
             health = f"127.0.0.1:{free_port()}"
             # As in a pod: to read a kubeconfig takes a library of 66 MiB.
             within = as_in_a_pod(account, folder) if os.geteuid() == 0 else ()
+            way = () if within else ("--kubeconfig", str(account.kubeconfig))
+            measured = (*within, sys.executable, "-m", "e2e.turning", str(folder / "turns.json"))
             begun = asyncio.get_running_loop().time()
-            async with serving(account, *options(folder, health), within=within) as server:
+            async with serving(account, *way, *options(folder, health), within=measured) as server:
                 process = Process(server.process.pid, health)
                 await until(process.ready, 120)
                 figures[f"ready_s {turn}"] = asyncio.get_running_loop().time() - begun
@@ -196,9 +200,12 @@ async def test_k10_many_objects_are_cheap(cluster: Cluster, tmp_path: Path) -> N
                     figures["idle cpu"] = await share(process)
                     figures["cpu at a change per second"] = await share(process, changes(there, 10))
                     assert process.metric("xdsserver_relists_total", kind="HTTPRoute") == 1
+                    await edited(there)
                 figures[f"anonymous_mib {turn}"] = process.anonymous_mib()
                 turns, slow = (now - then for now, then in zip(lateness(process), late, strict=True))
-                figures[f"turns after ready {turn}"], figures[f"of these over 50 ms {turn}"] = turns, slow
+                figures[f"looks at the loop {turn}"], figures[f"of these late by 50 ms {turn}"] = turns, slow
+            longest_ms = json.loads((folder / "turns.json").read_text())
+            figures[f"longest turn of the loop, ms of processor {turn}"] = max(longest_ms)
         for name, value in figures.items():
             sys.stdout.write(f"\n{name}: {value:.3f}")
         sys.stdout.write("\n")
@@ -207,7 +214,24 @@ async def test_k10_many_objects_are_cheap(cluster: Cluster, tmp_path: Path) -> N
         # Half a percent and one were counted; what else runs makes caches cold, and so both dearer.
         assert figures["idle cpu"] < 0.02
         assert figures["cpu at a change per second"] < 0.10
-        assert figures["of these over 50 ms again"] <= figures["turns after ready again"] / 10
+        assert figures["longest turn of the loop, ms of processor first"] <= 50
+        assert figures["longest turn of the loop, ms of processor again"] <= 50
+        assert figures["of these late by 50 ms again"] <= figures["looks at the loop again"] / 10
+
+
+async def edited(there: World) -> None:
+    """Edit the listener that all routes are on, and wait until Envoys have what comes of it."""
+    path = f"{GATEWAY_API}/namespaces/{there.namespace}/gateways/edge"
+    gateway = there.gateway()
+    gateway["spec"]["listeners"][0]["hostname"] = "*.test"
+    await there.client.patch(path, merge(gateway))
+
+    async def programmed() -> bool:
+        found = await asyncio.to_thread(there.get, "gateway", "edge")
+        says = {one["type"]: one for one in found["status"]["conditions"]}["Programmed"]
+        return bool(says["status"] == "True" and says["observedGeneration"] == found["metadata"]["generation"] == 2)
+
+    await until(programmed)
 
 
 async def wrote(process: Process, statuses: int) -> bool:
