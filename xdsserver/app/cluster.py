@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xdsserver.admin.turns import in_turns
 from xdsserver.app import watching
 from xdsserver.app.administration import Administration
 from xdsserver.app.announcer import Announcer
@@ -81,6 +82,9 @@ if TYPE_CHECKING:
     from xdsserver.observe.notices import Report
     from xdsserver.reconciler import Outcome
     from xdsserver.settings import ClusterSettings
+
+_AT_ONCE = 500
+"""Objects of which it is noted, in a turn of the event loop, how they stand at the API server."""
 
 _LOOK_S = 1.0
 """How often it is looked whether the API server has been silent for too long, until it has listed."""
@@ -217,7 +221,7 @@ class ServeCluster:
                 await self._take(await self._source.batch())
 
     async def _take(self, batch: Batch, gone: Iterable[ObjectKey] = ()) -> None:
-        self._observe(batch.readings)
+        await self._observe(batch.readings)
         self._reconciler.observed(self._written)
         changes = [(key.kind, Name(key.namespace, key.name), None) for key in gone]
         await self._plane.many_objects([*changes, *batch.changes])
@@ -225,7 +229,8 @@ class ServeCluster:
             self._envoys = envoys
             self._trust.fleets(envoys.values())
         # An object that is new, or made anew, may be owed a status that was decided on before.
-        self._executor.touch({change_key(change) for change in batch.changes})
+        async for change in in_turns(batch.changes, _AT_ONCE):
+            self._executor.touch((change_key(change),))
         self._tell_problems(batch.problems)
         if batch.changes:
             self._save_soon()
@@ -234,10 +239,10 @@ class ServeCluster:
         if self._saver is not None:
             self._saver.changed()
 
-    def _observe(self, readings: Iterable[Reading]) -> None:
+    async def _observe(self, readings: Iterable[Reading]) -> None:
         services: dict[Name, tuple[str, ...] | None] = {}
         nodes: dict[str, tuple[str, ...] | None] = {}
-        for key, observed in readings:
+        async for key, observed in in_turns(readings, _AT_ONCE):
             name = Name(key.namespace, key.name)
             if key.kind == "Node":
                 nodes[key.name] = None if observed is None else node_addresses_in_status(observed.status)

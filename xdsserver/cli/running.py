@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import gc
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from enum import Enum
@@ -141,6 +142,8 @@ async def until_signal(run: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    # What was imported stays, and Python would look through it when somebody is already waiting.
+    gc.freeze()
     await run(stop)
 
 
