@@ -80,11 +80,27 @@ async def test_s11_k15_all_of_serve_under_exactly_its_roles(cluster: Cluster, tm
             assert process.metric("xdsserver_leader") == 1
             assert written(process, "HTTPRoute", "conflict") == 0
             assert [written(process, kind, "refused") for kind in ("HTTPRoute", "Gateway")] == [0, 0]
+            assert await rounds_of_statuses(there, process, 50) < 25
             events = await asyncio.to_thread(there.get, "events")
             assert "Programmed" in {one["reason"] for one in events["items"]}
             assert refusals(server) == []
         may_not = account.run("auth", "can-i", "update", "gateways.gateway.networking.k8s.io", "-n", there.namespace)
         assert may_not.stdout.strip() == "no"
+
+
+async def rounds_of_statuses(there: World, process: Process, writes: int) -> float:
+    """Have a rival write a status so often, and give how many rounds of deciding came of that and of one route more."""
+    path = f"{GATEWAY_API}/namespaces/{there.namespace}/httproutes"
+    ours = (await asyncio.to_thread(there.get, "httproute", "last"))["status"]["parents"]
+    before = process.metric("xdsserver_rounds_total")
+    for number in range(writes):
+        condition = ours[0]["conditions"][0] | {"reason": f"Turn{number}"}
+        rival = ours[0] | {"controllerName": "example.com/rival", "conditions": [condition]}
+        await there.client.patch(f"{path}/last/status", merge({"status": {"parents": [*ours, rival]}}))
+    # A watch keeps order: who has heard of this one has heard of all of them.
+    await there.create(path, [there.route("after", "/after")])
+    await there.attached(ROUTES + 3)
+    return process.metric("xdsserver_rounds_total") - before
 
 
 async def test_s11_with_named_namespaces_roles_in_these_are_enough(cluster: Cluster, tmp_path: Path) -> None:

@@ -23,9 +23,11 @@ ROUNDS = 700
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
-    """Leave nothing set aside to other tests of this process."""
+    """Leave nothing set aside to other tests of this process, and Python as it looks by itself."""
+    threshold = gc.get_threshold()
     yield
     gc.unfreeze()
+    gc.set_threshold(*threshold)
 
 
 @contextmanager
@@ -60,6 +62,22 @@ async def test_routes_that_come_one_by_one_are_looked_through_once(tmp_path: Pat
     of_many = made / ROUNDS * MANY
     assert len(seen) >= ROUNDS // MANY - 1, "the first time all is set aside unseen"
     assert max(seen) < 3 * of_many, "one look is at what came of a few hundred changes, however many there were before"
+
+
+def test_python_by_itself_looks_only_where_much_was_made() -> None:
+    garbage = Garbage(lambda: 0)
+    garbage.tidy()
+    with counted(least=0) as seen:
+        for _ in range(MANY - 1):
+            with garbage.changes(1):
+                kept = [[] for _ in range(SPARE // MANY)]  # type: ignore[var-annotated]
+    assert kept
+    assert not seen, "nothing before it is time to tidy"
+
+    garbage.tidy()
+    with counted(least=0) as seen:
+        kept = [[] for _ in range(2 * SPARE)]
+    assert len(seen) >= 1, "it is not switched off"
 
 
 class Node:

@@ -213,6 +213,31 @@ async def test_k16_our_own_writes_coming_back_write_nothing() -> None:
         assert one.held.asked == {"PATCH 200": 1}
 
 
+async def test_news_of_which_nothing_follows_starts_no_task() -> None:
+    """Echoes of our own writes are most of what an executor under load hears of, while something always waits."""
+    async with scene(ExecutorOptions(rhythm=Rhythm(burst=1, rest_s=60))) as one:
+        one.appear([route("rests"), route("r")])
+        await until(lambda: one.held.asked == {"PATCH 200": 2})
+        uid = one.held.objects[route("rests")]["metadata"]["uid"]
+        one.decided[route("rests")] = Decided(uid, parents(2))
+        one.executor.touch([route("rests")])
+        started: list[str] = []
+
+        def start(loop: asyncio.AbstractEventLoop, story: Any, **named: Any) -> asyncio.Task[Any]:  # noqa: ANN401
+            started.append(story.__qualname__)
+            return asyncio.Task(story, loop=loop, **named)
+
+        asyncio.get_running_loop().set_task_factory(start)
+        for _ in range(50):
+            one.executor.touch([route("unknown")])
+            for _ in range(5):
+                await asyncio.sleep(0)
+        asyncio.get_running_loop().set_task_factory(None)
+
+        assert len(started) <= 1, "for the time until the next write may be made"
+        assert not one.executor.idle
+
+
 async def test_k13_a_recreated_object_never_gets_the_status_of_the_old_one() -> None:
     """K13: the server refuses a write that was meant for the old object, and nothing of it is tried on the new one."""
     async with scene() as one:

@@ -71,7 +71,7 @@ from xdsserver.xds.footing import Footing, Start, footing
 from xdsserver.xds.rules import Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from xdsserver.effects import Decision
     from xdsserver.files.snapshot import Saved
@@ -80,7 +80,7 @@ if TYPE_CHECKING:
     from xdsserver.kube.source import Batch, KindState
     from xdsserver.kube.store import Reading
     from xdsserver.observe.notices import Report
-    from xdsserver.reconciler import Outcome
+    from xdsserver.reconciler import ObjectChange, Outcome
     from xdsserver.settings import ClusterSettings
 
 _AT_ONCE = 500
@@ -221,25 +221,31 @@ class ServeCluster:
                 await self._take(await self._source.batch())
 
     async def _take(self, batch: Batch, gone: Iterable[ObjectKey] = ()) -> None:
-        await self._observe(batch.readings)
+        decides = await self._observe(batch.readings)
+        changes = [*((key.kind, Name(key.namespace, key.name), None) for key in gone), *batch.changes]
+        # Most batches of a busy cluster are echoes of statuses that we wrote: of these nothing follows.
+        if changes or decides:
+            await self._decide(changes)
+        self._tell_problems(batch.problems)
+
+    async def _decide(self, changes: Sequence[ObjectChange]) -> None:
         self._reconciler.observed(self._written)
-        changes = [(key.kind, Name(key.namespace, key.name), None) for key in gone]
-        await self._plane.many_objects([*changes, *batch.changes])
+        await self._plane.many_objects(changes)
         if self._trust is not None and (envoys := dict(self._reconciler.pipeline.envoys.rows)) != self._envoys:
             self._envoys = envoys
             self._trust.fleets(envoys.values())
         # An object that is new, or made anew, may be owed a status that was decided on before.
-        async for change in in_turns(batch.changes, _AT_ONCE):
+        async for change in in_turns(changes, _AT_ONCE):
             self._executor.touch((change_key(change),))
-        self._tell_problems(batch.problems)
-        if batch.changes:
+        if changes:
             self._save_soon()
 
     def _save_soon(self) -> None:
         if self._saver is not None:
             self._saver.changed()
 
-    async def _observe(self, readings: Iterable[Reading]) -> None:
+    async def _observe(self, readings: Iterable[Reading]) -> bool:
+        """Take what was read; True where decisions may hang on it, and not only what is still owed to an object."""
         services: dict[Name, tuple[str, ...] | None] = {}
         nodes: dict[str, tuple[str, ...] | None] = {}
         async for key, observed in in_turns(readings, _AT_ONCE):
@@ -261,6 +267,7 @@ class ServeCluster:
                 else:
                     self._written[name] = written
         self._reconciler.noted(services, nodes)
+        return any(key.kind in {"Gateway", "Node", "Service"} for key, _observed in readings)
 
     def _remember(self, readings: Iterable[Reading]) -> None:
         """Take over what statuses say of listeners: Programmed is decided once for each generation, not in each run."""

@@ -3,8 +3,9 @@
 Python looks through all that a process holds each time as much again was made, and stops everything for it: at 5,000
 routes for a tenth of a second. What we hold are rows, which stay for long and are in no cycle; what is replaced of them
 is freed by its count of references. So what is new is looked through after every few changes, while it is little, and
-then set aside (`gc.freeze`). What was set aside and became garbage in a cycle later, as a stream of an Envoy may, is
-never found; therefore what is set aside is counted, and all is looked through when it is more than the rows explain.
+then set aside (`gc.freeze`); Python itself, which would look after each change or two, looks only where very much was
+made in between. What was set aside and became garbage in a cycle later, as a stream of an Envoy may, is never found;
+therefore what is set aside is counted, and all is looked through when it is more than the rows explain.
 """
 
 from __future__ import annotations
@@ -76,6 +77,7 @@ class Garbage:
         if self._whole is None:
             # All modules, and what was read first: little of it is garbage, and to look would take longest of all.
             self._set_aside()
+            gc.set_threshold(SPARE, *gc.get_threshold()[1:])
             return
         self._turns += 1
         if self._turns % SELDOM == 0 and self._suspicious(*self._whole):

@@ -103,6 +103,8 @@ class Executor:
         self._queue = WorkQueue(self._options.rhythm, max(1, self._options.in_flight // 4))
         self._pace = Pace(self._options.pace)
         self._news = asyncio.Event()
+        self._alarm: asyncio.Task[None] | None = None
+        self._alarm_s = 0.0
         self.book = Book(surroundings.controllers, surroundings.realm)
         self.counts: Counter[str] = Counter()
         """Requests by what came of them: the names of the answers, in lower case."""
@@ -135,11 +137,14 @@ class Executor:
     async def run(self) -> None:
         """Write what is owed, until it is cancelled."""
         slots = asyncio.Semaphore(self._options.in_flight)
-        async with asyncio.TaskGroup() as turns:
-            while True:
-                await slots.acquire()
-                key = await self._next()
-                turns.create_task(self._turn(key)).add_done_callback(lambda _turn: slots.release())
+        try:
+            async with asyncio.TaskGroup() as turns:
+                while True:
+                    await slots.acquire()
+                    key = await self._next()
+                    turns.create_task(self._turn(key)).add_done_callback(lambda _turn: slots.release())
+        finally:
+            self._stop_alarm()
 
     async def _next(self) -> ObjectKey:
         """Wait for a key whose turn it is and that something may be owed to."""
@@ -147,14 +152,14 @@ class Executor:
         while True:
             self._news.clear()
             if not self._around.may_write():
-                await self._nap(self._options.standby_s)
+                await self._nap(self._clock.monotonic() + self._options.standby_s)
                 continue
             now = self._clock.monotonic()
             at = self._queue.next_at(now)
             if at is not None:
                 at = max(at, self._pace.next_at())
             if at is None or at > now:
-                await self._nap(None if at is None else at - now)
+                await self._nap(at)
                 continue
             key = self._queue.take(now)
             if key is not None and self._owes_nothing(key):
@@ -181,19 +186,25 @@ class Executor:
             await self._clock.sleep(wait_s)
         self._pace.send(self._clock.monotonic())
 
-    async def _nap(self, seconds: float | None) -> None:
-        """Sleep until there is news, or for some seconds."""
-        waits: list[asyncio.Task[object]] = [asyncio.create_task(self._news.wait())]
-        if seconds is not None:
-            waits.append(asyncio.create_task(self._sleep(seconds)))
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for one in waits:
-                one.cancel()
+    async def _nap(self, until_s: float | None) -> None:
+        """Sleep until there is news, or until a time, which is news as well."""
+        if self._alarm is None or self._alarm_s != until_s or self._alarm.done():
+            # It stays set from one nap to the next: under load there is news many times before an object has rested.
+            self._stop_alarm()
+            if until_s is not None:
+                self._alarm, self._alarm_s = asyncio.create_task(self._ring_at(until_s)), until_s
+        await self._news.wait()
+        # What is served anew goes out in the turn of the loop after the decision: to Envoys first, then into statuses.
+        await asyncio.sleep(0)
 
-    async def _sleep(self, seconds: float) -> None:
-        await self._clock.sleep(seconds)
+    async def _ring_at(self, until_s: float) -> None:
+        await self._clock.sleep(until_s - self._clock.monotonic())
+        self._news.set()
+
+    def _stop_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
 
     async def _turn(self, key: ObjectKey) -> None:
         """Give an object its turn: the write that it is owed, again where a rival was faster."""
