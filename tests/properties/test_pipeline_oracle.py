@@ -61,7 +61,7 @@ def test_between_the_steps_of_a_round_all_tables_show_what_was_before_it(history
     running, at_once = reconciler(), reconciler()
     world = watch(running.pipeline.graph)
     for step in (beginning, *steps):
-        outcome = assert_unseen(world, taking(running, step), every=97)
+        outcome = assert_unseen(world, taking(running, step), every=7)
 
         assert outcome == take(at_once, step)
         for table, other in zip(running.pipeline.graph.tables, at_once.pipeline.graph.tables, strict=True):

@@ -229,7 +229,7 @@ class Write(NamedTuple):
 
 def build(steps: list[Step]) -> Graph:
     """Make the graph that these choices describe; the same choices make the same graph."""
-    graph = Graph()
+    graph = Graph(step=1)
     tables: list[Rows] = [graph.source(f"source {place}", int) for place in range(SOURCES)]
     for place, step in enumerate(steps):
         table, other, third = (tables[choice % len(tables)] for choice in (step.table, step.other, step.third))

@@ -6,7 +6,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from typing_extensions import override
 
 from xdsserver.tables.table import Place, Read, Reader, Table, TableError
-from xdsserver.tables.work import Steps, parts
+from xdsserver.tables.work import DERIVATION, Steps
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -58,16 +58,19 @@ class Derived(Table[K2, V2], Generic[K, V, K2, V2]):
         results: dict[K, Mapping[K2, V2]] = {}
         for key in self._dirty:
             results[key] = self._run(key)
-            yield
+            if self._work.spent(DERIVATION):
+                yield
         self._dirty.clear()
-        for part in parts(results.items()):
+        for part in self._work.parts(results.items()):
             for key, result in part:
                 self._leave(key, result)
-            yield
-        for part in parts(results.items()):
+            if self._work.spent(len(part)):
+                yield
+        for part in self._work.parts(results.items()):
             for key, result in part:
                 self._enter(key, result)
-            yield
+            if self._work.spent(len(part)):
+                yield
 
     def _leave(self, key: K, result: Mapping[K2, V2]) -> None:
         """Take out the rows of a key that are not in its new ones."""

@@ -20,7 +20,7 @@ from xdsserver.tables.grouped import (
 )
 from xdsserver.tables.table import Place, Source, Table, TableError
 from xdsserver.tables.united import United
-from xdsserver.tables.work import Steps, Work, finished
+from xdsserver.tables.work import STEP, Steps, Work, finished
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -60,12 +60,15 @@ class Delta:
 
 
 class Graph:
-    """Tables in the order of their declaration, all declared before the first `apply`."""
+    """Tables in the order of their declaration, all declared before the first `apply`.
 
-    def __init__(self) -> None:
+    `step` is how many small things are done in one of the `steps`; a derivation counts for sixteen.
+    """
+
+    def __init__(self, step: int = STEP) -> None:
         self.tables: list[Table[Any, Any]] = []
         self._names: set[str] = set()
-        self._work = Work()
+        self._work = Work(step)
         self._begun = False
         self._whole = True
 
@@ -130,7 +133,7 @@ class Graph:
         self._work.settle()
 
     def steps(self, changes: Iterable[Change]) -> Steps[Delta]:
-        """Do what `apply` does in steps of some microseconds, with room for others in between.
+        """Do what `apply` does in steps of a tenth of a millisecond, with room for others in between.
 
         They are done in a `round`: between them tables do not agree, and nobody else may see that. Nothing else is
         applied before their end.

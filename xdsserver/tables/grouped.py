@@ -1,15 +1,15 @@
 """Group, index, count: all rows of a table that belong together give one row."""
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from typing_extensions import override
 
 from xdsserver.tables.members import Few
 from xdsserver.tables.table import Place, Table, TableError
-from xdsserver.tables.work import Steps, parts
+from xdsserver.tables.work import DERIVATION, Steps
 
 if TYPE_CHECKING:
     from xdsserver.tables.members import Entry, Members
@@ -66,6 +66,10 @@ class _Spot(NamedTuple, Generic[G]):
     order: Any
 
 
+_Move: TypeAlias = tuple[K, _Spot[G] | None, _Spot[G] | None]
+"""A member, where it was, and where it is."""
+
+
 class _Parted(Table[G, W], Generic[K, V, G, W]):
     """What group, index and count have in common: they know the spot of each member, and see it move."""
 
@@ -88,15 +92,20 @@ class _Parted(Table[G, W], Generic[K, V, G, W]):
         self._dirty.update(keys)
         self.expect_visit()
 
-    def _moves(self) -> Iterator[tuple[K, _Spot[G] | None, _Spot[G] | None]]:
+    def _moves(self) -> Steps[list[_Move[K, G]]]:
         """Give each member whose row changed, where it was and where it is; None where it is in no group."""
-        for key in self._dirty:
-            before = self._spots.pop(key, None)
-            after = self._spot(key)
-            if after is not None:
-                self._spots[key] = after
-            yield key, before, after
+        moves: list[_Move[K, G]] = []
+        for keys in self._work.parts(self._dirty):
+            for key in keys:
+                before = self._spots.pop(key, None)
+                after = self._spot(key)
+                if after is not None:
+                    self._spots[key] = after
+                moves.append((key, before, after))
+            if self._work.spent(len(keys)):
+                yield
         self._dirty.clear()
+        return moves
 
     def _spot(self, key: K) -> _Spot[G] | None:
         row = self._source.newest.get(key)
@@ -119,14 +128,15 @@ class Counted(_Parted[K, V, G, int]):
     @override
     def update(self) -> Steps[None]:
         """Move the members that changed."""
-        for part in parts(self._moves()):
+        for part in self._work.parts((yield from self._moves())):
             for _key, before, after in part:
                 if before == after:
                     continue
                 for spot, sign in ((before, -1), (after, 1)):
                     if spot is not None:
                         self.put(spot.group, (self.newest.get(spot.group, 0) + sign * spot.order) or None)
-            yield
+            if self._work.spent(len(part)):
+                yield
 
 
 class _Sorted(_Parted[K, V, G, W]):
@@ -142,7 +152,7 @@ class _Sorted(_Parted[K, V, G, W]):
         """Whether nothing is kept."""
         return super().empty and not self._members
 
-    def _regroup(self, moves: Iterable[tuple[K, _Spot[G] | None, _Spot[G] | None]]) -> Steps[Iterable[G]]:
+    def _regroup(self, moves: Collection[_Move[K, G]]) -> Steps[Iterable[G]]:
         """Take members from where they were to where they are, and give the groups of both.
 
         Those of a group leave, and then enter, in their order: a round comes as a set, which each process walks in
@@ -150,13 +160,14 @@ class _Sorted(_Parted[K, V, G, W]):
         """
         leaving: dict[G, list[Entry]] = {}
         entering: dict[G, list[Entry]] = {}
-        for part in parts(moves):
+        for part in self._work.parts(moves):
             for key, before, after in part:
                 if before is not None:
                     leaving.setdefault(before.group, []).append((before.order, key))
                 if after is not None:
                     entering.setdefault(after.group, []).append((after.order, key, *self._kept(key)))
-            yield
+            if self._work.spent(len(part)):
+                yield
         for group, spots in leaving.items():
             yield from self._leave(group, spots)
         for group, entries in entering.items():
@@ -169,18 +180,20 @@ class _Sorted(_Parted[K, V, G, W]):
 
     def _leave(self, group: G, spots: "Iterable[Entry]") -> Steps[None]:
         members = self._members[group]
-        for part in parts(sorted(spots)):
+        for part in self._work.parts(sorted(spots)):
             for spot in part:
                 members.drop(spot)
-            yield
+            if self._work.spent(len(part)):
+                yield
         if not members:
             del self._members[group]
 
     def _enter(self, group: G, entries: "Iterable[Entry]") -> Steps[None]:
-        for part in parts(sorted(entries)):
+        for part in self._work.parts(sorted(entries)):
             for entry in part:
                 self._members[group] = (self._members.get(group) or Few()).add(entry)
-            yield
+            if self._work.spent(len(part)):
+                yield
 
     def _kept(self, _key: K) -> tuple[object, ...]:
         """Give what is to be at hand with a member."""
@@ -193,7 +206,8 @@ class Indexed(_Sorted[K, V, G, tuple[K, ...]]):
     @override
     def update(self) -> Steps[None]:
         """Move the members that changed, then write down each group that one of them left or entered."""
-        for group in (yield from self._regroup(move for move in self._moves() if move[1] != move[2])):
+        moves = yield from self._moves()
+        for group in (yield from self._regroup([move for move in moves if move[1] != move[2]])):
             members = self._members.get(group)
             if members is None:
                 self.put(group, None)
@@ -201,7 +215,8 @@ class Indexed(_Sorted[K, V, G, tuple[K, ...]]):
                 self._work.folds += 1
                 keys = yield from members.pieces(_keys)
                 self.put(group, tuple(chain.from_iterable(keys)))
-            yield
+            if self._work.spent(DERIVATION):
+                yield
 
 
 class Grouped(_Sorted[K, V, G, W]):
@@ -220,9 +235,10 @@ class Grouped(_Sorted[K, V, G, W]):
     @override
     def update(self) -> Steps[None]:
         """Move the members that changed, then fold each group that one of them is or was in."""
-        for group in (yield from self._regroup(self._moves())):
+        for group in (yield from self._regroup((yield from self._moves()))):
             self.put(group, (yield from self._folded(group)))
-            yield
+            if self._work.spent(DERIVATION):
+                yield
 
     @override
     def _kept(self, key: K) -> tuple[object, ...]:

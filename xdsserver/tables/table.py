@@ -6,7 +6,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from typing_extensions import override
 
 from xdsserver.tables.rows import Rows
-from xdsserver.tables.work import Steps, Work, parts
+from xdsserver.tables.work import Steps, Work
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -138,16 +138,18 @@ class Table(Generic[K, V]):
         """End the round: tell followers and readers which rows are not equal to what they were, and return those."""
         rows = self.newest
         changed: dict[K, V | None] = {}
-        for part in parts(self._before.items()):
+        for part in self._work.parts(self._before.items()):
             for key, before in part:
                 now = rows.get(key)
                 if now is not before and now != before:
                     changed[key] = now
-            yield
+            if self._work.spent(len(part)):
+                yield
         self._before.clear()
-        for keys in parts(changed):
+        for keys in self._work.parts(changed):
             self._wake(keys)
-            yield
+            if self._work.spent(len(keys)):
+                yield
         return changed
 
     def _wake(self, changed: Collection[K]) -> None:

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 from typing_extensions import override
 
 from xdsserver.tables.table import Place, Table, TableError
-from xdsserver.tables.work import Steps, parts
+from xdsserver.tables.work import Steps
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -44,20 +44,25 @@ class United(Table[K, V]):
     def update(self) -> Steps[None]:
         """Copy the rows that changed. All old rows leave before new ones enter: a row may move between two tables."""
         for branch in self._branches:
-            for part in parts(branch.dirty):
-                for key in part:
-                    if key not in branch.source.newest:
-                        del self._owner[key]
-                        self.put(key, None)
-                yield
+            for keys in self._work.parts(branch.dirty):
+                self._leave(branch, keys)
+                if self._work.spent(len(keys)):
+                    yield
         for branch in self._branches:
-            for part in parts(branch.dirty):
-                for key in part:
+            for keys in self._work.parts(branch.dirty):
+                for key in keys:
                     row = branch.source.newest.get(key)
                     if row is not None:
                         self._enter(branch, key, row)
-                yield
+                if self._work.spent(len(keys)):
+                    yield
             branch.dirty.clear()
+
+    def _leave(self, branch: _Branch[K, V], keys: Iterable[K]) -> None:
+        for key in keys:
+            if key not in branch.source.newest:
+                del self._owner[key]
+                self.put(key, None)
 
     def _enter(self, branch: _Branch[K, V], key: K, row: V) -> None:
         owner = self._owner.setdefault(key, branch)

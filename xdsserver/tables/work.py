@@ -3,7 +3,7 @@
 Costs are the currency of tests that hold code to a budget.
 """
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from heapq import heappop, heappush
 from itertools import islice
 from typing import Any, NamedTuple, TypeAlias, TypeVar
@@ -15,8 +15,11 @@ T = TypeVar("T")
 Steps: TypeAlias = Generator[None, None, T]
 """Work that may be interrupted wherever it yields, and what it comes to in the end."""
 
-_AT_ONCE = 64
-"""Small things that are done in one step: together they take less than a derivation or two."""
+STEP = 64
+"""Small things that are done in one step: together they take less than a tenth of a millisecond."""
+
+DERIVATION = 16
+"""How many small things a derivation counts for."""
 
 
 class Stats(NamedTuple):
@@ -37,11 +40,13 @@ class Stats(NamedTuple):
 
 
 class Work:
-    """The running account of one graph, shared by its tables."""
+    """The running account of one graph, shared by its tables; a step is so many small things."""
 
-    def __init__(self) -> None:
+    def __init__(self, step: int = STEP) -> None:
+        self._step = step
         self._due: list[int] = []
         self._held: list[Rows[Any, Any]] | None = None
+        self._spent = 0
         self.reset()
 
     def hold(self) -> None:
@@ -61,6 +66,25 @@ class Work:
         if not rows.kept:
             self._held.append(rows)
         rows.keep(key, row)
+
+    def parts(self, things: Collection[T]) -> Iterable[Collection[T]]:
+        """Divide small things to do into what is done in one step; most often that is all."""
+        if not things:
+            return ()
+        return (things,) if len(things) <= self._step else self._parts(things)
+
+    def _parts(self, things: Collection[T]) -> Iterator[Collection[T]]:
+        left = iter(things)
+        while part := tuple(islice(left, self._step)):
+            yield part
+
+    def spent(self, things: int) -> bool:
+        """Count so many small things as done; True where that makes it a step, and others should have their turn."""
+        self._spent += things
+        if self._spent < self._step:
+            return False
+        self._spent = 0
+        return True
 
     def expect(self, position: int) -> None:
         """Have the table at a position visited; in a round it must stand behind the one that is being visited."""
@@ -94,10 +118,3 @@ def finished(steps: Steps[T]) -> T:
         except StopIteration as end:
             result: T = end.value
             return result
-
-
-def parts(items: Iterable[T]) -> Iterator[list[T]]:
-    """Divide small things to do into what is done in one step."""
-    left = iter(items)
-    while part := list(islice(left, _AT_ONCE)):
-        yield part
