@@ -96,6 +96,19 @@ async def test_a_round_that_fails_tells_who_waits_and_no_other(log: Log, rounds:
     assert await good == "good"
 
 
+async def test_who_waits_behind_a_round_that_fails_has_his_turn(log: Log, rounds: Rounds) -> None:
+    def failing() -> Steps[None]:
+        yield from log.work("bad", 4)
+        raise ArithmeticError
+
+    told: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _loop, context: told.append(context["exception"]))
+    rounds.begin(failing())
+    assert await rounds.do(log.work("good", 4)) == "good"
+    assert [type(one) for one in told] == [ArithmeticError]
+
+
 async def test_a_round_nobody_waits_for_any_more_is_done_to_its_end(log: Log, rounds: Rounds) -> None:
     left = asyncio.create_task(rounds.do(log.work("a", 5)))
     await asyncio.sleep(0)

@@ -62,9 +62,12 @@ class Rounds:
 
     def _some(self) -> None:
         self._soon = None
-        self._go_on(self._clock() + self._slice_s)
-        if self._begun:
-            self._soon = asyncio.get_running_loop().call_soon(self._some)
+        try:
+            self._go_on(self._clock() + self._slice_s)
+        finally:
+            # Also where one of them failed: others wait for theirs.
+            if self._begun:
+                self._soon = asyncio.get_running_loop().call_soon(self._some)
 
     def _go_on(self, until_s: float) -> None:
         self._doing = True
