@@ -7,6 +7,7 @@ machine is not in it.
 from __future__ import annotations
 
 import asyncio
+import gc
 import tempfile
 import time
 from pathlib import Path
@@ -39,6 +40,9 @@ def _measured(runner: asyncio.Runner, plane: Plane) -> Iterator[Figure]:
     class_ = m.gateway_class()
     world = worlds.changes([class_, m.gateway(m.listener(80)), *services, *map(_route, range(ROUTES))])
     edited = worlds.changes(_route(number, "/new") for number in range(AT_ONCE))
+    # Neither is the making of all these looked through meanwhile, nor what this process did before.
+    gc.collect()
+    gc.freeze()
 
     async def start() -> None:
         async with plane.unseen():

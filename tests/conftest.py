@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # How long an example takes says something of the machine, which others use too, and nothing of us.
 settings.register_profile("any machine", deadline=None)
@@ -23,6 +28,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take long: one that a worker begins at the end keeps it when the others are done."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+@pytest.fixture(autouse=True)
+def _garbage_is_looked_for() -> Iterator[None]:
+    """Let Python look for garbage again as before, where a test ran what decides that for a process of its own."""
+    threshold = gc.get_threshold()
+    yield
+    if gc.get_threshold() != threshold:
+        gc.set_threshold(*threshold)
+        gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,6 @@ import gc
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.live import manifests as m
 from tests.live.many_listeners import Plane
 from xdsserver.app.garbage import ALMOST_ALL, LARGE, MANY, PER_ROW, SELDOM, SPARE, Garbage
@@ -19,15 +17,6 @@ if TYPE_CHECKING:
 
 ROUNDS = 700
 """Routes that come one by one: so many that Python by itself would look through all of them."""
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    """Leave nothing set aside to other tests of this process, and Python as it looks by itself."""
-    threshold = gc.get_threshold()
-    yield
-    gc.unfreeze()
-    gc.set_threshold(*threshold)
 
 
 @contextmanager
