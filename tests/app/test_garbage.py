@@ -59,7 +59,7 @@ def test_python_by_itself_looks_only_where_much_was_made() -> None:
     with counted(least=0) as seen:
         for _ in range(MANY - 1):
             with garbage.changes(1):
-                kept = [[] for _ in range(SPARE // MANY)]  # type: ignore[var-annotated]
+                kept: list[list[object]] = [[] for _ in range(SPARE // MANY)]
     assert kept
     assert not seen, "nothing before it is time to tidy"
 
@@ -111,8 +111,8 @@ def test_of_one_change_that_concerns_everything_nothing_is_looked_through() -> N
     garbage.tidy()
     with counted(least=0) as seen:
         with garbage.changes(1):
-            kept = [[] for _ in range(2 * LARGE)]  # type: ignore[var-annotated]
-        after = [[] for _ in range(10_000)]  # type: ignore[var-annotated]
+            kept: list[list[object]] = [[] for _ in range(2 * LARGE)]
+        after: list[list[object]] = [[] for _ in range(10_000)]
 
     assert (len(kept), len(after)) == (2 * LARGE, 10_000)
     assert max(seen, default=0) < LARGE
