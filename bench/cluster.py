@@ -98,12 +98,12 @@ class Asking:
 
     connection: Connection
 
-    async def until(self, path: str, wanted: Callable[[Answer], bool]) -> int:
+    async def until(self, ask: Ask, wanted: Callable[[Answer], bool]) -> int:
         """Ask until an answer is as wanted; gives how many were neither that nor 404 nor 200 of before."""
         wrong = 0
         async with asyncio.timeout(WITHIN_S):
             while True:
-                answer = await self.connection.exchange(Ask(path))
+                answer = await self.connection.exchange(ask)
                 if answer.status == 200 and wanted(answer):
                     return wrong
                 wrong += answer.status not in {200, 404}
@@ -144,7 +144,7 @@ class _Run:
             rules = [{**there.route("r7", "/r7")["spec"]["rules"][0], "filters": [edit]}]
             begun = loop.time()
             await there.client.patch(path, merge({"spec": {"rules": rules}}))
-            await self.asking.until("/r7", lambda answer, stamp=stamp: seen(answer).values(STAMP) == [stamp])  # type: ignore[misc]
+            await self.asking.until(Ask("/r7"), lambda answer, stamp=stamp: seen(answer).values(STAMP) == [stamp])  # type: ignore[misc]
             took_s.append(loop.time() - begun)
         return Figure("live_change_ms", percentile(took_s, 0.5) * 1e3, "ms", {"routes": ROUTES, "of": "p50"})
 
@@ -155,7 +155,7 @@ class _Run:
             to = other if number % 2 == 0 else there.backend
             begun = loop.time()
             await there.client.patch(path, merge({"ports": [{"port": to.port, "protocol": "TCP"}]}))
-            await self.asking.until("/r7", lambda answer, name=to.name: seen(answer).backend == name)  # type: ignore[misc]
+            await self.asking.until(Ask("/r7"), lambda answer, name=to.name: seen(answer).backend == name)  # type: ignore[misc]
             took_s.append(loop.time() - begun)
         return Figure("slice_to_answer_ms", percentile(took_s, 0.5) * 1e3, "ms", {"routes": ROUTES, "of": "p50"})
 

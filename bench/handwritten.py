@@ -27,14 +27,14 @@ _SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 class Server:
     """All of it."""
 
-    def __init__(self, dump: Path, port: int | None) -> None:
-        """Take over the resources of a dump; Envoy listens on `port`, where another one than there is meant."""
+    def __init__(self, dump: Path, port: int) -> None:
+        """Take over the resources of a dump; Envoy listens on `port`."""
         self._bodies: dict[str, dict[str, bytes]] = {}
         for type_url, name, body in json.loads(dump.read_text()):
             self._bodies.setdefault(type_url, {})[name] = bytes.fromhex(body)
         for name, body in self._bodies[LISTENER].items():
             listener = Listener.FromString(body)
-            listener.address.socket_address.port_value = port or listener.address.socket_address.port_value
+            listener.address.socket_address.port_value = port
             self._bodies[LISTENER][name] = listener.SerializeToString()
         ((self._table_name, table),) = self._bodies[ROUTE].items()
         self._table = RouteConfiguration.FromString(table)

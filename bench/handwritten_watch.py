@@ -1,9 +1,10 @@
 """The least that can be written by hand between an API server and an Envoy: lists and watches HTTPRoutes, sends all.
 
-`python -m bench.handwritten_watch DUMP SOCKET KUBECONFIG NAMESPACE`: of what we served it keeps all but the routes, and
-one of these as a pattern. An event of the watch is decoded, its route put into the RouteConfiguration, and that is
-serialised and sent whole. It knows nothing of statuses, parents, precedence, references or errors, and ends when a
-watch does. The command is `times`: milliseconds from each event being read until what came of it was written.
+`python -m bench.handwritten_watch DUMP SOCKET PORT KUBECONFIG NAMESPACE`: of what we served it keeps all but the
+virtual hosts of routes, and one of these as a pattern. An event of the watch is decoded, its virtual host put into the
+RouteConfiguration, and that is serialised and sent whole. It knows nothing of statuses, parents, hostnames that more
+than one route has, precedence, references or errors, and ends when a watch does. The command is `times`: milliseconds
+from each event being read until what came of it was written.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import time
 from pathlib import Path
 
 import msgspec
-from envoy.config.route.v3.route_components_pb2 import Route
+from envoy.config.route.v3.route_components_pb2 import VirtualHost
 from typing_extensions import override
 
 from bench.handwritten import Server, serve
@@ -45,6 +46,7 @@ class _Rule(msgspec.Struct):
 
 
 class _Spec(msgspec.Struct):
+    hostnames: list[str]
     rules: list[_Rule]
 
 
@@ -66,36 +68,40 @@ class _Event(msgspec.Struct):
 class Watching(Server):
     """The server by hand, with routes of an API server."""
 
-    def __init__(self, dump: Path, client: KubeClient, namespace: str) -> None:
-        super().__init__(dump, port=None)
+    def __init__(self, dump: Path, port: int, client: KubeClient, namespace: str) -> None:
+        super().__init__(dump, port)
         self._client = client
         self._path = _ROUTES.format(namespace=namespace)
         self._times_ms: list[float] = []
         self._read_ns = 0
-        (self._host,) = (host for host in self._table.virtual_hosts if host.routes)
-        self._pattern = Route()
-        self._pattern.CopyFrom(self._host.routes[0])
-        for ours in self._host.routes:
-            # The same resources as ours, or the two could not be compared.
-            assert self._route(ours.name, ours.match.path_separated_prefix) == ours
-        del self._host.routes[:]
-        self._routes.clear()
+        (ours,) = (host for host in self._table.virtual_hosts if host.routes)
+        self._pattern = VirtualHost()
+        self._pattern.CopyFrom(ours)
+        first = ours.routes[0]
+        _, served, name, *_ = first.name.split("/")
+        # The same resources as ours, or the two could not be compared.
+        assert self._host(served, name, ours.name, first.match.path_separated_prefix) == ours
+        self._table.virtual_hosts.remove(ours)
+        self._hosts: dict[str, VirtualHost] = {}
 
-    def _route(self, name: str, path: str) -> Route:
-        route = Route()
-        route.CopyFrom(self._pattern)
-        route.name = name
-        route.match.path_separated_prefix = path
-        return route
+    def _host(self, namespace: str, name: str, hostname: str, path: str) -> VirtualHost:
+        host = VirtualHost()
+        host.CopyFrom(self._pattern)
+        host.name = host.domains[0] = hostname
+        host.routes[0].match.path_separated_prefix = path
+        for number, route in enumerate(host.routes):
+            route.name = f"HTTPRoute/{namespace}/{name}/rule/{number}/0"
+        return host
 
     def _take(self, kind: str, found: _HttpRoute) -> None:
-        name = f"HTTPRoute/{found.metadata.namespace}/{found.metadata.name}/rule/0/0"
+        metadata, name = found.metadata, found.metadata.name
         if kind == "DELETED":
-            self._host.routes.remove(self._routes.pop(name))
+            self._table.virtual_hosts.remove(self._hosts.pop(name))
             return
-        if name not in self._routes:
-            self._routes[name] = self._host.routes.add()
-        self._routes[name].CopyFrom(self._route(name, found.spec.rules[0].matches[0].path.value))
+        if name not in self._hosts:
+            self._hosts[name] = self._table.virtual_hosts.add()
+        path = found.spec.rules[0].matches[0].path.value
+        self._hosts[name].CopyFrom(self._host(metadata.namespace, name, found.spec.hostnames[0], path))
 
     @override
     def _wrote(self) -> None:
@@ -131,9 +137,9 @@ class Watching(Server):
 
 async def main() -> None:
     """Serve until stdin ends."""
-    dump, socket, kubeconfig, namespace = sys.argv[1:]
+    dump, socket, port, kubeconfig, namespace = sys.argv[1:]
     async with KubeClient(Kubeconfig(kubeconfig)) as client:
-        await serve(Watching(Path(dump), client, namespace), socket)
+        await serve(Watching(Path(dump), int(port), client, namespace), socket)
 
 
 if __name__ == "__main__":

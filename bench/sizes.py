@@ -13,7 +13,7 @@ from bench.cluster import API, SLICES, Asking, cluster_here, in_pod
 from bench.figure import Figure
 from e2e.operating import POOL, PORT, Process, restricted, until, world
 from e2e.serving import serving
-from tests.live.http1 import Connection
+from tests.live.http1 import Ask, Connection
 from tests.ports import free_port
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ async def _size(cluster: Cluster) -> float:
 
         await until(written, 240)
         asking = Asking(await Connection.open(there.address(), PORT))
-        await asking.until(f"/r{ROUTES - 1}", lambda _answer: True)
+        await asking.until(Ask(f"/r{ROUTES - 1}"), lambda _answer: True)
         await asyncio.sleep(REST_S)
         return process.anonymous_mib()
 
