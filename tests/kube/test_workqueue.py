@@ -119,6 +119,53 @@ def test_k15_an_object_that_changes_all_the_time_is_written_now_and_then() -> No
     assert queue.take(at) == gateway
 
 
+def _stream(queue: WorkQueue, kind: str, per_second: int, from_s: float, for_s: float) -> dict[float, list[float]]:
+    """Add so many objects a second, and write each as soon as it may be; gives how long those waited, by their turn."""
+    added: dict[ObjectKey, float] = {}
+    written: dict[float, list[float]] = {}
+    for step in range(int(per_second * for_s)):
+        now = from_s + step / per_second
+        while (at := queue.next_at(now)) is not None and at <= now:
+            for key in drain(queue, at):
+                written.setdefault(at, []).append(at - added.pop(key))
+        key = ObjectKey(kind, "a", f"{kind}{now}")
+        added[key] = now
+        queue.add([key], now)
+    return written
+
+
+def test_a_few_routes_a_second_are_written_as_they_come() -> None:
+    queue = WorkQueue()
+    waits = [wait for turn in _stream(queue, "HTTPRoute", 9, 0, 60).values() for wait in turn]
+    assert len(waits) > 500
+    assert max(waits) <= 1 / 9 + 1e-9, "looked at when the next one comes"
+
+
+def test_a_stream_of_routes_is_written_in_groups() -> None:
+    """60 a second: two groups a second after a first burst, and none waits longer than for its group."""
+    queue = WorkQueue()
+    turns = _stream(queue, "HTTPRoute", 60, 0, 60)
+    waits = [wait for turn in turns.values() for wait in turn]
+    assert max(waits) <= queue.rhythm.gather_s + 1e-9
+    groups = [len(turn) for at, turn in turns.items() if at > 10]
+    assert len(groups) == pytest.approx(100, abs=3)
+    assert min(groups) >= 29
+
+    # A second after it ends all is as it was.
+    drain(queue, 61.0)
+    queue.add([route("b")], 62.0)
+    assert queue.take(62.0) == route("b")
+
+
+def test_gateways_are_not_gathered() -> None:
+    queue = WorkQueue()
+    _stream(queue, "HTTPRoute", 60, 0, 10)
+    queue.add([ObjectKey("Gateway", "a", "g")], 10.0)
+    key = queue.take(10.0)
+    assert key is not None
+    assert key.kind == "Gateway"
+
+
 def test_what_changes_while_it_is_written_gets_another_turn() -> None:
     queue = WorkQueue()
     queue.add([route("a")], 0.0)

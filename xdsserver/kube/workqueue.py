@@ -35,12 +35,19 @@ class Rhythm:
     `burst` writes pass at once, then one every `rest_s`: a Gateway whose routes arrive for ten seconds counts them a
     few times and not a thousand. A refused write is tried again after `first_wait_s`, twice as long each time, up to
     `longest_wait_s`.
+
+    Routes, of which there are many, are written as they come while that is at most `flow` a second, after a burst of
+    `flood`. Above that they are gathered and written together every `gather_s`: beside a stream of single writes an
+    API server has little time left for whoever makes it so busy.
     """
 
     burst: int = 4
     rest_s: float = 2.0
     first_wait_s: float = 1.0
     longest_wait_s: float = 300.0
+    flow: float = 10.0
+    flood: int = 20
+    gather_s: float = 0.5
 
 
 @dataclass
@@ -61,6 +68,10 @@ class WorkQueue:
     _written: dict[ObjectKey, float] = field(default_factory=dict)
     """When all that an object has written would have been written at one write every `rest_s`."""
     _turns: int = 0
+    _level: float = 0.0
+    """When all routes that were written would have been written at `flow`; not much more than `flood` is remembered."""
+    _gathered: float = 0.0
+    """When those that are being gathered are written, or were."""
 
     def add(self, keys: Iterable[ObjectKey], now: float) -> None:
         """Note that something may be owed to these; one that is under way gets another turn after it."""
@@ -102,6 +113,9 @@ class WorkQueue:
         self._not_before.pop(key, None)
         if wrote:
             self._written[key] = max(self._written.get(key, now), now) + self.rhythm.rest_s
+            if urgency(key.kind) == _ROUTE:
+                most = now + (self.rhythm.flood + self.rhythm.flow) / self.rhythm.flow
+                self._level = min(max(self._level, now) + 1 / self.rhythm.flow, most)
         self._release(key, now)
 
     def refused(self, key: ObjectKey, now: float, jitter: float) -> float:
@@ -151,12 +165,20 @@ class WorkQueue:
 
     def _place(self, key: ObjectKey, now: float) -> None:
         rested = self._written.get(key, now) - (self.rhythm.burst - 1) * self.rhythm.rest_s
-        at = max(self._not_before.get(key, now), rested)
+        at = max(self._not_before.get(key, now), rested, self._gathering(key, now))
         if at > now:
             self._waiting[key] = at
             heappush(self._heap, (at, key))
         else:
             self._make_ready(key)
+
+    def _gathering(self, key: ObjectKey, now: float) -> float:
+        """Say when a key is written that comes now, as far as that hangs on how many came before it."""
+        if urgency(key.kind) != _ROUTE or self._level - now < self.rhythm.flood / self.rhythm.flow:
+            return now
+        if self._gathered <= now:
+            self._gathered = now + self.rhythm.gather_s
+        return self._gathered
 
     def _make_ready(self, key: ObjectKey) -> None:
         namespaces = self._ready.setdefault(urgency(key.kind), OrderedDict())
