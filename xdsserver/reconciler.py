@@ -7,7 +7,7 @@ The pipeline says which ports it claims; the allocator answers; the answers are 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from xdsserver.gatewayapi import listenersets
 from xdsserver.gatewayapi.attachment import named_parent
@@ -23,7 +23,7 @@ from xdsserver.pipeline import Options, Pipeline
 from xdsserver.tables import Change, finished
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from xdsserver.effects import Intended, Kept
     from xdsserver.gatewayapi.installed import Installed
@@ -96,6 +96,14 @@ class Outcome:
             failures = {}
 
 
+Serve: TypeAlias = "Callable[[Mapping[ResourceKey, Resource | None]], None]"
+"""Takes resources that changed, None where one is gone."""
+
+
+def _nobody(_resources: Mapping[ResourceKey, Resource | None]) -> None:
+    """Serve nothing."""
+
+
 def joined(outcomes: Iterable[Outcome]) -> Outcome:
     """Give what several rounds changed, one after the other, as if they had been one."""
     resources: dict[ResourceKey, Resource | None] = {}
@@ -157,13 +165,16 @@ class Reconciler:
         """Take changes of objects, at once."""
         return finished(self.objects_in_steps(changes))
 
-    def objects_in_steps(self, changes: Iterable[ObjectChange]) -> Steps[Outcome]:
-        """Take changes of objects in steps, one round before the next; until its end all rows are as they were."""
+    def objects_in_steps(self, changes: Iterable[ObjectChange], serve: Serve = _nobody) -> Steps[Outcome]:
+        """Take changes of objects in steps, one round before the next; until its end all rows are as they were.
+
+        `serve` is told of resources as soon as they are what they will be; the rest is for statuses.
+        """
         rows = [row for change in changes for row in self.pipeline.change(*change)]
         if self._schemas is not None:
             rows.append(Change(self.pipeline.checked_by, GATEWAY_GROUP, self._schemas))
             self._schemas = None
-        return (yield from self._round(rows))
+        return (yield from self._round(rows, serve))
 
     def last_good(self) -> dict[ObjectKey, KubeObject]:
         """Give the Secrets whose certificates serve on though they are bad now, as they were when they were good."""
@@ -194,7 +205,10 @@ class Reconciler:
         return finished(self.answers_in_steps(deliveries, rejections))
 
     def answers_in_steps(
-        self, deliveries: Mapping[ListenerKey, Delivery | None], rejections: Mapping[Blame, Rejection | None]
+        self,
+        deliveries: Mapping[ListenerKey, Delivery | None],
+        rejections: Mapping[Blame, Rejection | None],
+        serve: Serve = _nobody,
     ) -> Steps[Outcome]:
         """Take the same in steps, one round before the next; until its end all rows are as they were."""
         pipeline = self.pipeline
@@ -202,7 +216,8 @@ class Reconciler:
             [
                 *(Change(pipeline.deliveries, key, row) for key, row in deliveries.items()),
                 *(Change(pipeline.rejections, key, row) for key, row in rejections.items()),
-            ]
+            ],
+            serve,
         )
 
     def dangling(self, keys: Iterable[ObjectKey]) -> dict[ObjectKey, tuple[str, ...]]:
@@ -257,19 +272,28 @@ class Reconciler:
         rows = self.pipeline.gateways.rows if parent.kind == "Gateway" else self.pipeline.listener_sets.rows
         return Name(parent.namespace, parent.name) in rows
 
-    def _round(self, rows: Iterable[Change]) -> Steps[Outcome]:
-        graph = self.pipeline.graph
+    def _round(self, rows: Iterable[Change], serve: Serve) -> Steps[Outcome]:
+        graph, resources = self.pipeline.graph, self.pipeline.resources
         noted, self._noted = self._noted, []
         with graph.round():
-            deltas = [(yield from graph.steps([*noted, *rows]))]
-            answers = self._remember(deltas[0])
-            written = deltas[0][self.pipeline.written_services]
-            if deltas[0][self.pipeline.claims] or written or self._gave_back(deltas[0]) or self._adopted:
-                self._adopted = False
-                answers += self._allocate()
-            if answers:
-                deltas.append((yield from graph.steps(answers)))
+            delta = yield from graph.steps([*noted, *rows], resources)
+            deltas = []
+            if answers := self._answers_to(delta):
+                deltas = [(yield from graph.rest())]
+                delta = yield from graph.steps(answers, resources)
+            serve({key: row for one in (*deltas, delta) for key, row in one[resources].items()})
+            yield
+            deltas.append((yield from graph.rest()))
         return joined(_outcome(self.pipeline, delta) for delta in deltas)
+
+    def _answers_to(self, delta: Delta) -> list[Change]:
+        """Give what only the outside of the tables can say of what changed in them."""
+        pipeline, answers = self.pipeline, self._remember(delta)
+        claims, services = delta[pipeline.claims], delta[pipeline.written_services]
+        if claims or services or self._gave_back(delta) or self._adopted:
+            self._adopted = False
+            answers += self._allocate()
+        return answers
 
     def _remember(self, delta: Delta) -> list[Change]:
         """Keep the certificates of Secrets that changed, for when the next ones are bad."""

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from xdsserver.objects.meta import KubeObject, Name
     from xdsserver.replicas import Answer
     from xdsserver.server.reporter import Situation
-    from xdsserver.xds.case import Blame, Rejection
+    from xdsserver.xds.case import Rejection
 
 WITHIN_S = 30.0
 KEY = ListenerKey("Gateway", "default", "edge", "http")
@@ -266,11 +266,11 @@ async def _server(path: Path, name: str) -> AsyncIterator[Server]:
     found = Server(name, plane, reports, leadership, answerer)
     take = plane.reconciler.answers_in_steps
 
-    def answers(deliveries: Mapping[ListenerKey, Delivery | None], rejections: Mapping[Blame, Rejection | None]) -> Any:  # noqa: ANN401
+    def answers(deliveries: Mapping[ListenerKey, Delivery | None], *others: Any) -> Any:  # noqa: ANN401
         found.rows += [row for key, row in deliveries.items() if key == KEY]
-        return take(deliveries, rejections)
+        return take(deliveries, *others)
 
-    plane.reconciler.answers_in_steps = answers  # type: ignore[method-assign] # to listen to what passes here
+    plane.reconciler.answers_in_steps = answers  # type: ignore[method-assign, assignment] # to listen
     links = Links(connect_locally, reports.resigned, found.situations.append)
     async with plane.serving():
         await reports.start()

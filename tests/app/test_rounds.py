@@ -67,6 +67,24 @@ async def test_what_is_long_leaves_the_loop_to_others_after_each_slice(log: Log,
     )
 
 
+async def test_a_round_may_ask_for_a_turn_of_the_others(log: Log, rounds: Rounds) -> None:
+    def publishing() -> Steps[None]:
+        asyncio.get_running_loop().call_soon(log.done.append, "others")
+        rounds.pause()
+        yield
+        log.done.append("goes on")
+        yield
+
+    await rounds.do(publishing())
+    assert log.done == ["others", "goes on"]
+
+    log.done.clear()
+    rounds.at_once(publishing())
+    assert log.done == ["goes on"], "here nobody is let in"
+    assert await rounds.do(log.work("a", 2)) == "a"
+    assert log.done == ["goes on", "a0", "a1", "a ends"], "and what was asked for then is forgotten"
+
+
 async def test_rounds_are_done_in_their_order_also_those_that_one_of_them_begins(log: Log, rounds: Rounds) -> None:
     def nested() -> Steps[None]:
         rounds.begin(log.work("inner", 1))

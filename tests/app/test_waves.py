@@ -15,10 +15,13 @@ from tests.live.many_listeners import Plane
 from xdsserver.model.places import Delivery, ListenerKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from xdsserver.reconciler import ObjectChange
+    from xdsserver.narrator import Whereabouts
+    from xdsserver.reconciler import ObjectChange, Outcome
+    from xdsserver.xds.cache import ResourceKey
+    from xdsserver.xds.resource import Resource
 
 MANY = 600
 LISTENER = ListenerKey("Gateway", "default", "edge", "http")
@@ -83,6 +86,30 @@ async def test_what_comes_meanwhile_is_taken_afterwards_in_its_order(plane: Plan
     await asyncio.gather(taking, *map(plane.many_objects, edits))
 
     assert seen(plane) == seen(other)
+
+
+async def test_envoys_are_sent_what_is_decided_before_statuses_are(
+    plane: Plane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Streams have their turn as soon as resources are what they will be; all else of the round comes after it."""
+    happened: list[str] = []
+    publish, status = plane.server.publish, plane.reconciler.pipeline.http_route_statuses
+    loop = asyncio.get_running_loop()
+
+    def published(resources: Mapping[ResourceKey, Resource | None]) -> None:
+        publish(resources)
+        happened.append("statuses known" if status.newest != before else "published")
+        loop.call_soon(lambda: happened.append("statuses known" if status.newest != before else "streams wrote"))
+
+    def told(outcome: Outcome, _whereabouts: Whereabouts) -> None:
+        happened.append(f"told of {len(outcome.statuses)}")
+
+    before = dict(status.rows)
+    monkeypatch.setattr(plane.server, "publish", published)
+    monkeypatch.setattr(plane._narrator, "outcome", told)
+    await plane.many_objects(changes([route(MANY)]))
+
+    assert happened == ["published", "streams wrote", "told of 2"], "of the route and of its Gateway"
 
 
 def moved() -> list[ObjectChange]:

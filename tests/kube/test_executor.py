@@ -21,7 +21,7 @@ from xdsserver.kube.writes import Writes, observed
 from xdsserver.objects.meta import ObjectKey
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
     from tests.kube.scripted import Request
     from xdsserver.effects import Decision
@@ -86,7 +86,11 @@ async def until(true: Callable[[], object]) -> None:
 
 
 @asynccontextmanager
-async def scene(options: ExecutorOptions = FAST, write_s: float = 4.0) -> AsyncIterator[Scene]:
+async def scene(
+    options: ExecutorOptions = FAST,
+    write_s: float = 4.0,
+    served: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0),
+) -> AsyncIterator[Scene]:
     held = Held()
     async with serving(held) as client:
         decided: dict[ObjectKey, Decision] = {}
@@ -95,7 +99,8 @@ async def scene(options: ExecutorOptions = FAST, write_s: float = 4.0) -> AsyncI
             one.refusals.append((key, words))
             one.waits_s.append(wait_s)
 
-        around = Surroundings(Writes(client, write_s=write_s), decided.get, lambda: one.leader, refused)
+        writes = Writes(client, write_s=write_s)
+        around = Surroundings(writes, decided.get, lambda: one.leader, refused, served=served)
         one = Scene(held, Executor(around, options), decided)
         running = asyncio.create_task(one.executor.run())
         try:
@@ -210,6 +215,23 @@ async def test_k16_our_own_writes_coming_back_write_nothing() -> None:
         assert one.executor.idle, "it is known for what it is, and not even looked at"
         await one.settle()
 
+        assert one.held.asked == {"PATCH 200": 1}
+
+
+async def test_statuses_are_written_when_envoys_were_sent_what_they_tell_of() -> None:
+    sent = asyncio.Event()
+
+    async def served() -> None:
+        await sent.wait()
+
+    async with scene(served=served) as one:
+        await asyncio.sleep(0)  # it waits for news by now
+        one.appear([route("r")])
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert one.held.asked == {}
+        sent.set()
+        await one.settle()
         assert one.held.asked == {"PATCH 200": 1}
 
 

@@ -50,10 +50,12 @@ from xdsserver.xds.fragments import NOBODY
 from xdsserver.xds.resource import LISTENER, ROUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from xdsserver.reconciler import Outcome
+    from xdsserver.reconciler import Outcome, Serve
     from xdsserver.tables import Steps
+    from xdsserver.xds.cache import ResourceKey
+    from xdsserver.xds.resource import Resource
 
 T = TypeVar("T")
 
@@ -638,9 +640,17 @@ def take(into: Reconciler, step: Step) -> Outcome:
 
 def taking(into: Reconciler, step: Step) -> Steps[Outcome]:
     """Do one step of a history, with room for others in between."""
+    served: list[Mapping[ResourceKey, Resource | None]] = []
+    outcome = yield from _taking(into, step, served.append)
+    assert served == [outcome.resources], "what is served before statuses are known is what the round comes to"
+    return outcome
+
+
+def _taking(into: Reconciler, step: Step, serve: Serve) -> Steps[Outcome]:
     if isinstance(step, Answer):
         about = ANSWERED[step.resource]
         if isinstance(about, Blame):
-            return into.answers_in_steps({}, {about: REJECTED[step.answer]})
-        return into.answers_in_steps({about: DELIVERED[step.answer]}, {})
-    return into.objects_in_steps((*SLOTS[edit.slot], POOLS[SLOTS[edit.slot]][edit.state]) for edit in step)
+            return into.answers_in_steps({}, {about: REJECTED[step.answer]}, serve)
+        return into.answers_in_steps({about: DELIVERED[step.answer]}, {}, serve)
+    changes = ((*SLOTS[edit.slot], POOLS[SLOTS[edit.slot]][edit.state]) for edit in step)
+    return into.objects_in_steps(changes, serve)

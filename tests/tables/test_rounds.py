@@ -86,6 +86,22 @@ def test_nothing_is_applied_between_the_steps_of_another() -> None:
         graph.apply([Change(numbers, "a", 2)])
 
 
+def test_a_round_can_be_taken_through_a_table_first() -> None:
+    graph, numbers, table = doubles()
+    behind = graph.derive("negatives", table, lambda _read, key, row: {key: -row})
+    with graph.round():
+        delta = finished(graph.steps([Change(numbers, "a", 1)], table))
+        assert delta[table] == table.newest == {"a": 2}
+        assert delta[behind] == behind.newest == {}
+        assert table.rows == {}, "it is not at its end"
+        with pytest.raises(TableError, match="not at its end"):
+            graph.apply([Change(numbers, "a", 2)])
+        whole = finished(graph.rest())
+    assert whole[table] == {"a": 2}
+    assert whole[behind] == behind.rows == {"a": -2}
+    assert graph.apply([Change(numbers, "b", 1)])[behind] == {"b": -2}
+
+
 def test_a_round_that_is_left_half_way_shows_what_was_and_refuses_to_go_on() -> None:
     graph, numbers, table = doubles()
     graph.apply([Change(numbers, "a", 1)])

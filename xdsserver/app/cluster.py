@@ -86,6 +86,9 @@ if TYPE_CHECKING:
 _AT_ONCE = 500
 """Objects of which it is noted, in a turn of the event loop, how they stand at the API server."""
 
+_BEHIND_S = 0.01
+"""How long statuses wait for Envoys to be sent what they tell of; of one that does not read, no longer than this."""
+
 _LOOK_S = 1.0
 """How often it is looked whether the API server has been silent for too long, until it has listed."""
 
@@ -143,6 +146,7 @@ class ServeCluster:
             self._decision,
             self._elector.may_write,
             self._tell_refused,
+            served=lambda: self._plane.server.written(_BEHIND_S),
             controllers=frozenset(controllers),
         )
         if self.observation is not None:

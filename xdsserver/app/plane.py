@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from xdsserver.admin.waits import Waits
@@ -35,8 +36,10 @@ if TYPE_CHECKING:
     from xdsserver.reconciler import ObjectChange, Outcome, Reconciler
     from xdsserver.server import XdsOptions
     from xdsserver.tables import Steps
+    from xdsserver.xds.cache import ResourceKey
     from xdsserver.xds.case import Blame, Rejection
     from xdsserver.xds.ledger import Event
+    from xdsserver.xds.resource import Resource
 
 _TOLD_AT_ONCE = 500
 """Objects of which people and API servers are told in one step."""
@@ -150,7 +153,9 @@ class ControlPlane:
         if held:
             outcome = joined(one.outcome for one in held)
             objects = [key for one in held for key in one.objects]
-            self._serve(_Round(outcome, min(one.read_s for one in held), objects))
+            read_s = min(one.read_s for one in held)
+            self._publish(read_s, outcome.resources)
+            self._take_down(_Round(outcome, read_s, objects))
             await asyncio.sleep(0)
             await self._rounds.do(self._told(outcome))
 
@@ -171,11 +176,11 @@ class ControlPlane:
         """Serve what changes come to."""
         read_s = time.monotonic()
         with self._garbage.changes(len(changes)):
-            outcome = yield from self.reconciler.objects_in_steps(changes)
+            outcome = yield from self.reconciler.objects_in_steps(changes, partial(self._publish, read_s))
+        self._take_down(_Round(outcome, read_s, [(ObjectKey(kind, *name), row is None) for kind, name, row in changes]))
         if self._garbage.due:
-            # Behind the streams, which write first what is published now.
+            # Behind the streams, which write first what was published now.
             asyncio.get_running_loop().call_soon(self._garbage.tidy)
-        self._serve(_Round(outcome, read_s, [(ObjectKey(kind, *name), row is None) for kind, name, row in changes]))
         return outcome
 
     def _answered(
@@ -183,21 +188,28 @@ class ControlPlane:
     ) -> Steps[None]:
         """Serve and tell what comes of what Envoys said."""
         read_s = time.monotonic()
-        outcome = yield from self.reconciler.answers_in_steps(deliveries, rejections)
-        self._serve(_Round(outcome, read_s))
+        outcome = yield from self.reconciler.answers_in_steps(deliveries, rejections, partial(self._publish, read_s))
+        self._take_down(_Round(outcome, read_s))
         yield from self._told(outcome)
 
-    def _serve(self, round_: _Round) -> None:
-        """Serve what changed, and keep what was allocated for it."""
+    def _publish(self, read_s: float, resources: Mapping[ResourceKey, Resource | None]) -> None:
+        """Serve what changed, and keep what was allocated for it; Envoys are sent it before the round goes on."""
+        if self._held is not None:
+            return
+        # Written down before it is served: what a crash in between leaves behind is an address that nobody uses yet.
+        self._hooks.keep(self.reconciler.written)
+        if self._hooks.measures is not None:
+            self._hooks.measures.published(resources, read_s)
+        self.server.publish(resources)
+        if resources:
+            self._rounds.pause()
+
+    def _take_down(self, round_: _Round) -> None:
+        """Note what was served, and whom it concerns."""
         if self._held is not None:
             self._held.append(round_)
             return
         outcome = round_.outcome
-        # Written down before it is served: what a crash in between leaves behind is an address that nobody uses yet.
-        self._hooks.keep(self.reconciler.written)
-        if self._hooks.measures is not None:
-            self._hooks.measures.published(outcome.resources, round_.read_s)
-        self.server.publish(outcome.resources)
         self.world.history.note(time.time(), round_.objects, outcome.resources)
         self.answers.published(outcome)
         self.waits.published(outcome.resources.keys())

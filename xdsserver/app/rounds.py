@@ -35,6 +35,7 @@ class Rounds:
         self._begun: deque[Steps[object]] = deque()
         # Somebody up the stack is doing rounds; what is begun now has its turn after them.
         self._doing = False
+        self._pause = False
         self._soon: asyncio.Handle | None = None
 
     def begin(self, steps: Steps[object]) -> None:
@@ -49,6 +50,10 @@ class Rounds:
         self.begin(_telling(steps, done))
         return await done
 
+    def pause(self) -> None:
+        """Go on in another turn of the loop: there is something that others should do first. Called by a round."""
+        self._pause = True
+
     def at_once(self, steps: Steps[T]) -> T:
         """Do all that was begun and then this round, however long it takes: for whoever keeps nobody waiting."""
         self._go_on(math.inf)
@@ -61,7 +66,7 @@ class Rounds:
         return result
 
     def _some(self) -> None:
-        self._soon = None
+        self._soon, self._pause = None, False
         try:
             self._go_on(self._clock() + self._slice_s)
         finally:
@@ -74,7 +79,7 @@ class Rounds:
         try:
             while self._begun:
                 for _ in self._begun[0]:
-                    if self._clock() >= until_s:
+                    if self._clock() >= until_s or (self._pause and until_s < math.inf):
                         return
                 self._begun.popleft()
         except BaseException:

@@ -70,8 +70,8 @@ class Surroundings:
     `decided` gives the newest decision on an object. `may_write` is asked before every single write. `refused` is told
     when the server refuses a write: the object, the server's words, and the seconds until the next try. `wrote_status`
     is told each answer to the write of a status; None where it had come about otherwise; `applied` what the server took
-    of objects of ours. `controllers` are the names of
-    those whose entries in shared lists we answer for.
+    of objects of ours. `served` waits, not for long, until Envoys were sent what is decided. `controllers` are the
+    names of those whose entries in shared lists we answer for.
     """
 
     api: ObjectApi
@@ -80,6 +80,7 @@ class Surroundings:
     refused: Callable[[ObjectKey, str, float], None] = lambda _key, _words, _wait_s: None
     wrote_status: Callable[[ObjectKey, Answer | None], None] = lambda _key, _answer: None
     applied: Callable[[ObjectKey, Intended], None] = lambda _key, _intended: None
+    served: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0)
     clock: Clock = field(default_factory=Clock)
     controllers: frozenset[str] = frozenset({CONTROLLER})
     realm: str = ""
@@ -194,8 +195,8 @@ class Executor:
             if until_s is not None:
                 self._alarm, self._alarm_s = asyncio.create_task(self._ring_at(until_s)), until_s
         await self._news.wait()
-        # What is served anew goes out in the turn of the loop after the decision: to Envoys first, then into statuses.
-        await asyncio.sleep(0)
+        # To Envoys first, then into statuses: both take the processor, and requests wait for the former.
+        await self._around.served()
 
     async def _ring_at(self, until_s: float) -> None:
         await self._clock.sleep(until_s - self._clock.monotonic())

@@ -148,6 +148,10 @@ class XdsServer:
         """
         self._notify(self.quarantine.apply(changes))
 
+    async def written(self, within_s: float) -> None:
+        """Wait until what was published is written to the Envoys that read, for so many seconds at most."""
+        await self._common.bustle.rest(within_s)
+
     def ready(self) -> None:
         """Answer the streams that were held: every source has listed, so what is missing does not exist."""
         self._stand_on(Footing.LISTED)

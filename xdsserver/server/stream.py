@@ -7,12 +7,13 @@ changes while a write is under way merges into one set of names, so a slow clien
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import grpc
 
 from xdsserver.server.admission import FullSync
+from xdsserver.server.bustle import Bustle
 from xdsserver.xds.wire import MalformedRequestError
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Common:
     admission: Admission
     on_event: Callable[[Event], None]
     write_timeout_s: float
+    bustle: Bustle = field(default_factory=Bustle)
 
 
 class Stream:
@@ -168,6 +170,7 @@ class Stream:
         if self._work is None and self._context is not None:
             self._cancel_timer()
             self._work = asyncio.create_task(self._do(self._context), name=f"xds-{self.session.stream}")
+            self._common.bustle.begins(self._work)
 
     async def _do(self, context: Context) -> None:
         """Do what there is to do; the task that does it is forgotten unless it ends the stream, or fails."""

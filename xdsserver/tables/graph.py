@@ -71,6 +71,7 @@ class Graph:
         self._work = Work(step)
         self._begun = False
         self._whole = True
+        self._changed: dict[Table[Any, Any], Mapping[Any, Any]] = {}
 
     def source(self, name: str, _row: type[V] | None = None) -> Source[Any, V]:
         """Declare a table that is written from outside; the type of its rows is for the reader and the type checker."""
@@ -132,11 +133,12 @@ class Graph:
         yield
         self._work.settle()
 
-    def steps(self, changes: Iterable[Change]) -> Steps[Delta]:
+    def steps(self, changes: Iterable[Change], through: Table[Any, Any] | None = None) -> Steps[Delta]:
         """Do what `apply` does in steps of a tenth of a millisecond, with room for others in between.
 
         They are done in a `round`: between them tables do not agree, and nobody else may see that. Nothing else is
-        applied before their end.
+        applied before their end. Where a table is given they end behind it, with what changed up to there; what comes
+        from it is then as it will be, and `rest` does the others.
 
         Raises:
             TableError: As `apply` does.
@@ -150,16 +152,27 @@ class Graph:
         self._begun = True
         self._whole = False
         self._work.reset()
+        self._changed = {}
         for source, key, row in changes:
             source.put(key, row)
-        changed: dict[Table[Any, Any], Mapping[Any, Any]] = {}
+        return (yield from self._visited(len(self.tables) if through is None else through.place + 1))
+
+    def rest(self) -> Steps[Delta]:
+        """Go on behind the table that `steps` went through, to the end; gives what changed in all of it."""
+        return self._visited(len(self.tables))
+
+    def _visited(self, end: int) -> Steps[Delta]:
         # Of hundreds of tables a change reaches a few dozen: to ask all of them would cost more than to do the work.
-        while (position := self._work.next()) is not None:
+        while (position := self._work.next(end)) is not None:
             table = self.tables[position]
             if published := (yield from table.visit()):
-                changed[table] = published
-        self._whole = True
-        return Delta(changed, self._work)
+                self._changed[table] = published
+        delta = Delta(self._changed, self._work)
+        if end == len(self.tables):
+            self._whole = True
+            # Rows that are replaced are not to live on here until the next change.
+            self._changed = {}
+        return delta
 
     def _place(self, name: str, *sources: Table[Any, Any]) -> Place:
         """Give a new table its place; what it follows must stand in this graph, and no row may have passed by yet."""

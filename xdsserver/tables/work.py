@@ -90,9 +90,9 @@ class Work:
         """Have the table at a position visited; in a round it must stand behind the one that is being visited."""
         heappush(self._due, position)
 
-    def next(self) -> int | None:
-        """Give the position of the next table to visit, in order; None at the end of the round."""
-        if not self._due:
+    def next(self, end: int) -> int | None:
+        """Give the position of the next table to visit, in order; None where no table before `end` is left."""
+        if not self._due or self._due[0] >= end:
             return None
         self.tables += 1
         return heappop(self._due)
