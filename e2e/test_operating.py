@@ -72,6 +72,7 @@ async def test_s11_k15_all_of_serve_under_exactly_its_roles(cluster: Cluster, tm
             # What is decided on a flap would be written by the time that a later route is.
             await there.create(f"{GATEWAY_API}/namespaces/{there.namespace}/httproutes", [there.route("last", "/last")])
             await there.attached(ROUTES + 2)
+            await until(lambda: wrote(process, ROUTES + 2))
             put_off = sum(written(process, kind, "unavailable") for kind in ("HTTPRoute", "Gateway"))
             writes = await taken_since(there.client, before, put_off)
             sys.stdout.write(f"\n{ROUTES} routes, 200 flaps, 1 route: {writes}\n")
