@@ -13,6 +13,7 @@ import sys
 import tempfile
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,6 +111,14 @@ class Asking:
                 await asyncio.sleep(POLL_S)
 
 
+def _shows(stamp: str, answer: Answer) -> bool:
+    return seen(answer).values(STAMP) == [stamp]
+
+
+def _is_from(name: str, answer: Answer) -> bool:
+    return seen(answer).backend == name
+
+
 @dataclass
 class _Run:
     there: World
@@ -144,7 +153,7 @@ class _Run:
             rules = [{**there.route("r7", "/r7")["spec"]["rules"][0], "filters": [edit]}]
             begun = loop.time()
             await there.client.patch(path, merge({"spec": {"rules": rules}}))
-            await self.asking.until(Ask("/r7"), lambda answer, stamp=stamp: seen(answer).values(STAMP) == [stamp])  # type: ignore[misc]
+            await self.asking.until(Ask("/r7"), partial(_shows, stamp))
             took_s.append(loop.time() - begun)
         return Figure("live_change_ms", percentile(took_s, 0.5) * 1e3, "ms", {"routes": ROUTES, "of": "p50"})
 
@@ -155,7 +164,7 @@ class _Run:
             to = other if number % 2 == 0 else there.backend
             begun = loop.time()
             await there.client.patch(path, merge({"ports": [{"port": to.port, "protocol": "TCP"}]}))
-            await self.asking.until(Ask("/r7"), lambda answer, name=to.name: seen(answer).backend == name)  # type: ignore[misc]
+            await self.asking.until(Ask("/r7"), partial(_is_from, to.name))
             took_s.append(loop.time() - begun)
         return Figure("slice_to_answer_ms", percentile(took_s, 0.5) * 1e3, "ms", {"routes": ROUTES, "of": "p50"})
 

@@ -100,7 +100,7 @@ Serve: TypeAlias = "Callable[[Mapping[ResourceKey, Resource | None]], None]"
 """Takes resources that changed, None where one is gone."""
 
 
-def _nobody(_resources: Mapping[ResourceKey, Resource | None]) -> None:
+def nobody(_resources: Mapping[ResourceKey, Resource | None]) -> None:
     """Serve nothing."""
 
 
@@ -165,7 +165,7 @@ class Reconciler:
         """Take changes of objects, at once."""
         return finished(self.objects_in_steps(changes))
 
-    def objects_in_steps(self, changes: Iterable[ObjectChange], serve: Serve = _nobody) -> Steps[Outcome]:
+    def objects_in_steps(self, changes: Iterable[ObjectChange], serve: Serve = nobody) -> Steps[Outcome]:
         """Take changes of objects in steps, one round before the next; until its end all rows are as they were.
 
         `serve` is told of resources as soon as they are what they will be; the rest is for statuses.
@@ -208,7 +208,7 @@ class Reconciler:
         self,
         deliveries: Mapping[ListenerKey, Delivery | None],
         rejections: Mapping[Blame, Rejection | None],
-        serve: Serve = _nobody,
+        serve: Serve = nobody,
     ) -> Steps[Outcome]:
         """Take the same in steps, one round before the next; until its end all rows are as they were."""
         pipeline = self.pipeline

@@ -17,6 +17,7 @@ import grpc
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm
 from envoy.service.discovery.v3 import discovery_pb2
+from typing_extensions import override
 
 from tests.cli.folders import folder
 from tests.live.relay import relay
@@ -28,7 +29,7 @@ from xdsserver.files.values import Limits
 from xdsserver.model.places import ListenerKey
 from xdsserver.narrator import Narrator
 from xdsserver.objects.meta import ObjectKey
-from xdsserver.reconciler import FLEET, Reconciler
+from xdsserver.reconciler import FLEET, Reconciler, nobody
 from xdsserver.replicas.membership import Membership
 from xdsserver.server import XdsOptions
 from xdsserver.server.inspections import InspectionPeers
@@ -46,9 +47,11 @@ if TYPE_CHECKING:
     from tests.live.relay import Relay
     from xdsserver.model.places import Delivery
     from xdsserver.objects.meta import KubeObject, Name
+    from xdsserver.reconciler import Outcome, Serve
     from xdsserver.replicas import Answer
     from xdsserver.server.reporter import Situation
-    from xdsserver.xds.case import Rejection
+    from xdsserver.tables import Steps
+    from xdsserver.xds.case import Blame, Rejection
 
 WITHIN_S = 30.0
 KEY = ListenerKey("Gateway", "default", "edge", "http")
@@ -255,22 +258,34 @@ async def servers(path: Path, *names: str) -> AsyncIterator[Cluster]:
         yield Cluster(path, found)
 
 
+class _Listening(Reconciler):
+    """A Reconciler that keeps what it was told of the listener that tests ask about."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[Delivery | None] = []
+
+    @override
+    def answers_in_steps(
+        self,
+        deliveries: Mapping[ListenerKey, Delivery | None],
+        rejections: Mapping[Blame, Rejection | None],
+        serve: Serve = nobody,
+    ) -> Steps[Outcome]:
+        self.heard += [row for key, row in deliveries.items() if key == KEY]
+        return super().answers_in_steps(deliveries, rejections, serve)
+
+
 @asynccontextmanager
 async def _server(path: Path, name: str) -> AsyncIterator[Server]:
     hooks = Hooks(keep=lambda _written: None, place=lambda _key: None)
     options = XdsOptions(("127.0.0.1:0",), Rules(fleet_of=lambda _node: FLEET))
-    plane = ControlPlane(Reconciler(), options, Narrator(lambda _notice: None, path), hooks, name)
+    reconciler = _Listening()
+    plane = ControlPlane(reconciler, options, Narrator(lambda _notice: None, path), hooks, name)
     leadership = GivenLeadership(Membership({}, None))
     answerer = Answerer(plane.world, plane.waits, InspectionPeers(name, leadership, connect_locally))
     reports = ReportsServer(local_reports_door("127.0.0.1:0"), plane.answers, PACE, answerer.answer)
-    found = Server(name, plane, reports, leadership, answerer)
-    take = plane.reconciler.answers_in_steps
-
-    def answers(deliveries: Mapping[ListenerKey, Delivery | None], *others: Any) -> Any:  # noqa: ANN401
-        found.rows += [row for key, row in deliveries.items() if key == KEY]
-        return take(deliveries, *others)
-
-    plane.reconciler.answers_in_steps = answers  # type: ignore[method-assign, assignment] # to listen
+    found = Server(name, plane, reports, leadership, answerer, rows=reconciler.heard)
     links = Links(connect_locally, reports.resigned, found.situations.append)
     async with plane.serving():
         await reports.start()
